@@ -1,0 +1,1 @@
+"""Semantic segmentation in JAX with MMSegmentation's configs and numbers."""

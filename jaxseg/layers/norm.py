@@ -1,0 +1,126 @@
+"""Normalisation, and the `norm_cfg` entries that name it."""
+
+import dataclasses
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxseg.layers.data_axis import count_of_devices, mean_over_devices
+
+
+class BatchNorm(nn.Module):
+    """torch's BatchNorm2d on (N, H, W, C).
+
+    Statistics are float32 and the running variance is torch's unbiased one
+    (Flax's own layer keeps the biased one). https://arxiv.org/abs/1502.03167
+
+    Attributes:
+        eps: added to the variance.
+        momentum: weight of the new statistics in the running ones.
+        synced: whether the statistics are those of the whole batch or of the
+            device's part of it.
+        scale_init: starting values of the scale.
+    """
+
+    eps: float = 1e-5
+    momentum: float = 0.1
+    synced: bool = True
+    scale_init: Any = nn.initializers.ones
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        shape = (x.shape[-1],)
+        scale = self.param("scale", self.scale_init, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_var = self.variable("batch_stats", "var", jnp.ones, shape)
+        if train:
+            mean, var = self._batch_statistics(x)
+            if not self.is_initializing():
+                devices = count_of_devices() if self.synced else 1
+                count = devices * x.size // x.shape[-1]
+                unbiased = var * (count / max(count - 1, 1))
+                keep = 1 - self.momentum
+                running_mean.value = (
+                    keep * running_mean.value + self.momentum * mean
+                ).astype(running_mean.value.dtype)
+                running_var.value = (
+                    keep * running_var.value + self.momentum * unbiased
+                ).astype(running_var.value.dtype)
+        else:
+            mean, var = running_mean.value, running_var.value
+        scale = scale * jax.lax.rsqrt(var + self.eps)
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        return ((wide - mean) * scale + bias).astype(x.dtype)
+
+    def _batch_statistics(self, x):
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        axes = tuple(range(x.ndim - 1))
+        # Two sums of the centred values: E[x^2] - E[x]^2 in float32 loses the
+        # variance where the mean is large.
+        mean = wide.mean(axes)
+        var = jnp.square(wide - mean).mean(axes)
+        if self.synced and count_of_devices() > 1:
+            # One collective for both: the devices hold equally many values.
+            square = var + jnp.square(mean)
+            mean, square = mean_over_devices(jnp.stack([mean, square]))
+            var = jnp.maximum(square - jnp.square(mean), 0.0)
+        return mean, var
+
+
+class LayerNorm(nn.Module):
+    """torch's LayerNorm over the last axis. https://arxiv.org/abs/1607.06450"""
+
+    eps: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        del train
+        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        mean = wide.mean(-1, keepdims=True)
+        var = jnp.square(wide - mean).mean(-1, keepdims=True)
+        y = (wide - mean) * jax.lax.rsqrt(var + self.eps)
+        return (y * scale + bias).astype(x.dtype)
+
+
+# Entries of `norm_cfg`. Calling one with a name makes the layer; `abbr` is the
+# attribute name that mmcv gives a norm of this type.
+
+
+@dataclasses.dataclass(frozen=True)
+class BN:
+    """Batch norm with the statistics of the device's part of the batch."""
+
+    eps: float = 1e-5
+    momentum: float = 0.1
+    requires_grad: bool = True
+
+    abbr = "bn"
+    synced = False
+
+    def __call__(self, name: str, scale_init=nn.initializers.ones) -> nn.Module:
+        return BatchNorm(self.eps, self.momentum, self.synced, scale_init, name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class SyncBN(BN):
+    """Batch norm with the statistics of the whole batch, over all devices."""
+
+    synced = True
+
+
+@dataclasses.dataclass(frozen=True)
+class LN:
+    """Layer norm over the channels."""
+
+    eps: float = 1e-5
+    requires_grad: bool = True
+
+    abbr = "ln"
+
+    def __call__(self, name: str) -> nn.Module:
+        return LayerNorm(self.eps, name=name)

@@ -1,0 +1,43 @@
+"""The pooling pyramid that PSPNet and UPerNet share."""
+
+from typing import Any
+
+import flax.linen as nn
+
+from jaxseg.layers.conv import ConvModule
+from jaxseg.ops.pool import adaptive_avg_pool
+from jaxseg.ops.resize import resize
+
+
+class PPM(nn.Module):
+    """Pools to each scale, reduces the channels, resizes back.
+
+    Pyramid Scene Parsing Network, https://arxiv.org/abs/1612.01105
+
+    Attributes:
+        pool_scales: sides of the pooled maps.
+        channels: channels of each branch.
+    """
+
+    pool_scales: tuple[int, ...]
+    channels: int
+    norm_cfg: Any
+    act_cfg: Any
+    align_corners: bool
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        """(N, H, W, C) -> list of (N, H, W, channels), one a scale."""
+        outs = []
+        for i, scale in enumerate(self.pool_scales):
+            pooled = adaptive_avg_pool(x, (scale, scale))
+            # Item 1 of the branch: item 0 is the pooling, which has no weights.
+            pooled = ConvModule(
+                self.channels,
+                1,
+                norm_cfg=self.norm_cfg,
+                act_cfg=self.act_cfg,
+                name=f"{i}.1",
+            )(pooled, train)
+            outs.append(resize(pooled, x.shape[1:3], align_corners=self.align_corners))
+        return outs

@@ -1,0 +1,1 @@
+"""Pure jnp functions that know no Flax."""
