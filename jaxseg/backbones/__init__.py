@@ -1,0 +1,15 @@
+"""Table of contents: `backbone=dict(type=...)` (and its `upsample_cfg`) name these."""
+
+from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
+from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
+from jaxseg.backbones.vit import VisionTransformer
+
+__all__ = [
+    "DeconvModule",
+    "InterpConv",
+    "ResNet",
+    "ResNetV1c",
+    "ResNetV1d",
+    "UNet",
+    "VisionTransformer",
+]

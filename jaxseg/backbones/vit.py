@@ -1,0 +1,181 @@
+"""Vision Transformer: https://arxiv.org/abs/2010.11929."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxseg.layers.activation import GELU
+from jaxseg.layers.dropout import Dropout
+from jaxseg.layers.embed import PatchEmbed
+from jaxseg.layers.norm import LN
+from jaxseg.layers.remat import remat_if
+from jaxseg.layers.transformer import (
+    FFN,
+    MultiheadAttention,
+    dropout_rates,
+    truncated_normal,
+)
+from jaxseg.ops.resize import resize
+
+
+class _EncoderLayer(nn.Module):
+    """Attention and FFN, each after a norm; only the FFN has stochastic depth."""
+
+    num_heads: int
+    feedforward_channels: int
+    drop_rate: float
+    attn_drop_rate: float
+    drop_path_rate: float
+    qkv_bias: bool
+    norm_cfg: Any
+    act_cfg: Any
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        y = self.norm_cfg(name="ln1")(x, train)
+        x = MultiheadAttention(
+            self.num_heads,
+            self.qkv_bias,
+            self.attn_drop_rate,
+            self.drop_rate,
+            name="attn",
+        )(y, x, train)
+        y = self.norm_cfg(name="ln2")(x, train)
+        return FFN(
+            self.feedforward_channels,
+            self.act_cfg,
+            self.drop_rate,
+            self.drop_path_rate,
+            name="ffn",
+        )(y, x, train)
+
+
+class VisionTransformer(nn.Module):
+    """ViT and DeiT.
+
+    Attributes:
+        img_size: (height, width) or side that the position table was made for.
+        patch_size: side of a patch in pixels.
+        patch_pad: how an image is padded to whole patches, `corner` or `same`.
+        in_channels: channels of the image.
+        embed_dims: channels of a token.
+        num_layers: number of blocks.
+        num_heads: attention heads.
+        mlp_ratio: width of the FFN over embed_dims.
+        out_origin: also return the tokens before the first block.
+        out_indices: the blocks that are returned; -1 is the last.
+        qkv_bias: whether q, k and v have a bias.
+        drop_rate, attn_drop_rate, drop_path_rate: of the tokens and projections, the
+            attention probabilities, and the last block's stochastic depth.
+        with_cls_token: whether the blocks see the class token.
+        output_cls_token: return (map, class token) in place of each map.
+        norm_cfg, act_cfg: flavours of the layers.
+        patch_norm: norm after the patch projection.
+        patch_bias: bias of the patch projection. mmseg 0.x and the ImageNet weights
+            have it, mmseg 1.x by default drops it.
+        pre_norm: norm before the first block.
+        final_norm: norm after the last block.
+        interpolate_mode: of the position table, where the number of tokens differs.
+        norm_eval: accepted as in mmseg; a layer norm does not change in training.
+        with_cp: compute a block's activations again in the backward pass.
+    """
+
+    img_size: int | tuple[int, int] = 224
+    patch_size: int = 16
+    patch_pad: str = "corner"
+    in_channels: int = 3
+    embed_dims: int = 768
+    num_layers: int = 12
+    num_heads: int = 12
+    mlp_ratio: int = 4
+    out_origin: bool = False
+    out_indices: int | tuple[int, ...] = -1
+    qkv_bias: bool = True
+    drop_rate: float = 0.0
+    attn_drop_rate: float = 0.0
+    drop_path_rate: float = 0.0
+    with_cls_token: bool = True
+    output_cls_token: bool = False
+    norm_cfg: Any = LN()
+    act_cfg: Any = GELU()
+    patch_norm: bool = False
+    patch_bias: bool = False
+    pre_norm: bool = False
+    final_norm: bool = False
+    interpolate_mode: str = "bicubic"
+    norm_eval: bool = False
+    with_cp: bool = False
+
+    def __post_init__(self):
+        if self.output_cls_token and not self.with_cls_token:
+            raise ValueError("output_cls_token=True needs with_cls_token=True")
+        if self.embed_dims % self.num_heads:
+            raise ValueError(
+                f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
+                "must divide"
+            )
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
+        x, grid = PatchEmbed(
+            self.embed_dims,
+            self.patch_size,
+            self.patch_pad,
+            self.patch_bias,
+            self.norm_cfg if self.patch_norm else None,
+            name="patch_embed",
+        )(x, train)  # (N, h * w, C)
+        cls_token = self.param("cls_token", truncated_normal, (1, 1, self.embed_dims))
+        cls_token = jnp.tile(cls_token.astype(x.dtype), (x.shape[0], 1, 1))
+        x = jnp.concatenate([cls_token, x], axis=1) + self._positions(grid, x.dtype)
+        x = Dropout(self.drop_rate, name="drop_after_pos")(x, train)
+        if not self.with_cls_token:
+            x = x[:, 1:]
+        if self.pre_norm:
+            x = self.norm_cfg(name="ln_pre")(x, train)
+        wanted = self.out_indices
+        wanted = (wanted,) if isinstance(wanted, int) else wanted
+        wanted = {i % self.num_layers for i in wanted}
+        outs = [self._as_map(x, grid)] if self.out_origin else []
+        rates = dropout_rates(self.drop_path_rate, self.num_layers)
+        for i, rate in enumerate(rates):
+            x = remat_if(_EncoderLayer, self.with_cp)(
+                self.num_heads,
+                self.mlp_ratio * self.embed_dims,
+                self.drop_rate,
+                self.attn_drop_rate,
+                rate,
+                self.qkv_bias,
+                self.norm_cfg,
+                self.act_cfg,
+                name=f"layers.{i}",
+            )(x, train)
+            if i == self.num_layers - 1 and self.final_norm:
+                x = self.norm_cfg(name="ln1")(x, train)
+            if i in wanted:
+                outs.append(self._as_map(x, grid))
+        return tuple(outs)
+
+    def _positions(self, grid, dtype):
+        size = self.img_size
+        size = (size, size) if isinstance(size, int) else size
+        rows, columns = (side // self.patch_size for side in size)
+        table = self.param(
+            "pos_embed", truncated_normal, (1, rows * columns + 1, self.embed_dims)
+        )
+        # As in mmseg, it is the number of tokens that decides: an image of another
+        # shape with equally many patches keeps the table as it is.
+        if rows * columns != grid[0] * grid[1]:
+            patches = table[:, 1:].reshape(1, rows, columns, self.embed_dims)
+            patches = resize(patches, grid, mode=self.interpolate_mode)
+            patches = patches.reshape(1, grid[0] * grid[1], self.embed_dims)
+            table = jnp.concatenate([table[:, :1], patches], axis=1)
+        return table.astype(dtype)
+
+    def _as_map(self, x, grid):
+        tokens = x[:, 1:] if self.with_cls_token else x
+        features = tokens.reshape(x.shape[0], *grid, self.embed_dims)
+        return (features, x[:, 0]) if self.output_cls_token else features

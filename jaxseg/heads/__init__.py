@@ -1,0 +1,17 @@
+"""Table of contents: `decode_head=dict(type=...)` names one of these."""
+
+from jaxseg.heads.aspp_head import ASPPHead
+from jaxseg.heads.fcn_head import FCNHead
+from jaxseg.heads.fpn_head import FPNHead
+from jaxseg.heads.psp_head import PSPHead
+from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
+from jaxseg.heads.uper_head import UPerHead
+
+__all__ = [
+    "ASPPHead",
+    "DepthwiseSeparableASPPHead",
+    "FCNHead",
+    "FPNHead",
+    "PSPHead",
+    "UPerHead",
+]

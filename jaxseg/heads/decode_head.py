@@ -1,0 +1,139 @@
+"""What every decode head has: choice of inputs, classifier, loss."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxseg.layers.activation import ReLU
+from jaxseg.layers.conv import Conv2d, ConvModule
+from jaxseg.layers.dropout import Dropout2d
+from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
+from jaxseg.losses.decode import decode_losses
+from jaxseg.ops.resize import resize
+
+
+class BaseDecodeHead(nn.Module, kw_only=True):
+    """The base of the decode heads; a head adds `__call__(inputs, train) -> logits`.
+
+    Attributes:
+        in_channels: channels of the input, or of each input (see input_transform).
+        channels: channels before the classifier.
+        num_classes: number of classes.
+        out_channels: channels of the logits: num_classes (the default), or 1 for a
+            binary head, whose one channel is the logit of class 1.
+        threshold: of the binary head's probability, from which a pixel is class 1.
+        dropout_ratio: of the channels before the classifier.
+        norm_cfg, act_cfg: flavours of the layers.
+        in_index: which of the backbone's (or neck's) outputs, or which ones.
+        input_transform: None takes the one output; `resize_concat` resizes all to
+            the first one's size and joins the channels; `multiple_select` passes
+            them on as they are.
+        loss_decode: a loss or several, summed by `loss_name`.
+        ignore_index: the label that counts nowhere.
+        sampler: chooses the pixels that count, e.g. `OHEMPixelSampler()`, or None.
+        align_corners: of every resize in the head and of its logits.
+    """
+
+    in_channels: int | tuple[int, ...]
+    channels: int
+    num_classes: int
+    out_channels: int | None = None
+    threshold: float | None = None
+    dropout_ratio: float = 0.1
+    norm_cfg: Any = None
+    act_cfg: Any = ReLU()
+    in_index: int | tuple[int, ...] = -1
+    input_transform: str | None = None
+    loss_decode: Any = CrossEntropyLoss()
+    ignore_index: int = 255
+    sampler: Any = None
+    align_corners: bool = False
+
+    def __post_init__(self):
+        transforms = (None, "resize_concat", "multiple_select")
+        if self.input_transform not in transforms:
+            raise ValueError(
+                f"input_transform is {self.input_transform!r}, allowed: {transforms}"
+            )
+        several = self.input_transform is not None
+        for name in ("in_channels", "in_index"):
+            if isinstance(getattr(self, name), tuple) != several:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; input_transform="
+                    f"{self.input_transform!r} takes {'a list' if several else 'one'}"
+                )
+        if several and len(self.in_channels) != len(self.in_index):
+            raise ValueError(
+                f"in_channels {self.in_channels} and in_index {self.in_index} differ "
+                "in length"
+            )
+        if self.out_channels is None:
+            self.out_channels = self.num_classes
+        if self.out_channels != self.num_classes and (
+            self.out_channels != 1 or self.num_classes != 2
+        ):
+            raise ValueError(
+                f"out_channels is {self.out_channels}, allowed: num_classes "
+                f"({self.num_classes}), or 1 where num_classes is 2"
+            )
+        if self.out_channels == 1 and self.threshold is None:
+            self.threshold = 0.3
+        super().__post_init__()
+
+    def transform_inputs(self, inputs):
+        """Picks this head's inputs from the tuple of feature maps."""
+        if self.input_transform is None:
+            return self._checked(inputs[self.in_index], self.in_channels)
+        chosen = [
+            self._checked(inputs[i], channels)
+            for i, channels in zip(self.in_index, self.in_channels, strict=True)
+        ]
+        if self.input_transform == "multiple_select":
+            return chosen
+        size = chosen[0].shape[1:3]
+        resized = [resize(x, size, align_corners=self.align_corners) for x in chosen]
+        return jnp.concatenate(resized, axis=-1)
+
+    def _checked(self, x, channels):
+        if x.shape[-1] != channels:
+            raise ValueError(
+                f"{type(self).__name__}.in_channels is {self.in_channels} for "
+                f"in_index={self.in_index}, but that feature map has {x.shape[-1]} "
+                "channels"
+            )
+        return x
+
+    def conv_module(self, channels: int, side: int, name: str, dilation: int = 1):
+        """A ConvModule in the head's flavours that keeps the map's size."""
+        return ConvModule(
+            channels,
+            side,
+            padding=side // 2 * dilation,
+            dilation=dilation,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+            name=name,
+        )
+
+    def cls_seg(self, x, train: bool):
+        """(N, h, w, channels) -> logits (N, h, w, out_channels)."""
+        x = Dropout2d(self.dropout_ratio, name="dropout")(x, train)
+        return Conv2d(
+            self.out_channels,
+            kernel_init=nn.initializers.normal(0.01),
+            name="conv_seg",
+        )(x)
+
+    def loss(self, logits: jax.Array, label: jax.Array) -> dict[str, jax.Array]:
+        """The losses of logits (N, h, w, out_channels) for labels (N, H, W)."""
+        losses = self.loss_decode
+        return decode_losses(
+            logits,
+            label,
+            losses if isinstance(losses, tuple) else (losses,),
+            sampler=self.sampler,
+            ignore_index=self.ignore_index,
+            align_corners=self.align_corners,
+        )

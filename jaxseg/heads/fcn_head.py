@@ -1,0 +1,36 @@
+"""Fully Convolutional Networks: https://arxiv.org/abs/1411.4038."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxseg.heads.decode_head import BaseDecodeHead
+
+
+class FCNHead(BaseDecodeHead, kw_only=True):
+    """Convolutions and a classifier; also the usual auxiliary head.
+
+    Attributes:
+        num_convs: number of convolutions, 0 to pass the input on.
+        kernel_size: of the convolutions, in pixels.
+        concat_input: join the input to the convolutions' result and convolve both.
+        dilation: of the convolutions.
+    """
+
+    num_convs: int = 2
+    kernel_size: int = 3
+    concat_input: bool = True
+    dilation: int = 1
+
+    @nn.compact
+    def __call__(self, inputs, train: bool):
+        x = self.transform_inputs(inputs)
+        y = x
+        side = self.kernel_size
+        for i in range(self.num_convs):
+            y = self.conv_module(self.channels, side, f"convs.{i}", self.dilation)(
+                y, train
+            )
+        if self.concat_input:
+            y = jnp.concatenate([x, y], axis=-1)
+            y = self.conv_module(self.channels, side, "conv_cat")(y, train)
+        return self.cls_seg(y, train)

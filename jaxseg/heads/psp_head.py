@@ -1,0 +1,32 @@
+"""Pyramid Scene Parsing Network: https://arxiv.org/abs/1612.01105."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.layers.ppm import PPM
+
+
+class PSPHead(BaseDecodeHead, kw_only=True):
+    """The pooling pyramid, joined to its input.
+
+    Attributes:
+        pool_scales: sides of the pooled maps.
+    """
+
+    pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+
+    @nn.compact
+    def __call__(self, inputs, train: bool):
+        x = self.transform_inputs(inputs)
+        branches = PPM(
+            self.pool_scales,
+            self.channels,
+            self.norm_cfg,
+            self.act_cfg,
+            self.align_corners,
+            name="psp_modules",
+        )(x, train)
+        x = jnp.concatenate([x, *branches], axis=-1)
+        x = self.conv_module(self.channels, 3, "bottleneck")(x, train)
+        return self.cls_seg(x, train)

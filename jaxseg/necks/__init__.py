@@ -1,0 +1,6 @@
+"""Table of contents: `neck=dict(type=...)` names one of these."""
+
+from jaxseg.necks.fpn import FPN
+from jaxseg.necks.multilevel_neck import MultiLevelNeck
+
+__all__ = ["FPN", "MultiLevelNeck"]

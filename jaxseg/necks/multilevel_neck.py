@@ -1,0 +1,57 @@
+"""A pyramid from maps of one size, as plain transformers give them."""
+
+from typing import Any
+
+import flax.linen as nn
+
+from jaxseg.layers.conv import ConvModule, xavier_uniform
+from jaxseg.ops.resize import resize
+
+
+class MultiLevelNeck(nn.Module):
+    """A 1x1 convolution, a resize by each scale, a 3x3 convolution.
+
+    SETR's pyramid, https://arxiv.org/abs/2012.15840
+
+    Attributes:
+        in_channels: channels of each input; one input serves all scales.
+        out_channels: channels of each output.
+        scales: factor of each output's size.
+        norm_cfg, act_cfg: flavours of the layers, or None.
+    """
+
+    in_channels: tuple[int, ...]
+    out_channels: int
+    scales: tuple[float, ...] = (0.5, 1, 2, 4)
+    norm_cfg: Any = None
+    act_cfg: Any = None
+
+    @nn.compact
+    def __call__(self, inputs, train: bool):
+        """Tuple of (N, h, w, C) -> tuple of (N, h * scale, w * scale, out_channels)."""
+        if len(inputs) != len(self.in_channels):
+            raise ValueError(
+                f"MultiLevelNeck has in_channels for {len(self.in_channels)} maps, "
+                f"the backbone gives {len(inputs)}"
+            )
+        flavours = {
+            "norm_cfg": self.norm_cfg,
+            "act_cfg": self.act_cfg,
+            "kernel_init": xavier_uniform,
+        }
+        maps = [
+            ConvModule(self.out_channels, 1, **flavours, name=f"lateral_convs.{i}")(
+                x, train
+            )
+            for i, x in enumerate(inputs)
+        ]
+        if len(maps) == 1:
+            maps = maps * len(self.scales)
+        outs = []
+        for i, scale in enumerate(self.scales):
+            x = resize(maps[i], scale_factor=scale)
+            conv = ConvModule(
+                self.out_channels, 3, padding=1, **flavours, name=f"convs.{i}"
+            )
+            outs.append(conv(x, train))
+        return tuple(outs)

@@ -1,0 +1,6 @@
+"""Table of contents: `model=dict(type=...)` and its `data_preprocessor` name these."""
+
+from jaxseg.segmentors.encoder_decoder import EncoderDecoder
+from jaxseg.segmentors.preprocess import SegDataPreProcessor
+
+__all__ = ["EncoderDecoder", "SegDataPreProcessor"]
