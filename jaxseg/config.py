@@ -1,0 +1,159 @@
+"""Configs: nested dicts from a file, with overrides from the command line."""
+
+import ast
+import copy
+import difflib
+import importlib.util
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+# The keys of a whole config; docs/config.md says what each one holds.
+TOP_LEVEL = (
+    "model",
+    "train_dataloader",
+    "val_dataloader",
+    "val_evaluator",
+    "optim_wrapper",
+    "param_scheduler",
+    "train_cfg",
+    "default_hooks",
+    "randomness",
+    "load_from",
+    "resume",
+    "mesh",
+    "ema",
+    "tta",
+    "custom_imports",
+)
+
+
+class ConfigError(ValueError):
+    """A config that cannot be used; the message names the path inside it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` of the known name that is nearest, or nothing."""
+    matches = difflib.get_close_matches(name, [str(k) for k in known], n=1)
+    return f", did you mean {matches[0]!r}?" if matches else ""
+
+
+def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:
+    """Reads a config.
+
+    Args:
+        source: a dict; a `.json` file such as a work directory's config.json; or a
+            `.py` file with `get_config()`, or `file.py:arg` for `get_config(arg)`. A
+            `.py` file is a program and is executed.
+
+    Returns:
+        A dict of its own, with lists in place of tuples.
+
+    Raises:
+        ConfigError: if the file is missing or is no config.
+    """
+    if isinstance(source, Mapping):
+        config = source
+    else:
+        config = _read(str(source))
+    config = plain(config)
+    unknown = [key for key in config if key not in TOP_LEVEL]
+    if unknown:
+        raise ConfigError(
+            f"{_origin(source)}: {unknown[0]!r} is no key of a config"
+            f"{nearest(unknown[0], TOP_LEVEL)} Allowed: {', '.join(TOP_LEVEL)}"
+        )
+    return config
+
+
+def _origin(source):
+    return "config" if isinstance(source, Mapping) else str(source)
+
+
+def _read(source):
+    name, _, argument = source.partition(":") if ".py:" in source else (source, "", "")
+    path = pathlib.Path(name)
+    if not path.is_file():
+        raise ConfigError(f"{name}: there is no such config file")
+    if path.suffix == ".json":
+        try:
+            config = json.loads(path.read_text())
+        except ValueError as error:
+            raise ConfigError(f"{name}: not valid JSON: {error}") from error
+    elif path.suffix == ".py":
+        config = _run(path, argument)
+    else:
+        raise ConfigError(f"{name}: a config is a .py or a .json file")
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"{name}: holds a {type(config).__name__}, not a dict")
+    return config
+
+
+def _run(path, argument):
+    spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise ConfigError(f"{path}: has no function get_config()")
+    return module.get_config(argument) if argument else module.get_config()
+
+
+def plain(value: Any) -> Any:
+    """A deep copy in the types of JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(child) for child in value]
+    return copy.deepcopy(value)
+
+
+def parse_value(text: str) -> Any:
+    """A Python literal (`0.01`, `[1, 2]`, `None`), or else the text itself."""
+    try:
+        return plain(ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return text
+
+
+def override(config: dict[str, Any], assignments: Sequence[tuple[str, Any]]) -> None:
+    """Sets values in place.
+
+    Args:
+        config: a whole config.
+        assignments: (`model.backbone.depth`, value) pairs; a number in the path is
+            an index of a list. A key that is not there yet may be added to the top
+            level and to a dict with a `type`, whose keys are checked when it is
+            built.
+
+    Raises:
+        ConfigError: for a path that does not exist, naming the nearest one.
+    """
+    for path, value in assignments:
+        *parents, last = path.split(".")
+        node = config
+        for i, part in enumerate(parents):
+            node = node[_key(node, part, ".".join(parents[:i]))]
+        may_add = isinstance(node, dict) and ("type" in node or node is config)
+        if may_add and last not in node and (node is not config or last in TOP_LEVEL):
+            node[last] = value
+        else:
+            node[_key(node, last, ".".join(parents))] = value
+
+
+def _key(node, part, at):
+    where = f"config.{at}" if at else "config"
+    if isinstance(node, list):
+        if part.lstrip("-").isdigit() and -len(node) <= int(part) < len(node):
+            return int(part)
+        raise ConfigError(
+            f"{where} is a list of {len(node)}: {part!r} is no index of it"
+        )
+    if not isinstance(node, dict):
+        raise ConfigError(f"{where} is {node!r}: it holds no {part!r}")
+    if part not in node:
+        raise ConfigError(
+            f"{where} has no key {part!r}{nearest(part, node)} It has: "
+            f"{', '.join(node)}"
+        )
+    return part

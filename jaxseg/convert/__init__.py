@@ -1,0 +1,1 @@
+"""Parameters under PyTorch's names."""
