@@ -1,0 +1,279 @@
+"""Batches for training and samples for evaluation, through grain.
+
+Which samples make batch `step`, and every random number of their augmentation, are a
+pure function of (seed, step). So the state of the iterator is the step number, and
+the number of threads, of worker processes and of hosts changes nothing but the speed.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+import cv2
+import grain
+import numpy as np
+from absl import flags
+
+from input_pipeline.errors import DataError
+from input_pipeline.sources import SegDataset
+
+# cv2 releases the GIL, so a few threads keep two cores busy; each prepares a batch (or
+# a sample of the evaluation), and as many wait in the buffer.
+NUM_THREADS = 4
+
+
+def train_batches(
+    dataset: SegDataset,
+    batch_size: int,
+    seed: int,
+    *,
+    start_step: int = 0,
+    size: tuple[int, int] | None = None,
+    num_workers: int = 0,
+    num_threads: int = NUM_THREADS,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> "Loader":
+    """Endless batches, shuffled anew in every pass, running on across its end.
+
+    Args:
+      dataset: what to read; its samples go through its pipeline.
+      batch_size: samples of a global batch, over all processes.
+      seed: of the order and the augmentation, from 0 to 2**32 - 1.
+      start_step: number of the first batch; any is reached at once.
+      size: (height, width) to which smaller samples are padded at the bottom and
+        right; without it all samples of a batch must have one size.
+      num_workers: processes that prepare batches; 0 uses threads of this one only. A
+        worker takes seconds to start.
+      num_threads: threads in each of them, or in this one; 0 prepares a batch when it
+        is asked for.
+      process_index: this host's place among `process_count`.
+      process_count: hosts; each gets a contiguous block of the global batch.
+
+    Returns:
+      An iterator over dicts of
+        img: (n, H, W, C) in the source's own type, usually uint8; padding is 0.
+        gt_seg_map: (n, H, W) integers; padding is the data set's `ignore_index`.
+        img_shape: (n, 2) int32, height and width of each sample without padding.
+      with n = batch_size / process_count.
+
+    Raises:
+      DataError: fewer samples than a batch, or a batch that does not divide over the
+        processes. While iterating: what a transform raises, a sample without a label,
+        or samples that do not fit into one batch.
+    """
+    if batch_size < 1 or batch_size % process_count:
+        raise DataError(
+            f"train_dataloader.batch_size={batch_size} is the size over all hosts: it "
+            f"must be a positive multiple of the {process_count} processes."
+        )
+    if len(dataset) < batch_size:
+        raise DataError(
+            f"The training data set has {len(dataset)} samples, fewer than one batch "
+            f"of {batch_size} (train_dataloader.batch_size). Make the batch smaller, "
+            "or wrap the data set in a RepeatDataset."
+        )
+    samples = grain.MapDataset.range(len(dataset)).seed(seed).shuffle().repeat()
+    samples = samples.random_map(dataset.sample)
+    batches = _HostBatches(
+        samples,
+        global_size=batch_size,
+        host=process_index,
+        hosts=process_count,
+        start_step=start_step,
+        size=size,
+        ignore_index=dataset.ignore_index,
+    )
+    return _iterate(batches, num_workers, num_threads)
+
+
+def eval_samples(
+    dataset: SegDataset,
+    *,
+    num_workers: int = 0,
+    num_threads: int = NUM_THREADS,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> "Loader":
+    """Every sample once, in order, as its pipeline leaves it.
+
+    Args:
+      dataset: what to read.
+      num_workers: processes that prepare samples; 0 uses threads of this one only.
+      num_threads: threads in each of them, or in this one.
+      process_index: this host's place among `process_count`.
+      process_count: hosts; host p gets samples p, p + process_count, ... so that their
+        numbers may differ by one.
+
+    Returns:
+      An iterator over the results dicts. Randomness in the pipeline is the same in
+      every pass.
+    """
+    samples = grain.MapDataset.range(len(dataset)).random_map(dataset.sample, seed=0)
+    mine = samples[process_index::process_count]
+    return _iterate(mine, num_workers, num_threads)
+
+
+class Loader(Iterator):
+    """Batches or samples, and the threads and processes that prepare them.
+
+    Use it in a `with` statement, or call `close()`: until then worker processes and
+    their shared memory stay.
+    """
+
+    def __init__(self, iterator: grain.DatasetIterator):
+        self._iterator = iterator
+
+    def __next__(self) -> dict:
+        if self._iterator is None:
+            raise ValueError("This loader is closed; make a new one.")
+        return next(self._iterator)
+
+    def close(self):
+        """Ends the threads and processes; a second time does nothing."""
+        if self._iterator is not None:
+            self._iterator.close()
+        # Kept until the interpreter ends, grain's iterator would fail in `__del__`.
+        self._iterator = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+class _HostBatches(grain.MapDataset):
+    """Item i is this host's contiguous block of global batch `start_step + i`.
+
+    grain's own slicing deals samples out in turn, which makes another global batch of
+    them for another number of hosts; and its `batch` adds a note about sparse data
+    sets to every error.
+    """
+
+    def __init__(
+        self,
+        samples: grain.MapDataset,
+        *,
+        global_size: int,
+        host: int,
+        hosts: int,
+        start_step: int,
+        size: tuple[int, int] | None,
+        ignore_index: int,
+    ):
+        super().__init__(samples)
+        self._global_size = global_size
+        self._block = range(
+            host * global_size // hosts, (host + 1) * global_size // hosts
+        )
+        self._start_step = start_step
+        self._size = size
+        self._ignore_index = ignore_index
+
+    def __len__(self) -> int:
+        return len(self._parent) // self._global_size - self._start_step
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):  # how grain gives each worker its share
+            return self.slice(index)
+        first = (self._start_step + index) * self._global_size
+        samples = [self._parent[first + place] for place in self._block]
+        return collate(samples, self._size, self._ignore_index)
+
+
+def collate(
+    samples: Sequence[dict], size: tuple[int, int] | None, ignore_index: int
+) -> dict[str, np.ndarray]:
+    """Stacks samples into one batch, padded at the bottom and right to `size`.
+
+    Args:
+      samples: results with `img` (h, w, C), `gt_seg_map` (h, w) and `img_path`.
+      size: (H, W) of the batch; None takes the size that all samples share.
+      ignore_index: the label of padding.
+
+    Returns:
+      The batch that `train_batches` describes.
+
+    Raises:
+      DataError: a sample without a label, a label of another size than its image,
+        samples larger than `size`, or of different sizes, channels or types.
+    """
+    for sample in samples:
+        _check_sample(sample, size)
+    first = samples[0]["img"]
+    for sample in samples[1:]:
+        img = sample["img"]
+        if size is None and img.shape[:2] != first.shape[:2]:
+            raise DataError(
+                "The images of a batch have different sizes: "
+                f"{_describe(samples[0])}, {_describe(sample)}. End the pipeline with "
+                "a RandomCrop, Pad or Resize to one size, or set the size to pad to "
+                "(model.data_preprocessor.size)."
+            )
+        if (img.shape[2], img.dtype) != (first.shape[2], first.dtype):
+            raise DataError(
+                "The images of a batch have different channels or types: "
+                f"{_describe(samples[0])}, {_describe(sample)}."
+            )
+    height, width = size or first.shape[:2]
+    labels = [sample["gt_seg_map"] for sample in samples]
+    batch = {
+        "img": np.zeros((len(samples), height, width, first.shape[2]), first.dtype),
+        "gt_seg_map": np.full(
+            (len(samples), height, width), ignore_index, np.result_type(*labels)
+        ),
+        "img_shape": np.array([s["img"].shape[:2] for s in samples], np.int32),
+    }
+    for place, sample in enumerate(samples):
+        h, w = sample["img"].shape[:2]
+        batch["img"][place, :h, :w] = sample["img"]
+        batch["gt_seg_map"][place, :h, :w] = sample["gt_seg_map"]
+    return batch
+
+
+def _check_sample(sample: dict, size: tuple[int, int] | None):
+    """Raises DataError unless the sample has a label that fits, within `size`."""
+    if "gt_seg_map" not in sample:
+        raise DataError(
+            f"{sample['img_path']} has no label: training needs "
+            "data_prefix.seg_map_path, and LoadAnnotations in the pipeline."
+        )
+    img, labels = sample["img"], sample["gt_seg_map"]
+    if labels.shape != img.shape[:2]:
+        raise DataError(
+            f"{sample['img_path']}: after the pipeline the image has (height, width) "
+            f"{img.shape[:2]}, but its label {labels.shape}; they must be equal."
+        )
+    if size is not None and (img.shape[0] > size[0] or img.shape[1] > size[1]):
+        raise DataError(
+            f"{_describe(sample)} is larger than the size {tuple(size)} (height, "
+            "width) of a batch: end the pipeline with a RandomCrop or Resize to it."
+        )
+
+
+def _describe(sample: dict) -> str:
+    img = sample["img"]
+    return f"{sample['img_path']} {img.shape} {img.dtype}"
+
+
+def _iterate(items: grain.MapDataset, num_workers: int, num_threads: int) -> Loader:
+    options = grain.ReadOptions(
+        num_threads=num_threads, prefetch_buffer_size=num_threads
+    )
+    dataset = items.to_iter_dataset(options)
+    if num_workers:
+        if not flags.FLAGS.is_parsed():
+            # In a notebook nobody parsed absl's flags, which grain reads before it
+            # starts a worker (UnparsedFlagAccessError).
+            flags.FLAGS.mark_as_parsed()
+        dataset = dataset.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers=num_workers),
+            worker_init_fn=_one_cv2_thread,
+        )
+    return Loader(iter(dataset))
+
+
+def _one_cv2_thread(worker_index: int, worker_count: int):
+    """Keeps the workers from competing for cores with cv2's own threads."""
+    del worker_index, worker_count
+    cv2.setNumThreads(1)

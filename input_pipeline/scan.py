@@ -1,0 +1,75 @@
+"""What a data set's files say of themselves, read before training starts."""
+
+import collections
+import dataclasses
+from concurrent import futures
+
+from input_pipeline.decode import image_size
+from input_pipeline.errors import DataError
+from input_pipeline.sources import SegDataset, some_of
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanReport:
+    """Result of `scan`.
+
+    Attributes:
+      num_images: image files read; 0 where the source holds pixels, not files.
+      sizes: number of images of each (height, width), the most frequent first.
+    """
+
+    num_images: int
+    sizes: dict[tuple[int, int], int]
+
+    def __str__(self) -> str:
+        frequent = list(self.sizes.items())[:3]
+        shown = ", ".join(f"{n} of {h}x{w}" for (h, w), n in frequent)
+        more = ", ..." if len(self.sizes) > len(frequent) else ""
+        return f"{self.num_images} images of {len(self.sizes)} sizes" + (
+            f" (height x width: {shown}{more})" if shown else ""
+        )
+
+
+def scan(dataset: SegDataset, num_threads: int = 16) -> ScanReport:
+    """Reads the header of every image and label file, without decoding any.
+
+    The number of distinct sizes tells how often evaluation at exact shapes compiles.
+
+    Args:
+      dataset: the data set; each file behind it is read once, however often repeated.
+      num_threads: files read at a time; more than cores, as most of it is waiting.
+
+    Returns:
+      The sizes that were found.
+
+    Raises:
+      DataError: files that cannot be read, or labels whose size is not their image's;
+        the first ten, and how many in all.
+    """
+    pairs = list(dict.fromkeys(dataset.files()))
+    with futures.ThreadPoolExecutor(num_threads) as threads:
+        found = list(threads.map(_read_pair, pairs))
+    faults = [fault for _, fault in found if fault]
+    if faults:
+        raise DataError(
+            f"{len(faults)} of the {len(pairs)} samples of the data set cannot be "
+            f"used:\n{some_of(faults)}"
+        )
+    sizes = collections.Counter(size for size, _ in found)
+    return ScanReport(len(pairs), dict(sizes.most_common()))
+
+
+def _read_pair(pair: tuple[str, str | None]) -> tuple[tuple[int, int] | None, str]:
+    """((height, width) of the image, what is wrong with the pair or '')."""
+    image, label = pair
+    try:
+        size = image_size(image)
+        labelled = image_size(label) if label is not None else size
+    except DataError as error:
+        return None, str(error)
+    if labelled != size:
+        return None, (
+            f"{image} is {size[0]}x{size[1]} (height x width), but its label {label} "
+            f"is {labelled[0]}x{labelled[1]}; they must be equal"
+        )
+    return size, ""

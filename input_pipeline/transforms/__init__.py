@@ -1,0 +1,30 @@
+"""The transforms of a pipeline: one import line an entry, looked up by `type`."""
+
+from input_pipeline.transforms.crop import RandomCrop
+from input_pipeline.transforms.flip import RandomFlip
+from input_pipeline.transforms.formatting import PackSegInputs
+from input_pipeline.transforms.loading import LoadAnnotations, LoadImageFromFile
+from input_pipeline.transforms.pad import Pad
+from input_pipeline.transforms.photometric import PhotoMetricDistortion
+from input_pipeline.transforms.resize import (
+    RandomChoiceResize,
+    RandomResize,
+    Resize,
+    ResizeShortestEdge,
+)
+from input_pipeline.transforms.rotate import RandomRotate
+
+__all__ = [
+    "LoadAnnotations",
+    "LoadImageFromFile",
+    "PackSegInputs",
+    "Pad",
+    "PhotoMetricDistortion",
+    "RandomChoiceResize",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomResize",
+    "RandomRotate",
+    "Resize",
+    "ResizeShortestEdge",
+]

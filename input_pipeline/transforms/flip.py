@@ -1,0 +1,67 @@
+"""Random flips."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+_CV2_CODES = {"horizontal": 1, "vertical": 0, "diagonal": -1}
+
+
+def flip(array: np.ndarray, direction: str) -> np.ndarray:
+    """Mirrors (H, W) or (H, W, C) 'horizontal'ly, 'vertical'ly, or both: 'diagonal'."""
+    # 40 times as fast as a contiguous copy of array[:, ::-1].
+    return cv2.flip(array, _CV2_CODES[direction]).reshape(array.shape)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomFlip:
+    """Mirrors image and label, or leaves them.
+
+    Attributes:
+      prob: probability of a flip, shared evenly by the directions; or one probability
+        a direction.
+      direction: 'horizontal', 'vertical' or 'diagonal' (both), or several of them.
+    """
+
+    prob: float | tuple[float, ...]
+    direction: str | tuple[str, ...] = "horizontal"
+
+    def __post_init__(self):
+        unknown = [d for d in self._directions if d not in _CV2_CODES]
+        if unknown:
+            raise ValueError(
+                f"RandomFlip.direction has {unknown}; allowed are {tuple(_CV2_CODES)}."
+            )
+        probs = self._probabilities
+        if len(probs) != len(self._directions) or min(probs) < 0 or sum(probs) > 1:
+            raise ValueError(
+                f"RandomFlip.prob is {self.prob} for direction={self.direction}; it "
+                "must be a number in [0, 1], or one a direction with a sum of 1 at most."
+            )
+
+    @property
+    def _directions(self) -> tuple[str, ...]:
+        return (self.direction,) if isinstance(self.direction, str) else self.direction
+
+    @property
+    def _probabilities(self) -> tuple[float, ...]:
+        if isinstance(self.prob, tuple):
+            return self.prob
+        count = len(self._directions)
+        return (self.prob / count,) * count
+
+    def draw(self, rng: np.random.Generator) -> str | None:
+        """Draws a direction, or None: no flip."""
+        probs = self._probabilities
+        which = rng.choice(len(probs) + 1, p=[*probs, max(1.0 - sum(probs), 0.0)])
+        return (*self._directions, None)[which]
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        direction = self.draw(rng)
+        changed = {"flip": direction is not None, "flip_direction": direction}
+        if direction is not None:
+            changed["img"] = flip(results["img"], direction)
+            if "gt_seg_map" in results:
+                changed["gt_seg_map"] = flip(results["gt_seg_map"], direction)
+        return results | changed

@@ -1,0 +1,152 @@
+"""From a record's paths to pixels and class ids."""
+
+import dataclasses
+
+import numpy as np
+
+from input_pipeline.decode import (
+    COLOR_TYPES,
+    MAX_PIXELS,
+    as_image,
+    read_image,
+    read_label,
+)
+from input_pipeline.errors import DataError
+from input_pipeline.transforms import labels
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadImageFromFile:
+    """Puts the pixels of `img_path` into `img`, (H, W, C), RGB.
+
+    A record that has `img` already keeps it. Sets `ori_shape` and `img_shape`, (h, w).
+    A `gt_seg_map` of the record waits as `raw_seg_map` for LoadAnnotations, so that a
+    Resize between the two leaves it alone.
+
+    Attributes:
+      color_type: 'color' (RGB, uint8), 'grayscale' or 'unchanged' (any type and number
+        of channels); see `decode.read_image`.
+      to_float32: convert the pixels to float32.
+      backend_args: None or {'backend': 'local'}; files are read from local paths.
+      max_pixels: the largest height * width that is decoded.
+    """
+
+    color_type: str = "color"
+    to_float32: bool = False
+    backend_args: dict | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self):
+        if self.color_type not in COLOR_TYPES:
+            raise ValueError(
+                f"LoadImageFromFile.color_type is {self.color_type!r}; it must be one "
+                f"of {COLOR_TYPES}."
+            )
+        if self.backend_args not in (None, {"backend": "local"}):
+            raise ValueError(
+                f"LoadImageFromFile.backend_args is {self.backend_args!r}; it must be "
+                "None or {'backend': 'local'}: files are read from local paths only."
+            )
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        if "img" in results:
+            source = results.get("img_path", "an image given as an array")
+            img = as_image(results["img"], self.color_type, source)
+        else:
+            img = read_image(results["img_path"], self.color_type, self.max_pixels)
+        if self.to_float32:
+            img = img.astype(np.float32)
+        shape = img.shape[:2]
+        if "gt_seg_map" in results:
+            results = dict(results)
+            results["raw_seg_map"] = results.pop("gt_seg_map")
+        return results | {"img": img, "ori_shape": shape, "img_shape": shape}
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadAnnotations:
+    """Puts the class ids of `seg_map_path` into `gt_seg_map`, (H, W).
+
+    A label that the record brought as an array is mapped and checked alike. The result
+    is uint8, or uint16 for more than 255 classes. The record brings the facts about
+    the data set: `classes`, `palette`, `reduce_zero_label`, `label_map`,
+    `ignore_index`. In a test pipeline it stands behind Resize, and the label keeps
+    the original size.
+
+    Colours stand for positions in the palette, which are class ids already:
+    `reduce_zero_label` does not move them, `label_map` does.
+
+    Attributes:
+      reduce_zero_label: None, or the same value as the data set's.
+      max_pixels: the largest height * width that is decoded.
+
+    Raises:
+      DataError: on a label that cannot be read, is of another size than the image, or
+        has ids or colours that are no classes.
+    """
+
+    reduce_zero_label: bool | None = None
+    max_pixels: int = MAX_PIXELS
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        source = results.get("seg_map_path", results.get("img_path", "a label array"))
+        reduce_zero_label = results["reduce_zero_label"]
+        if self.reduce_zero_label not in (None, reduce_zero_label):
+            raise DataError(
+                f"{source}: LoadAnnotations has reduce_zero_label="
+                f"{self.reduce_zero_label}, its data set {reduce_zero_label}; set it at "
+                "the data set, or the same at both."
+            )
+        raw = self._raw(results, source)
+        _check_size(raw, results, source)
+        colored = raw.ndim == 3
+        if colored:
+            raw = labels.ids_of_colors(raw, results["palette"], source)
+        raw = labels.narrow_ids(raw, source)
+
+        classes, ignore_index = results["classes"], results["ignore_index"]
+        label_map = results["label_map"]
+        if label_map:  # keys are strings in a config that has been JSON
+            label_map = {int(old): new for old, new in label_map.items()}
+        labels.refuse_unmapped_binary_mask(raw, label_map, classes, source)
+        table = labels.class_of_id(
+            256 if raw.dtype == np.uint8 else 65536,
+            reduce_zero_label and not colored,
+            label_map,
+            ignore_index,
+        )
+        labels.check_classes(raw, table, classes, ignore_index, source)
+        label = labels.map_ids(raw, table, len(classes), ignore_index)
+        return results | {"gt_seg_map": label}
+
+    def _raw(self, results: dict, source: str) -> np.ndarray:
+        if "raw_seg_map" in results:
+            raw = results["raw_seg_map"]
+        elif "seg_map_path" in results:
+            raw = read_label(results["seg_map_path"], self.max_pixels)
+        else:
+            raise DataError(
+                f"{source}: LoadAnnotations, but the sample has no label; give the data "
+                "set a label folder, or take LoadAnnotations out of the pipeline."
+            )
+        if raw.ndim == 3 and raw.shape[2] == 1:
+            raw = raw[..., 0]
+        return raw
+
+
+def _check_size(label: np.ndarray, results: dict, source: str):
+    if "ori_shape" not in results:
+        raise DataError(f"{source}: LoadAnnotations stands before LoadImageFromFile.")
+    image = results["ori_shape"]
+    if label.shape[:2] == image:
+        return
+    hint = ""
+    if label.shape[:2] == image[::-1]:
+        hint = (
+            " The image may have an EXIF orientation, by which it was turned; then turn "
+            "the label, or remove the tag."
+        )
+    raise DataError(
+        f"{source}: the label is {label.shape[0]}x{label.shape[1]} (h x w), its image "
+        f"{results.get('img_path', '')} {image[0]}x{image[1]}; they must be equal.{hint}"
+    )

@@ -1,0 +1,226 @@
+"""Resizing with OpenCV: images bilinear, labels nearest, sizes as mmcv computes them.
+
+Scales are (w, h), as in MMSegmentation. With `keep_ratio`, a scale is a box whose long
+and short side bound those of the image, whichever way either lies.
+"""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+INTERPOLATION = {
+    "nearest": cv2.INTER_NEAREST,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
+
+
+def scaled_size(
+    size: tuple[int, int], factor: float | tuple[float, float]
+) -> tuple[int, int]:
+    """(w, h) times a factor, or (factor_w, factor_h), rounded half up as by mmcv."""
+    factor_w, factor_h = factor if isinstance(factor, tuple) else (factor, factor)
+    return int(size[0] * float(factor_w) + 0.5), int(size[1] * float(factor_h) + 0.5)
+
+
+def fitted_size(size: tuple[int, int], scale: tuple[int, int]) -> tuple[int, int]:
+    """The largest (w, h) with the ratio of `size` that fits the box `scale`."""
+    factor = min(max(scale) / max(size), min(scale) / min(size))
+    return scaled_size(size, factor)
+
+
+def shortest_edge_size(
+    size: tuple[int, int], shortest: int, max_size: int
+) -> tuple[int, int]:
+    """The (w, h) with the ratio of `size` whose short side is `shortest`.
+
+    Smaller if the long side would be more than `max_size`.
+    """
+    factor = shortest / min(size)
+    # The short side is set, not computed: 0.5 and more is lost otherwise.
+    sides = [shortest if s == min(size) else s * factor for s in size]
+    if max(sides) > max_size:
+        shrink = max_size / max(sides)
+        sides = [s * shrink for s in sides]
+    return int(sides[0] + 0.5), int(sides[1] + 0.5)
+
+
+def resize(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    """Resizes (H, W) or (H, W, C) to `size` = (w, h); the type stays."""
+    resized = cv2.resize(img, size, interpolation=INTERPOLATION[interpolation])
+    # cv2 drops a channel axis of length one.
+    return resized.reshape(resized.shape[:2] + img.shape[2:])
+
+
+def resize_results(
+    results: dict, size: tuple[int, int], interpolation: str = "bilinear"
+) -> dict:
+    """Resizes `img`, and `gt_seg_map` if there is one, to `size` = (w, h)."""
+    changed = {
+        "img": resize(results["img"], size, interpolation),
+        "img_shape": size[::-1],
+    }
+    if "gt_seg_map" in results:
+        changed["gt_seg_map"] = resize(results["gt_seg_map"], size, "nearest")
+    return results | changed
+
+
+def _image_size(results: dict) -> tuple[int, int]:
+    height, width = results["img"].shape[:2]
+    return width, height
+
+
+@dataclasses.dataclass(frozen=True)
+class Resize:
+    """Resizes to a scale, or by a factor.
+
+    Attributes:
+      scale: (w, h), or one number for both; with `keep_ratio` the box to fit.
+      scale_factor: factor, or (factor_w, factor_h); used if `scale` is None.
+      keep_ratio: keep the ratio of width to height.
+      interpolation: of the image; 'nearest', 'bilinear', 'bicubic', 'area', 'lanczos'.
+    """
+
+    scale: int | tuple[int, int] | None = None
+    scale_factor: float | tuple[float, float] | None = None
+    keep_ratio: bool = False
+    interpolation: str = "bilinear"
+
+    def __post_init__(self):
+        if (self.scale is None) == (self.scale_factor is None):
+            raise ValueError(
+                f"Resize has scale={self.scale} and scale_factor={self.scale_factor}; "
+                "exactly one of them must be set."
+            )
+        _check_interpolation("Resize", self.interpolation)
+
+    def size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(w, h) of the result for an image of `size` = (w, h)."""
+        if self.scale is None:
+            scale = scaled_size(size, self.scale_factor)
+        else:
+            scale = _pair(self.scale)
+        # mmcv fits even a size that scale_factor gave, which may move it by a pixel.
+        return fitted_size(size, scale) if self.keep_ratio else scale
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        size = self.size(_image_size(results))
+        return resize_results(results, size, self.interpolation)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomResize:
+    """Resizes to a scale drawn from a range.
+
+    Attributes:
+      scale: (w, h), to be multiplied by a ratio from `ratio_range`; or two of them,
+        between which width and height are drawn independently (`ratio_range` None).
+      ratio_range: smallest and largest ratio.
+      keep_ratio: keep the ratio of width to height of the image.
+      interpolation: of the image, as in `Resize`.
+    """
+
+    scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
+    ratio_range: tuple[float, float] | None = None
+    keep_ratio: bool = False
+    interpolation: str = "bilinear"
+
+    def __post_init__(self):
+        is_range = isinstance(self.scale[0], tuple)
+        if len(self.scale) != 2 or is_range != (self.ratio_range is None):
+            raise ValueError(
+                f"RandomResize has scale={self.scale} and ratio_range="
+                f"{self.ratio_range}; it takes one scale (w, h) with a ratio_range, or "
+                "two scales without one."
+            )
+        _check_interpolation("RandomResize", self.interpolation)
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Draws the scale (w, h)."""
+        if self.ratio_range is None:
+            (w0, h0), (w1, h1) = self.scale
+            width = int(rng.integers(min(w0, w1), max(w0, w1) + 1))
+            return width, int(rng.integers(min(h0, h1), max(h0, h1) + 1))
+        low, high = self.ratio_range
+        ratio = rng.random() * (high - low) + low
+        return int(self.scale[0] * ratio), int(self.scale[1] * ratio)
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        resize_to = Resize(
+            scale=self.draw(rng),
+            keep_ratio=self.keep_ratio,
+            interpolation=self.interpolation,
+        )
+        return resize_to(results, rng)
+
+
+@dataclasses.dataclass(frozen=True)
+class ResizeShortestEdge:
+    """Resizes the short side to a length, the long side being bounded.
+
+    Attributes:
+      scale: length of the short side; of a tuple, the smaller number.
+      max_size: largest length of the long side.
+    """
+
+    scale: int | tuple[int, int]
+    max_size: int
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        size = _image_size(results)
+        box = shortest_edge_size(size, min(_pair(self.scale)), self.max_size)
+        return resize_results(results, fitted_size(size, box))
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomChoiceResize:
+    """Resizes to one of several scales, each as likely.
+
+    Attributes:
+      scales: the scales; (w, h) or one number each.
+      resize_type: 'Resize' or 'ResizeShortestEdge'.
+      keep_ratio: of 'Resize'.
+      max_size: of 'ResizeShortestEdge', which needs it.
+    """
+
+    scales: tuple[int | tuple[int, int], ...]
+    resize_type: str = "Resize"
+    keep_ratio: bool = False
+    max_size: int | None = None
+
+    def __post_init__(self):
+        if self.resize_type not in ("Resize", "ResizeShortestEdge"):
+            raise ValueError(
+                f"RandomChoiceResize.resize_type is {self.resize_type!r}; it must be "
+                "'Resize' or 'ResizeShortestEdge'."
+            )
+        if (self.max_size is None) != (self.resize_type == "Resize"):
+            raise ValueError(
+                f"RandomChoiceResize has resize_type={self.resize_type!r} and max_size="
+                f"{self.max_size}; max_size belongs to 'ResizeShortestEdge'."
+            )
+
+    def draw(self, rng: np.random.Generator) -> int | tuple[int, int]:
+        """Draws one of the scales."""
+        return self.scales[int(rng.integers(len(self.scales)))]
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        scale = self.draw(rng)
+        if self.resize_type == "ResizeShortestEdge":
+            return ResizeShortestEdge(scale, self.max_size)(results, rng)
+        return Resize(scale, keep_ratio=self.keep_ratio)(results, rng)
+
+
+def _pair(scale: int | tuple[int, int]) -> tuple[int, int]:
+    return (scale, scale) if isinstance(scale, int) else scale
+
+
+def _check_interpolation(owner: str, name: str):
+    if name not in INTERPOLATION:
+        raise ValueError(
+            f"{owner}.interpolation is {name!r}; it must be one of "
+            f"{tuple(INTERPOLATION)}."
+        )

@@ -1,0 +1,152 @@
+"""Resizing: sizes as mmcv computes them, pixels as OpenCV does."""
+
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from input_pipeline.transforms import (
+    RandomChoiceResize,
+    RandomResize,
+    Resize,
+    ResizeShortestEdge,
+)
+
+
+def shape_after(transform, height, width):
+    results = transform({"img": np.zeros((height, width, 3), np.uint8)}, None)
+    assert results["img_shape"] == results["img"].shape[:2]
+    return results["img_shape"]
+
+
+# All shapes are those of mmseg 1.2.2.
+@pytest.mark.parametrize(
+    "transform, shapes",
+    [
+        (
+            Resize(scale=(2048, 512), keep_ratio=True),
+            [(512, 683), (683, 512), (512, 512), (205, 2048)],
+        ),
+        (
+            ResizeShortestEdge(scale=640, max_size=2560),
+            [(640, 853), (853, 640), (640, 640), (256, 2560)],
+        ),
+        (
+            Resize(scale_factor=0.75, keep_ratio=True),
+            [(281, 375), (375, 281), (384, 384), (75, 750)],
+        ),
+        (
+            Resize(scale_factor=1.25),
+            [(469, 625), (625, 469), (640, 640), (125, 1250)],
+        ),
+    ],
+)
+def test_sizes(transform, shapes):
+    inputs = [(375, 500), (500, 375), (512, 512), (100, 1000)]
+    assert [shape_after(transform, h, w) for h, w in inputs] == shapes
+
+
+def test_sizes_by_hand():
+    assert shape_after(Resize(scale=(30, 20)), 50, 60) == (20, 30)  # scale is (w, h)
+    assert shape_after(Resize(scale=30), 50, 60) == (30, 30)
+    assert shape_after(Resize(scale_factor=(2.0, 0.5)), 50, 60) == (25, 120)
+    assert shape_after(Resize(scale_factor=0.5), 33, 77) == (17, 39)  # 16.5, 38.5
+    # 28 * 1.25 = 35, 21 * 1.25 + 0.5 = 26.75; 26 / 21 * 22 + 0.5 = 27.7.
+    assert shape_after(Resize(scale_factor=1.25), 22, 21) == (28, 26)
+    fitted = Resize(scale_factor=1.25, keep_ratio=True)
+    assert shape_after(fitted, 22, 21) == (27, 26)
+
+
+def test_image_is_bilinear_and_label_nearest(picture, label):
+    results = {"img": picture, "gt_seg_map": label}
+    resized = Resize(scale=(97, 41))(results, None)
+    expected = cv2.resize(picture, (97, 41), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_array_equal(resized["img"], expected)
+    expected = cv2.resize(label, (97, 41), interpolation=cv2.INTER_NEAREST)
+    np.testing.assert_array_equal(resized["gt_seg_map"], expected)
+    assert resized["gt_seg_map"].dtype == np.uint8
+    assert results["img"] is picture, "the record given must stay as it was"
+
+
+def test_bilinear_by_hand():
+    # Pixel centres of four on two: -0.25, 0.25, 0.75, 1.25, cut off at 0 and 1.
+    img = np.array([[[0], [100]]], np.uint8)
+    resized = Resize(scale=(4, 1))({"img": img}, None)["img"]
+    np.testing.assert_array_equal(resized[..., 0], [[0, 25, 75, 100]])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [1, 2, 5, 13])
+def test_any_number_of_channels(dtype, channels):
+    img = np.arange(6 * 8 * channels).reshape(6, 8, channels).astype(dtype)
+    resized = Resize(scale=(4, 3), interpolation="nearest")({"img": img}, None)["img"]
+    assert resized.dtype == dtype
+    np.testing.assert_array_equal(resized, img[::2, ::2])
+
+
+# Shapes and CRC-32 of the label are those of mmseg 1.2.2 after np.random.seed.
+@pytest.mark.parametrize(
+    "seed, shape, crc",
+    [
+        (0, (52, 69), 1894775575),
+        (1, (45, 60), 1889694661),
+        (2, (46, 61), 2418129853),
+        (3, (53, 71), 2599350270),
+    ],
+)
+def test_random_resize_by_ratio(picture, label, replay, seed, shape, crc):
+    transform = RandomResize((160, 40), ratio_range=(0.5, 2.0), keep_ratio=True)
+    resized = transform({"img": picture, "gt_seg_map": label}, replay(seed))
+    assert resized["img_shape"] == resized["img"].shape[:2] == shape
+    assert zlib.crc32(resized["gt_seg_map"]) == crc
+
+
+def test_random_resize_between_two_scales(picture, replay):
+    transform = RandomResize(((40, 30), (120, 90)))
+    shapes = [transform({"img": picture}, replay(s))["img_shape"] for s in range(4)]
+    # mmseg 1.2.2 after np.random.seed(0..3)
+    assert shapes == [(77, 84), (73, 77), (45, 80), (87, 64)]
+
+
+def test_random_choice_resize(picture, replay):
+    transform = RandomChoiceResize(
+        (32, 48, 64, 80), resize_type="ResizeShortestEdge", max_size=100
+    )
+    shapes = [transform({"img": picture}, replay(s))["img_shape"] for s in range(6)]
+    # mmseg 1.2.2 after np.random.seed(0..5)
+    assert shapes == [(32, 43), (48, 64), (32, 43), (64, 85), (64, 85), (75, 100)]
+    box = RandomChoiceResize(((40, 40),), keep_ratio=True)
+    assert box({"img": picture}, replay(0))["img_shape"] == (30, 40)
+
+
+def test_draws_stay_in_range():
+    rng = np.random.default_rng(0)
+    transform = RandomResize((200, 100), ratio_range=(0.5, 2.0))
+    widths, heights = zip(*(transform.draw(rng) for _ in range(500)), strict=True)
+    assert 100 <= min(widths) < 105 and 390 < max(widths) <= 400
+    assert 50 <= min(heights) and max(heights) <= 200
+
+
+def test_both_ends_of_a_range_can_come():
+    rng = np.random.default_rng(0)
+    transform = RandomResize(((2, 5), (3, 6)))
+    drawn = {transform.draw(rng) for _ in range(100)}
+    assert drawn == {(2, 5), (2, 6), (3, 5), (3, 6)}
+
+
+def test_impossible_settings():
+    with pytest.raises(ValueError, match="exactly one"):
+        Resize()
+    with pytest.raises(ValueError, match="exactly one"):
+        Resize(scale=(4, 4), scale_factor=0.5)
+    with pytest.raises(ValueError, match="'linear'.*bilinear"):
+        Resize(scale=4, interpolation="linear")
+    with pytest.raises(ValueError, match="ratio_range"):
+        RandomResize((200, 100))
+    with pytest.raises(ValueError, match="ratio_range"):
+        RandomResize(((200, 100), (400, 200)), ratio_range=(0.5, 2.0))
+    with pytest.raises(ValueError, match="resize_type is 'Pad'"):
+        RandomChoiceResize((32,), resize_type="Pad")
+    with pytest.raises(ValueError, match="max_size"):
+        RandomChoiceResize((32,), resize_type="ResizeShortestEdge")
