@@ -1,0 +1,1 @@
+"""Scores of a segmentation: counted on the device, divided on the host."""

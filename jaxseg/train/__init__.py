@@ -1,0 +1,1 @@
+"""Training: state, step, loop, evaluation, and what they write."""

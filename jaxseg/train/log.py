@@ -1,0 +1,165 @@
+"""Numbers of a run on the disk: `metrics.jsonl` and TensorBoard events.
+
+`metrics.jsonl` holds one flat JSON object a line: `step`, `split` ('train' or 'val'),
+then the values by name. A value that is not finite is null, for NaN is not JSON.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl import logging
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+FILE_NAME = "metrics.jsonl"
+TENSORBOARD = "tensorboard"
+
+
+class MetricWriter:
+    """Writes metrics to a workdir; no failure of the disk reaches the training loop.
+
+    The first error of each of the two outputs is logged; every later write is tried
+    again. Process 0 of a multi-host run writes, the others' calls do nothing.
+    """
+
+    def __init__(self, workdir: str | Path, start_step: int = 0):
+        """Opens the files of a run that continues after `start_step`.
+
+        Lines of later steps are removed from `metrics.jsonl` (the run was killed after
+        its last checkpoint, and will repeat these steps), and so is a line that is
+        only half there: each (split, step) occurs once. TensorBoard is told to hide
+        the same steps.
+
+        Args:
+          workdir: Existing directory of the run.
+          start_step: Number of updates done; 0 for a run from scratch, which keeps
+            no line of an earlier one.
+        """
+        self._path = Path(workdir) / FILE_NAME
+        self._failed = set()
+        self._events = None
+        self._active = jax.process_index() == 0
+        if self._active:
+            self._guard(FILE_NAME, self._drop_after, start_step)
+            self._guard(TENSORBOARD, self._open_events, start_step)
+
+    def write(self, step: int, split: str, values: Mapping[str, float]) -> None:
+        """Appends one line, and one scalar event `<split>/<name>` a finite value.
+
+        Args:
+          step: Number of updates done.
+          split: 'train' or 'val'.
+          values: Python, numpy or JAX scalars by name.
+        """
+        if not self._active:
+            return
+        values = {name: _number(value) for name, value in values.items()}
+        line = {"step": int(step), "split": split}
+        line |= {name: v if math.isfinite(v) else None for name, v in values.items()}
+        self._guard(FILE_NAME, self._append, json.dumps(line))
+        for name, value in values.items():
+            if math.isfinite(value):
+                self._write_event(step, summary.scalar(f"{split}/{name}", value))
+
+    def write_images(
+        self, step: int, split: str, images: Mapping[str, np.ndarray]
+    ) -> None:
+        """Adds (H, W, 3) uint8 images to the TensorBoard events."""
+        if not self._active:
+            return
+        for name, image in images.items():
+            event = summary.image(f"{split}/{name}", image, dataformats="HWC")
+            self._write_event(step, event)
+
+    def close(self) -> None:
+        """Closes the event file; `metrics.jsonl` is never open between two writes."""
+        if self._events is not None:
+            self._guard(TENSORBOARD, self._events.close)
+            self._events = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _guard(self, output: str, function: Callable, *args) -> None:
+        try:
+            function(*args)
+        except OSError as error:
+            if output not in self._failed:
+                self._failed.add(output)
+                logging.error(
+                    "%s: %s cannot be written; training goes on: %s",
+                    self._path.parent,
+                    output,
+                    error,
+                )
+
+    def _append(self, line: str) -> None:
+        # After a failed write the last line may be a part of one, without its end.
+        start = "\n" if FILE_NAME in self._failed else ""
+        with open(self._path, "a") as file:
+            file.write(f"{start}{line}\n")
+
+    def _drop_after(self, step: int) -> None:
+        if not self._path.exists():
+            return
+        lines = read_metrics(self._path) if step else []
+        kept = [json.dumps(line) for line in lines if line["step"] <= step]
+        new = self._path.with_suffix(".new")
+        new.write_text("".join(f"{line}\n" for line in kept))
+        os.replace(new, self._path)
+
+    def _open_events(self, start_step: int) -> None:
+        # Not tensorboardX.SummaryWriter: its thread dies of a full disk, and ten
+        # events later the caller waits on its queue for ever.
+        directory = self._path.parent / TENSORBOARD
+        directory.mkdir(exist_ok=True)
+        # The name holds seconds only; a file of that name would be overwritten.
+        suffix = f".{os.getpid()}.{time.monotonic_ns()}"
+        self._events = EventsWriter(str(directory / "events"), suffix)
+        if start_step:
+            session = SessionLog(status=SessionLog.START)
+            self._events.write_event(
+                Event(wall_time=time.time(), step=start_step + 1, session_log=session)
+            )
+
+    def _write_event(self, step: int, content) -> None:
+        if self._events is None:
+            return
+        event = Event(wall_time=time.time(), step=int(step), summary=content)
+
+        def write():
+            self._events.write_event(event)
+            self._events.flush()
+
+        self._guard(TENSORBOARD, write)
+
+
+def read_metrics(path: str | Path) -> list[dict]:
+    """Returns the lines of a `metrics.jsonl`, without those that are only half there.
+
+    A run killed while it writes leaves a part of its last line.
+    """
+    lines = []
+    for text in Path(path).read_text(errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and "step" in line and "split" in line:
+            lines.append(line)
+    return lines
+
+
+def _number(value) -> int | float:
+    value = np.asarray(value)
+    return value.item() if value.dtype.kind in "iu" else float(value)

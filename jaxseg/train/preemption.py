@@ -1,0 +1,84 @@
+"""Stopping a run from outside: SIGTERM, Ctrl-C, and preemption of a host.
+
+A run that is asked to stop finishes its step, saves, and exits with 128 + the number
+of the signal, as a shell reports a process that the signal killed: 143 for SIGTERM
+(also where a host of a multi-host run is preempted), 130 for Ctrl-C. It is not done;
+started again with the same command, it resumes. A second signal exits at once, with
+the same code and without saving.
+"""
+
+import os
+import signal
+import threading
+
+import jax
+from jax.experimental import multihost_utils
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopSignal:
+    """Context in which SIGTERM and SIGINT set `requested` instead of killing.
+
+        with StopSignal() as stop:
+            for step in range(start, end):
+                ...
+                if stop.poll(step):
+                    save(); sys.exit(stop.exit_code)
+
+    After `jax.distributed.initialize` JAX takes SIGTERM for itself, and a process that
+    never polls does not die of it. No handler is installed then; `poll` asks JAX, which
+    tells all hosts to stop at one and the same step. Python runs handlers in the main
+    thread only: entered in another one, nothing is installed either.
+
+    Attributes:
+      requested: The run should stop. Between steps `poll` it; within a step (between
+        two batches of an evaluation) one process may just read it.
+      exit_code: 128 + the signal's number; 0 while none has come.
+    """
+
+    def __init__(self):
+        self.requested = False
+        self.exit_code = 0
+        self._distributed = False
+        self._previous = {}
+
+    def __enter__(self):
+        self._distributed = jax.distributed.is_initialized()
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and not self._distributed:
+            for number in _SIGNALS:
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._previous.items():
+            # None: the handler was installed by C code, which Python cannot restore.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._previous = {}
+
+    def poll(self, step: int) -> bool:
+        """Says whether to save and stop now, on every host alike.
+
+        Args:
+          step: The current step. In a multi-host run every process polls at every
+            step, with rising numbers.
+        """
+        if (
+            self._distributed
+            and not self.requested
+            and multihost_utils.reached_preemption_sync_point(step)
+        ):
+            self.requested = True
+            self.exit_code = 128 + signal.SIGTERM
+        return self.requested
+
+    def _handle(self, number, frame):
+        code = 128 + number
+        if self.requested:
+            os._exit(code)  # no `finally`, no waiting for threads: it was asked twice
+        self.requested = True
+        self.exit_code = code
+        # Not through logging or print: the signal may have come inside of them.
+        name = signal.Signals(number).name
+        os.write(2, f"{name}: saving and stopping; again: exit at once\n".encode())

@@ -1,0 +1,237 @@
+"""The schedulers of mmengine 1.x, and mmseg's PolyLRRatio, as affine recurrences."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Recurrence(NamedTuple):
+    """Coefficients of `value <- scale * value + share * base_lr + constant`.
+
+    Each is a float64 array over t = 0, 1, ..., the iterations since `begin`.
+    """
+
+    scale: np.ndarray
+    share: np.ndarray
+    constant: np.ndarray
+
+
+def _factors(scale: np.ndarray) -> Recurrence:
+    return Recurrence(scale, np.zeros_like(scale), np.zeros_like(scale))
+
+
+def _towards(scale: np.ndarray, eta_min: float, eta_min_ratio: float) -> Recurrence:
+    """Scales the distance of the value to `eta_min + eta_min_ratio * base_lr`."""
+    return Recurrence(scale, (1 - scale) * eta_min_ratio, (1 - scale) * eta_min)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduler:
+    """What all schedulers of mmengine have.
+
+    Attributes:
+      begin: First iteration in which the scheduler acts; before it the value stays.
+      end: The iteration after its last one; `max_iters` when None. The value stays
+        thereafter.
+      by_epoch: Must be False. (mmengine's own default is True.)
+    """
+
+    begin: int = 0
+    end: int | None = None
+    by_epoch: bool = False
+
+    def __post_init__(self):
+        if self.by_epoch:
+            raise ValueError(
+                "by_epoch: True is not supported, schedules count iterations; multiply "
+                "begin, end and milestones by the iterations of an epoch"
+            )
+        if self.begin < 0 or (self.end is not None and self.end <= self.begin):
+            raise ValueError(
+                f"end: needs 0 <= begin < end, found begin={self.begin}, end={self.end}"
+            )
+
+    def recurrence(self, t: np.ndarray, last: int) -> Recurrence:
+        """The steps at `t` = 0, 1, ... <= `last` = end - begin - 1 since `begin`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolyLR(Scheduler):
+    """From the value at `begin` to eta_min at end - 1, as (1 - t / last) ** power.
+
+    Attributes:
+      power: Exponent.
+      eta_min: Absolute, for every group: a group whose learning rate is lower is
+        pulled up.
+    """
+
+    power: float = 1.0
+    eta_min: float = 0.0
+
+    def recurrence(self, t, last):
+        return _towards(_poly_scale(t, last, self.power), self.eta_min, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolyLRRatio(Scheduler):
+    """PolyLR whose goal is `eta_min_ratio` of the group's base learning rate."""
+
+    power: float = 1.0
+    eta_min: float = 0.0
+    eta_min_ratio: float | None = None
+
+    def recurrence(self, t, last):
+        scale = _poly_scale(t, last, self.power)
+        if self.eta_min_ratio is None:
+            return _towards(scale, self.eta_min, 0.0)
+        return _towards(scale, 0.0, self.eta_min_ratio)
+
+
+def _poly_scale(t: np.ndarray, last: int, power: float) -> np.ndarray:
+    scale = np.ones(len(t))
+    scale[1:] = (1 - 1 / (last - t[1:] + 1)) ** power
+    return scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearLR(Scheduler):
+    """Multiplies by a factor that goes linearly from start_factor to end_factor.
+
+    `end_factor` is reached at end - 1: the way takes end - begin - 1 iterations.
+    """
+
+    start_factor: float = 1 / 3
+    end_factor: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.start_factor <= 1:
+            raise ValueError(
+                f"start_factor: needs to be in (0, 1], found {self.start_factor}"
+            )
+        if not 0 <= self.end_factor <= 1:
+            raise ValueError(
+                f"end_factor: needs to be in [0, 1], found {self.end_factor}"
+            )
+
+    def recurrence(self, t, last):
+        rise = self.end_factor - self.start_factor
+        scale = np.full(len(t), self.start_factor)
+        scale[1:] = 1 + rise / (last * self.start_factor + (t[1:] - 1) * rise)
+        return _factors(scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantLR(Scheduler):
+    """Multiplies by `factor` at `begin` and takes it back at end - 1."""
+
+    factor: float = 1 / 3
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.factor <= 1:
+            raise ValueError(f"factor: needs to be in (0, 1], found {self.factor}")
+
+    def recurrence(self, t, last):
+        scale = np.ones(len(t))
+        scale[t == last] = 1 / self.factor
+        scale[0] = self.factor
+        return _factors(scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiStepLR(Scheduler):
+    """Multiplies by `gamma` at every milestone, counted from `begin`."""
+
+    milestones: tuple[int, ...]
+    gamma: float = 0.1
+
+    def recurrence(self, t, last):
+        times = np.isin(self.milestones, t)
+        scale = np.ones(len(t))
+        # Unbuffered: a milestone given twice counts twice.
+        np.multiply.at(scale, np.array(self.milestones, int)[times], self.gamma)
+        return _factors(scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLR(Scheduler):
+    """Multiplies by `gamma` every `step_size` iterations."""
+
+    step_size: int
+    gamma: float = 0.1
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.step_size < 1:
+            raise ValueError(f"step_size: needs to be >= 1, found {self.step_size}")
+
+    def recurrence(self, t, last):
+        falls = (t > 0) & (t % self.step_size == 0)
+        return _factors(np.where(falls, self.gamma, 1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentialLR(Scheduler):
+    """Multiplies by `gamma` in every iteration after `begin`."""
+
+    gamma: float
+
+    def recurrence(self, t, last):
+        return _factors(np.where(t > 0, self.gamma, 1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineAnnealingLR(Scheduler):
+    """Half a cosine down to eta_min over `T_max` iterations (then up again).
+
+    Attributes:
+      T_max: Half a period; end - begin when None, so that eta_min would be reached at
+        `end`, one iteration after the last one.
+      eta_min: The lowest value, absolute; 0 when neither is given.
+      eta_min_ratio: The lowest value as a part of the group's base learning rate.
+    """
+
+    T_max: int | None = None
+    eta_min: float | None = None
+    eta_min_ratio: float | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.T_max is not None and self.T_max < 1:
+            raise ValueError(f"T_max: needs to be >= 1, found {self.T_max}")
+        if self.eta_min is not None and self.eta_min_ratio is not None:
+            raise ValueError("eta_min: give eta_min or eta_min_ratio, not both")
+
+    def recurrence(self, t, last):
+        half = self.T_max or last + 1
+        eta_min, ratio = self.eta_min or 0.0, self.eta_min_ratio or 0.0
+        height = 1 + np.cos(np.pi * t / half)
+        scale = np.ones(len(t))
+        # At the foot of the cosine the ratio of two heights is x / 0: mmengine climbs
+        # the first step from there by adding a part of the base learning rate.
+        climbs = (t > 0) & ((t - 1 - half) % (2 * half) == 0)
+        falls = (t > 0) & ~climbs
+        scale[falls] = height[falls] / height[np.flatnonzero(falls) - 1]
+        steps = _towards(scale, eta_min, ratio)
+        rise = np.where(climbs, (1 - np.cos(np.pi / half)) / 2, 0.0)
+        return Recurrence(
+            scale, steps.share + rise * (1 - ratio), steps.constant - rise * eta_min
+        )
+
+
+SCHEDULERS = {
+    cls.__name__: cls
+    for cls in (
+        PolyLR,
+        PolyLRRatio,
+        LinearLR,
+        ConstantLR,
+        MultiStepLR,
+        StepLR,
+        ExponentialLR,
+        CosineAnnealingLR,
+    )
+}
