@@ -6,6 +6,7 @@ import difflib
 import importlib.util
 import json
 import pathlib
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,24 @@ TOP_LEVEL = (
     "ema",
     "tta",
     "custom_imports",
+    "dataset_meta",
+)
+
+
+# Dicts without a `type` whose keys are checked all the same when they are built.
+_CHECKED = (
+    "train_dataloader",
+    "val_dataloader",
+    "val_evaluator",
+    "optim_wrapper",
+    "train_cfg",
+    "default_hooks",
+    "default_hooks.checkpoint",
+    "default_hooks.logger",
+    "randomness",
+    "mesh",
+    "ema",
+    "tta",
 )
 
 
@@ -34,9 +53,9 @@ class ConfigError(ValueError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` of the known name that is nearest, or nothing."""
-    matches = difflib.get_close_matches(name, [str(k) for k in known], n=1)
-    return f", did you mean {matches[0]!r}?" if matches else ""
+    """` (did you mean 'x'?)` of the known name that is nearest, or nothing."""
+    matches = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +81,7 @@ def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise ConfigError(
             f"{_origin(source)}: {unknown[0]!r} is no key of a config"
-            f"{nearest(unknown[0], TOP_LEVEL)} Allowed: {', '.join(TOP_LEVEL)}"
+            f"{nearest(unknown[0], TOP_LEVEL)}; allowed: {', '.join(TOP_LEVEL)}"
         )
     return config
 
@@ -93,7 +112,18 @@ def _read(source):
 def _run(path, argument):
     spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # As of a script, its own folder comes first: `import common` finds the neighbour.
+    folder = str(path.parent.resolve())
+    before = set(sys.modules)
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
+        # Another folder may have a `common` of its own.
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(folder):
+                del sys.modules[name]
     if not hasattr(module, "get_config"):
         raise ConfigError(f"{path}: has no function get_config()")
     return module.get_config(argument) if argument else module.get_config()
@@ -122,9 +152,9 @@ def override(config: dict[str, Any], assignments: Sequence[tuple[str, Any]]) -> 
     Args:
         config: a whole config.
         assignments: (`model.backbone.depth`, value) pairs; a number in the path is
-            an index of a list. A key that is not there yet may be added to the top
-            level and to a dict with a `type`, whose keys are checked when it is
-            built.
+            an index of a list. A key that is not there yet may be added where it
+            is checked when its dict is built: at the top level, to a dict with a
+            `type`, and to parts such as train_cfg.
 
     Raises:
         ConfigError: for a path that does not exist, naming the nearest one.
@@ -133,12 +163,19 @@ def override(config: dict[str, Any], assignments: Sequence[tuple[str, Any]]) -> 
         *parents, last = path.split(".")
         node = config
         for i, part in enumerate(parents):
-            node = node[_key(node, part, ".".join(parents[:i]))]
-        may_add = isinstance(node, dict) and ("type" in node or node is config)
-        if may_add and last not in node and (node is not config or last in TOP_LEVEL):
+            at = ".".join(parents[:i])
+            if f"{at}.{part}".lstrip(".") in _CHECKED and node.get(part) is None:
+                node[part] = {}
+            node = node[_key(node, part, at)]
+        at = ".".join(parents)
+        if isinstance(node, dict) and last not in node and _may_add(node, at, last):
             node[last] = value
         else:
-            node[_key(node, last, ".".join(parents))] = value
+            node[_key(node, last, at)] = value
+
+
+def _may_add(node, at, key):
+    return key in TOP_LEVEL if not at else "type" in node or at in _CHECKED
 
 
 def _key(node, part, at):
@@ -153,7 +190,7 @@ def _key(node, part, at):
         raise ConfigError(f"{where} is {node!r}: it holds no {part!r}")
     if part not in node:
         raise ConfigError(
-            f"{where} has no key {part!r}{nearest(part, node)} It has: "
+            f"{where} has no key {part!r}{nearest(part, node)}; it has "
             f"{', '.join(node)}"
         )
     return part

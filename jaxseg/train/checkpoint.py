@@ -183,6 +183,21 @@ class Checkpoints:
             self._note_failure(error)
         return True
 
+    def read_config(self) -> dict:
+        """Returns the config that the newest readable checkpoint was saved with.
+
+        Raises:
+          FileNotFoundError: There is no checkpoint.
+          DamagedCheckpointError: No checkpoint says it.
+        """
+        error = FileNotFoundError(f"{self.directory}: no checkpoint")
+        for step in reversed(self.steps()):
+            try:
+                return manifest.read(self._path(step))["config"]
+            except DamagedCheckpointError as damage:
+                error = damage
+        raise error
+
     def wait(self) -> None:
         """Blocks until the save in progress is on the disk.
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from jaxseg.train.schedulers import Recurrence
 
+# The types that `param_scheduler` can name.
+__all__ = ["CosineAnnealingLrUpdater", "PolyLrUpdater", "StepLrUpdater"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LrUpdater:
@@ -108,9 +111,3 @@ class CosineAnnealingLrUpdater(LrUpdater):
         share = (1 + np.cos(np.pi * t / max_iters)) / 2
         lowest, ratio = self.min_lr or 0.0, self.min_lr_ratio or 0.0
         return share + (1 - share) * ratio, (1 - share) * lowest
-
-
-LR_UPDATERS = {
-    cls.__name__: cls
-    for cls in (PolyLrUpdater, StepLrUpdater, CosineAnnealingLrUpdater)
-}

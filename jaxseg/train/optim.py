@@ -11,6 +11,7 @@ iteration of the last part, since mmengine counts every part as an iteration).
 """
 
 import math
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ import jax.numpy as jnp
 import optax
 from flax import traverse_util
 
+from jaxseg.config import ConfigError
+from jaxseg.resolve import build, lookup
 from jaxseg.train.optimizers import BaseOptimizer, build_optimizer
 from jaxseg.train.param_groups import (
     Multipliers,
@@ -28,7 +31,9 @@ from jaxseg.train.param_groups import (
     list_parameters,
 )
 from jaxseg.train.schedule import make_schedule
-from jaxseg.train.typed_config import build_fields, build_typed
+
+# The types that `optim_wrapper` can name.
+__all__ = ["AmpOptimWrapper", "OptimWrapper"]
 
 
 class Optimizer(NamedTuple):
@@ -108,9 +113,6 @@ class AmpOptimWrapper(OptimWrapper):
             raise ValueError(f"dtype: found {self.dtype!r}, allowed is 'bfloat16'")
 
 
-WRAPPERS = {cls.__name__: cls for cls in (OptimWrapper, AmpOptimWrapper)}
-
-
 def make_optimizer(
     optim_wrapper: Mapping[str, Any],
     param_scheduler: Sequence[Mapping[str, Any]],
@@ -134,19 +136,20 @@ def make_optimizer(
       An `Optimizer`.
 
     Raises:
-      TypeError, ValueError: The config is wrong, or a pattern in it fits no parameter;
-        the message names the config path.
+      ConfigError: The config is wrong, or a pattern in it fits no parameter; the
+        message names the config path.
     """
-    wrapper = build_typed(
-        {"type": "OptimWrapper"} | dict(optim_wrapper), WRAPPERS, "optim_wrapper"
-    )
+    name = optim_wrapper.get("type", "OptimWrapper")
+    cls = lookup(name, "optim_wrapper", (sys.modules[__name__],))
+    keys = {key: value for key, value in optim_wrapper.items() if key != "type"}
+    wrapper = build(cls, keys, "optim_wrapper")
     base = build_optimizer(wrapper.optimizer)
     schedule_of = make_schedule(param_scheduler, max_iters)
     groups = _group(wrapper, params, frozen)
     if base.weight_decay is None and any(
         g and g.decay_mult != 1 for g in groups.values()
     ):
-        raise ValueError(
+        raise ConfigError(
             "optim_wrapper.paramwise_cfg: multiplies the weight decay, which "
             f"{base.name} does not have"
         )
@@ -160,7 +163,7 @@ def make_optimizer(
     tree = traverse_util.unflatten_dict({p: labels[g] for p, g in groups.items()})
     transform = optax.partition(transforms | {"frozen": optax.set_to_zero()}, tree)
     if wrapper.clip_grad is not None:
-        clip = build_fields(wrapper.clip_grad, ClipGrad, "optim_wrapper.clip_grad")
+        clip = build(ClipGrad, wrapper.clip_grad, "optim_wrapper.clip_grad")
         is_trained = jax.tree.map(lambda label: label != "frozen", tree)
         transform = optax.chain(optax.masked(clip.transform(), is_trained), transform)
     return Optimizer(

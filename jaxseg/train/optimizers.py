@@ -6,6 +6,7 @@ parameters gets is given when its transformation is made.
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,7 +15,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxseg.train.typed_config import build_typed, reject_unknown_keys
+from jaxseg.config import ConfigError, nearest
+from jaxseg.resolve import resolve
+
+# The types that `optim_wrapper.optimizer` can name, besides the optimisers of optax.
+__all__ = ["SGD", "Adam", "AdamW"]
 
 Factory = Callable[[Any, float | None], optax.GradientTransformation]
 
@@ -115,9 +120,6 @@ def _scale_by_adam(betas: tuple[float, float], eps: float):
     return optax.GradientTransformation(optax.scale_by_adam(*betas).init, update)
 
 
-OPTIMIZERS = {cls.__name__: cls for cls in (SGD, Adam, AdamW)}
-
-
 def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
     """Builds `optim_wrapper.optimizer`.
 
@@ -127,22 +129,34 @@ def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
         arguments, but for `lr`. (The Adam of optax is 'adam'.)
 
     Raises:
-      TypeError, ValueError: The config is wrong; the message names the config path.
+      ConfigError: The config is wrong; the message names the config path.
     """
     path = "optim_wrapper.optimizer"
     name = config.get("type")
     functions = _optax_optimizers()
-    if name in OPTIMIZERS or name not in functions:
-        optimizer = build_typed(config, OPTIMIZERS | functions, path)
+    if name in __all__:
+        optimizer = resolve(config, path, (sys.modules[__name__],))
         return BaseOptimizer(
             name, optimizer.lr, optimizer.weight_decay, optimizer.transform
+        )
+    if name not in functions:
+        allowed = [*__all__, *sorted(functions)]
+        raise ConfigError(
+            f"{path}.type: {name!r} is not known{nearest(name, allowed)}; allowed are "
+            f"{', '.join(allowed)}"
         )
 
     known = inspect.signature(functions[name]).parameters
     options = {key: value for key, value in config.items() if key != "type"}
-    reject_unknown_keys(options, {"lr"} | known.keys() - {"learning_rate"}, path)
+    allowed = {"lr"} | known.keys() - {"learning_rate"}
+    for key in options:
+        if key not in allowed:
+            raise ConfigError(
+                f"{path}.{key}: this key is not known{nearest(key, allowed)}; allowed "
+                f"are {', '.join(sorted(allowed))}"
+            )
     if not isinstance(options.get("lr"), (int, float)):
-        raise TypeError(f"{path}.lr: expected a number, found {options.get('lr')!r}")
+        raise ConfigError(f"{path}.lr: expected a number, found {options.get('lr')!r}")
     lr = options.pop("lr")
     if "weight_decay" not in known:
         return BaseOptimizer(

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from flax import traverse_util
 
+from jaxseg.config import ConfigError, nearest
 from jaxseg.convert.names import torch_key
-from jaxseg.train.typed_config import build_fields, nearest
+from jaxseg.resolve import build
 
 PATH = "optim_wrapper.paramwise_cfg"
 
@@ -92,10 +93,10 @@ class DefaultRules:
 
     def __post_init__(self):
         for name, rule in self.custom_keys.items():
-            build_fields(rule, Multipliers, f"{PATH}.custom_keys.{name}")
+            build(Multipliers, rule, f"{PATH}.custom_keys.{name}")
 
     def check(self, parameters: Collection[Parameter]) -> None:
-        """Raises ValueError for a custom key that is part of no parameter's key."""
+        """Raises ConfigError for a custom key that is part of no parameter's key."""
         keys = [parameter.key for parameter in parameters]
         for name in self.custom_keys:
             require_match(
@@ -148,16 +149,16 @@ class LayerDecayRules:
             )
 
     def check(self, parameters: Collection[Parameter]) -> None:
-        """Raises ValueError unless the backbone has exactly `num_layers` layers."""
+        """Raises ConfigError unless the backbone has exactly `num_layers` layers."""
         layers = {_layer_number(parameter.key) for parameter in parameters} - {None}
         if not layers:
-            raise ValueError(
+            raise ConfigError(
                 "optim_wrapper.constructor: LearningRateDecayOptimizerConstructor needs "
                 "a transformer, with parameters `backbone.layers.<n>.`; this model has "
                 "none"
             )
         if max(layers) + 1 != self.num_layers:
-            raise ValueError(
+            raise ConfigError(
                 f"{PATH}.num_layers: found {self.num_layers}, but the backbone has "
                 f"{max(layers) + 1} layers"
             )
@@ -190,13 +191,13 @@ CONSTRUCTORS = {
 def build_rules(
     constructor: str, paramwise_cfg: Mapping[str, Any] | None
 ) -> DefaultRules | LayerDecayRules:
-    """Builds the rules of a config; raises TypeError or ValueError with its path."""
+    """Builds the rules of a config; raises ConfigError with its path."""
     if constructor not in CONSTRUCTORS:
-        raise ValueError(
+        raise ConfigError(
             f"optim_wrapper.constructor: {constructor!r} is not known"
             f"{nearest(constructor, CONSTRUCTORS)}; allowed are {sorted(CONSTRUCTORS)}"
         )
-    return build_fields(paramwise_cfg or {}, CONSTRUCTORS[constructor], PATH)
+    return build(CONSTRUCTORS[constructor], paramwise_cfg or {}, PATH)
 
 
 def frozen_keys(frozen: Collection[str], keys: Collection[str]) -> set[str]:
@@ -213,13 +214,13 @@ def frozen_keys(frozen: Collection[str], keys: Collection[str]) -> set[str]:
 def require_match(
     pattern: str, matches: Collection[str], keys: Collection[str], path: str
 ) -> None:
-    """Raises ValueError with the nearest names when a pattern has no match."""
+    """Raises ConfigError with the nearest names when a pattern has no match."""
     if not matches:
         modules = {
             key[: dot.start()] for key in keys for dot in re.finditer(r"\.", key)
         }
         parts = {part for key in keys for part in key.split(".")}
-        raise ValueError(
+        raise ConfigError(
             f"{path}.{pattern}: no parameter has this in its name"
             f"{nearest(pattern, modules | parts | set(keys))}"
         )

@@ -10,11 +10,17 @@ the same code and without saving.
 import os
 import signal
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopRequested(Exception):
+    """A signal asked to stop while `StopSignal.run` was waiting."""
 
 
 class StopSignal:
@@ -72,6 +78,41 @@ class StopSignal:
             self.requested = True
             self.exit_code = 128 + signal.SIGTERM
         return self.requested
+
+    def run(self, function: Callable[..., Any], *args) -> Any:
+        """Calls a function that may take long, without keeping a signal waiting.
+
+        Python handles signals between two instructions of the main thread, and a
+        compilation is one instruction. So the call goes to a thread of its own, and
+        the main thread waits for it in short steps. Where no handler is installed it
+        is a plain call.
+
+        Returns:
+          What the function returns.
+
+        Raises:
+          StopRequested: a signal came first. The function is left to itself; end the
+            process with `os._exit`.
+        """
+        if not self._previous:
+            return function(*args)
+        outcome = {}
+
+        def call():
+            try:
+                outcome["value"] = function(*args)
+            except BaseException as error:  # noqa: BLE001 - raised again by the caller
+                outcome["error"] = error
+
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.1)
+            if self.requested and thread.is_alive():
+                raise StopRequested
+        if "error" in outcome:
+            raise outcome["error"]
+        return outcome["value"]
 
     def _handle(self, number, frame):
         code = 128 + number

@@ -19,9 +19,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxseg.train.lr_updaters import LR_UPDATERS, LrUpdater
-from jaxseg.train.schedulers import SCHEDULERS, Scheduler
-from jaxseg.train.typed_config import build_typed
+from jaxseg.config import ConfigError
+from jaxseg.resolve import resolve
+from jaxseg.train import lr_updaters, schedulers
+from jaxseg.train.lr_updaters import LrUpdater
+from jaxseg.train.schedulers import Scheduler
+
+_TABLES = (schedulers, lr_updaters)
 
 
 def make_schedule(
@@ -41,7 +45,7 @@ def make_schedule(
       returns its last value.
 
     Raises:
-      TypeError, ValueError: The config is wrong; the message names the config path.
+      ConfigError: The config is wrong; the message names the config path.
     """
     share, constant = _coefficients(_build(param_scheduler), max_iters)
 
@@ -55,32 +59,33 @@ def make_schedule(
     return schedule_of
 
 
-def _build(param_scheduler) -> list[Scheduler | LrUpdater]:
+def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
     if not isinstance(param_scheduler, (list, tuple)):
-        raise TypeError(
+        raise ConfigError(
             f"param_scheduler: expected a list of dicts, found {param_scheduler!r}"
         )
-    schedulers = [
-        build_typed(config, SCHEDULERS | LR_UPDATERS, f"param_scheduler.{i}")
-        for i, config in enumerate(param_scheduler)
-    ]
-    for i, scheduler in enumerate(schedulers):
-        if isinstance(scheduler, LrUpdater) and len(schedulers) > 1:
-            raise ValueError(
-                f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "
-                f"(it has a warm-up of its own), found {len(schedulers)} entries"
+    built = resolve(param_scheduler, "param_scheduler", _TABLES)
+    for i, scheduler in enumerate(built):
+        if not isinstance(scheduler, (Scheduler, LrUpdater)):
+            raise ConfigError(
+                f"param_scheduler.{i}: `type` is missing, found {scheduler!r}"
             )
-    return schedulers
+        if isinstance(scheduler, LrUpdater) and len(built) > 1:
+            raise ConfigError(
+                f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "
+                f"(it has a warm-up of its own), found {len(built)} entries"
+            )
+    return built
 
 
 def _coefficients(
-    schedulers: Sequence[Scheduler | LrUpdater], max_iters: int
+    built: Sequence[Scheduler | LrUpdater], max_iters: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs the recursion; returns (share, constant), float32 of length max_iters."""
     if max_iters < 1:
-        raise ValueError(f"train_cfg.max_iters: needs to be >= 1, found {max_iters}")
+        raise ConfigError(f"train_cfg.max_iters: needs to be >= 1, found {max_iters}")
     active = []
-    for scheduler in schedulers:
+    for scheduler in built:
         begin, end = 0, max_iters
         if isinstance(scheduler, Scheduler):
             begin, end = scheduler.begin, scheduler.end or max_iters

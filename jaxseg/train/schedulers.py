@@ -5,6 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+# The types that `param_scheduler` can name.
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LinearLR",
+    "MultiStepLR",
+    "PolyLR",
+    "PolyLRRatio",
+    "StepLR",
+]
+
 
 class Recurrence(NamedTuple):
     """Coefficients of `value <- scale * value + share * base_lr + constant`.
@@ -220,18 +232,3 @@ class CosineAnnealingLR(Scheduler):
         return Recurrence(
             scale, steps.share + rise * (1 - ratio), steps.constant - rise * eta_min
         )
-
-
-SCHEDULERS = {
-    cls.__name__: cls
-    for cls in (
-        PolyLR,
-        PolyLRRatio,
-        LinearLR,
-        ConstantLR,
-        MultiStepLR,
-        StepLR,
-        ExponentialLR,
-        CosineAnnealingLR,
-    )
-}

@@ -1,0 +1,77 @@
+"""A small U-Net finds handwritten digits on photographs. No download.
+
+python -m jaxseg.main --config experiments/digits_unet.py
+"""
+
+from typing import Any
+
+NUM_CLASSES = 11
+NORM = dict(type="SyncBN", requires_grad=True)
+PIPELINE = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="PackSegInputs"),
+]
+
+
+def get_config() -> dict[str, Any]:
+    max_iters = 1000
+    return dict(
+        model=dict(
+            type="EncoderDecoder",
+            data_preprocessor=dict(
+                type="SegDataPreProcessor",
+                mean=[127.5] * 3,
+                std=[60.0] * 3,
+                bgr_to_rgb=True,
+            ),
+            backbone=dict(
+                type="UNet",
+                base_channels=16,
+                num_stages=4,
+                strides=(1, 1, 1, 1),
+                enc_num_convs=(2, 2, 2, 2),
+                dec_num_convs=(2, 2, 2),
+                downsamples=(True, True, True),
+                enc_dilations=(1, 1, 1, 1),
+                dec_dilations=(1, 1, 1),
+                norm_cfg=NORM,
+            ),
+            decode_head=dict(
+                type="FCNHead",
+                in_channels=16,
+                in_index=3,
+                channels=16,
+                num_convs=1,
+                concat_input=False,
+                dropout_ratio=0.0,
+                num_classes=NUM_CLASSES,
+                norm_cfg=NORM,
+                loss_decode=dict(type="CrossEntropyLoss"),
+            ),
+            test_cfg=dict(mode="whole"),
+        ),
+        train_dataloader=dict(
+            batch_size=16,
+            dataset=dict(
+                type="DigitsDataset", split="train", num_scenes=8000, pipeline=PIPELINE
+            ),
+        ),
+        val_dataloader=dict(
+            batch_size=8,
+            dataset=dict(
+                type="DigitsDataset", split="val", num_scenes=200, pipeline=PIPELINE
+            ),
+        ),
+        val_evaluator=dict(type="IoUMetric", iou_metrics=["mIoU"]),
+        optim_wrapper=dict(optimizer=dict(type="AdamW", lr=4e-3, weight_decay=1e-4)),
+        param_scheduler=[
+            dict(type="LinearLR", start_factor=0.05, begin=0, end=100),
+            dict(type="PolyLR", power=1.0, eta_min=0.0, begin=100, end=max_iters),
+        ],
+        train_cfg=dict(max_iters=max_iters, val_interval=250),
+        default_hooks=dict(
+            checkpoint=dict(interval=250, save_best="mIoU"), logger=dict(interval=20)
+        ),
+        randomness=dict(seed=0),
+    )

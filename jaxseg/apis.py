@@ -1,0 +1,81 @@
+"""For notebooks and other programs: a model in three lines.
+
+model = init_model("work_dirs/digits_unet/config.json", "work_dirs/digits_unet")
+label_map = inference_model(model, "image.jpg")
+show_result(model, "image.jpg", label_map, out_file="result.png")
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxseg.train.model import SegModel, load_model
+from jaxseg.visualize import as_rgb, overlay
+
+__all__ = ["SegModel", "inference_model", "init_model", "show_result"]
+
+
+def init_model(
+    config: str | Path | Mapping[str, Any], checkpoint: str | Path | None = None
+) -> SegModel:
+    """Builds a model, with trained weights or fresh ones.
+
+    Args:
+        config: a config file (`.py`, `.json`) or dict; `model` is all that it needs.
+        checkpoint: a work directory, its `checkpoints` folder, or one step of it.
+
+    Returns:
+        The model; its `encode_decode(images)` takes normalised float32 images
+        (N, H, W, C) to float32 logits (N, H, W, out_channels).
+
+    Raises:
+        ConfigError, LoadError: naming what does not fit.
+    """
+    return load_model(config, checkpoint)
+
+
+def inference_model(
+    model: SegModel, image: str | Path | np.ndarray, return_logits: bool = False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Predicts one image.
+
+    Args:
+        model: from `init_model`.
+        image: a file, or an RGB array (H, W, 3) uint8.
+        return_logits: also return the logits.
+
+    Returns:
+        Label map (H, W) at the image's own size, uint8 (uint16 of more than 256
+        classes); with return_logits also logits (H, W, out_channels) float32.
+    """
+    return model.predict(image, return_logits)
+
+
+def show_result(
+    model: SegModel,
+    image: str | Path | np.ndarray,
+    label_map: np.ndarray,
+    opacity: float = 0.5,
+    out_file: str | Path | None = None,
+) -> np.ndarray:
+    """Paints a label map over its image, in the model's palette.
+
+    Args:
+        model: from `init_model`.
+        image: the image that was predicted.
+        label_map: (H, W) integers.
+        opacity: weight of the colours, above 0, up to 1.
+        out_file: picture to write, or None.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    pixels = as_rgb(model.read_pixels(image))
+    shown = overlay(pixels, label_map, model.palette, opacity)
+    if out_file is not None:
+        Path(out_file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shown).save(out_file)
+    return shown

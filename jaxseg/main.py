@@ -1,0 +1,202 @@
+"""Trains, evaluates or predicts, as a config says.
+
+    python -m jaxseg.main --config experiments/digits_unet.py
+    python -m jaxseg.main --config FILE --workdir DIR --config.optim_wrapper.lr=0.01
+    python -m jaxseg.main --mode eval --config DIR/config.json --checkpoint DIR
+    python -m jaxseg.main --mode predict --checkpoint DIR --input photos --output out
+
+The same command goes on with a run that was stopped or killed.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import jax
+from absl import app, flags
+from absl import logging as absl_logging
+
+from input_pipeline.errors import DataError
+from jaxseg.config import ConfigError, load, override, parse_value
+from jaxseg.train.checkpoint import CheckpointError
+from jaxseg.train.evaluate import evaluate_checkpoint
+from jaxseg.train.load import LoadError
+from jaxseg.train.loop import NotFiniteError, train
+from jaxseg.train.model import load_model
+from jaxseg.train.predict import find_images, predict_files
+from jaxseg.train.workdir import WorkdirError
+
+_CONFIG = flags.DEFINE_string(
+    "config",
+    None,
+    "The config: a .py file with get_config(), `file.py:argument` for "
+    "get_config(argument), or the config.json of a work directory. Single values are "
+    "replaced by --config.PATH=VALUE, such as --config.model.backbone.depth=101 or "
+    "--config.train_dataloader.dataset.pipeline.2.crop_size=[512,512].",
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir",
+    None,
+    "Where checkpoints, logs and pictures go. Default: work_dirs/NAME-OF-THE-CONFIG.",
+)
+_MODE = flags.DEFINE_enum(
+    "mode",
+    "train",
+    ["train", "eval", "predict"],
+    "train: train and evaluate, going on where the work directory's last checkpoint "
+    "is. eval: score a checkpoint on val_dataloader. predict: label images.",
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint",
+    None,
+    "eval and predict: a work directory, its checkpoints folder, or one step of it. "
+    "Default: the work directory.",
+)
+_INPUT = flags.DEFINE_string(
+    "input", None, "predict: an image, a folder (at any depth), or a quoted glob."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "predict: the folder for labels/NAME.png (class indices with the palette) and "
+    "overlays/NAME.jpg. Default: WORKDIR/output.",
+)
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed",
+    False,
+    "Several hosts: call jax.distributed.initialize() first. Every host runs the same "
+    "command.",
+)
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator",
+    None,
+    "With --distributed, where nothing says it by itself (TPU and Slurm do): "
+    "ADDRESS:PORT,NUMBER-OF-PROCESSES,INDEX-OF-THIS-ONE.",
+)
+
+# What a user can mend: their message is all that there is to see.
+_USER_ERRORS = (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    FileNotFoundError,
+    LoadError,
+    NotFiniteError,
+    WorkdirError,
+)
+
+# Compiled programs of earlier runs. Versions of JAX keep theirs apart by themselves.
+_COMPILATION_CACHE = "~/.cache/jaxseg/compiled"
+
+
+def main(argv: list[str]) -> None:
+    """Reads the flags and does what they say."""
+    if len(argv) > 1:
+        raise app.UsageError(
+            f"unknown argument {argv[1]!r}; all are flags, --name=value"
+        )
+    # What jaxseg says; of the libraries, warnings and errors.
+    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
+    logging.getLogger("jaxseg").propagate = False
+    if not flags.FLAGS["verbosity"].present:
+        absl_logging.set_verbosity(absl_logging.WARNING)
+    logging.getLogger("jaxseg").setLevel(logging.INFO)
+    jax.config.update(
+        "jax_compilation_cache_dir", os.path.expanduser(_COMPILATION_CACHE)
+    )
+    if _DISTRIBUTED.value:
+        _initialize_distributed()
+    config = None
+    if _CONFIG.value is not None:
+        config = load(_CONFIG.value)
+        override(config, _overrides)
+    elif _MODE.value == "train":
+        raise app.UsageError("--config is missing: which model and data?")
+    {"train": _train, "eval": _eval, "predict": _predict}[_MODE.value](config)
+
+
+def _workdir() -> Path:
+    if _WORKDIR.value is not None:
+        return Path(_WORKDIR.value)
+    if _CONFIG.value is None:
+        return Path("work_dirs")
+    path = Path(_CONFIG.value.split(":")[0])
+    # The config.json of a work directory belongs to that directory.
+    return path.parent if path.name == "config.json" else Path("work_dirs") / path.stem
+
+
+def _checkpoint() -> Path:
+    return Path(_CHECKPOINT.value) if _CHECKPOINT.value is not None else _workdir()
+
+
+def _train(config) -> None:
+    code = train(config, _workdir())
+    if code:
+        # A thread may still be compiling, and cannot be stopped.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _eval(config) -> None:
+    evaluate_checkpoint(config, _checkpoint(), _workdir() / "eval.json")
+
+
+def _predict(config) -> None:
+    if _INPUT.value is None:
+        raise app.UsageError("--input is missing: which images?")
+    images = find_images(_INPUT.value)
+    model = load_model(config, _checkpoint())
+    output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
+    for done, (image, label) in enumerate(predict_files(model, images, output), 1):
+        print(f"{done}/{len(images)}  {image} -> {label}", flush=True)
+    print(f"compilations: {model.predictor.compilations}")
+
+
+def _initialize_distributed() -> None:
+    if _COORDINATOR.value is None:
+        jax.distributed.initialize()
+        return
+    try:
+        address, count, index = _COORDINATOR.value.split(",")
+        count, index = int(count), int(index)
+    except ValueError:
+        raise app.UsageError(
+            f"--coordinator is {_COORDINATOR.value!r}; it takes "
+            "ADDRESS:PORT,NUMBER-OF-PROCESSES,INDEX-OF-THIS-ONE"
+        ) from None
+    jax.distributed.initialize(address, num_processes=count, process_id=index)
+
+
+_overrides: list[tuple[str, object]] = []
+
+
+def parse_flags(argv: list[str]) -> list[str]:
+    """Takes --config.PATH=VALUE out of the command line, and parses the rest."""
+    rest = []
+    arguments = iter(argv)
+    for argument in arguments:
+        name, equals, value = argument.lstrip("-").partition("=")
+        if argument.startswith("--") and name.startswith("config."):
+            if not equals:
+                value = next(arguments, None)
+                if value is None:
+                    raise app.UsageError(f"{argument} needs a value")
+            _overrides.append((name.removeprefix("config."), parse_value(value)))
+        else:
+            rest.append(argument)
+    return flags.FLAGS(rest)
+
+
+def run() -> None:
+    """The command line's entry: wrong input ends in a sentence, not in a traceback."""
+    try:
+        app.run(main, flags_parser=parse_flags)
+    except _USER_ERRORS as error:
+        # The first note says which sample; grain's own follow.
+        sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", [])[:1]]))
+
+
+if __name__ == "__main__":
+    run()

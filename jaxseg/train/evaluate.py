@@ -1,0 +1,221 @@
+"""Scores of a model on a data set, by mmseg's definition."""
+
+import collections
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from input_pipeline.loader import eval_samples
+from input_pipeline.scan import scan
+from jaxseg.config import ConfigError
+from jaxseg.metrics.confusion import (
+    add_to_total,
+    confusion_matrix,
+    empty_total,
+    read_total,
+)
+from jaxseg.metrics.iou import Scores, format_table, segmentation_metrics
+from jaxseg.segmentors.inference import Predictor
+from jaxseg.train.model import load_model
+from jaxseg.train.progress import Progress
+from jaxseg.train.settings import DataLoader, Settings, read_settings
+from jaxseg.train.test_time_aug import TestTimeAug
+
+_log = logging.getLogger("jaxseg")
+
+
+class Evaluator:
+    """Evaluates one data set, again and again with the same compiled programs."""
+
+    def __init__(self, predictor: Predictor, settings: Settings):
+        """Prepares an evaluation, without loading or compiling anything.
+
+        Args:
+            predictor: of the model.
+            settings: with `val_dataloader`, whose data set has labels, and whose
+                pipeline ends at the test scale with labels of the original size.
+                Its batch_size is the number of images of one size that go through
+                the network at once: the scores do not depend on it. `tta` scales
+                the image as it comes out of the pipeline, which then wants no Resize.
+
+        Raises:
+            ConfigError: if there is no val_dataloader.
+        """
+        if settings.val_dataloader is None:
+            raise ConfigError("val_dataloader is missing: an evaluation needs it")
+        self.predictor = predictor
+        self.dataset = settings.val_dataloader.dataset
+        self._loader: DataLoader = settings.val_dataloader
+        self._metric = settings.val_evaluator
+        self._tta: TestTimeAug | None = settings.tta
+        self._num_classes = len(self.dataset.metainfo["classes"])
+        self._count = jax.jit(self._add_counts, donate_argnums=0)
+
+    def __call__(
+        self, variables: Any, progress: Callable[[int], None] = lambda done: None
+    ) -> Scores:
+        """Scores the model over all images of all hosts, each counted once.
+
+        Args:
+            variables: params and batch_stats.
+            progress: called with the number of images of this host that are done.
+        """
+        variables = self.predictor.put_variables(variables)
+        total = empty_total(self._num_classes)
+        done = 0
+        with eval_samples(
+            self.dataset,
+            num_workers=self._loader.num_workers,
+            num_threads=self._loader.num_threads,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        ) as samples:
+            for batch in _same_sized(samples, self._loader.batch_size):
+                pred = self._predict(variables, [sample["img"] for sample in batch])
+                labels = np.stack([sample["gt_seg_map"] for sample in batch])
+                # What fills the batch up is not counted.
+                total = self._count(total, pred(labels.shape[1:])[: len(batch)], labels)
+                done += len(batch)
+                progress(done)
+        confusion = read_total(total)
+        if jax.process_count() > 1:
+            confusion = _sum_over_hosts(confusion)
+        return segmentation_metrics(
+            confusion,
+            self._metric.iou_metrics,
+            self._metric.nan_to_num,
+            self._metric.beta,
+        )
+
+    def _predict(self, variables, images):
+        """Returns a function from the size of the result to the label maps."""
+        images = np.stack(
+            images + [images[-1]] * (self._loader.batch_size - len(images))
+        )
+        if self._tta is None:
+            return lambda size: self.predictor.label_maps(variables, images, size)
+        scaled = [self._tta.scaled(image) for image in images]
+        versions = [np.stack(versions) for versions in zip(*scaled, strict=True)]
+        return lambda size: self.predictor.augmented_label_maps(
+            variables, versions, size, self._tta.directions
+        )
+
+    def _add_counts(self, total, pred, labels):
+        # One image at a time: a count of one image cannot overflow 32 bits.
+        for one_pred, label in zip(pred, labels, strict=True):
+            counts = confusion_matrix(
+                one_pred, label, self._num_classes, self._metric.ignore_index
+            )
+            total = add_to_total(total, counts)
+        return total
+
+
+def _same_sized(samples: Iterator[dict], batch_size: int) -> Iterator[list[dict]]:
+    """Groups samples of equal image and label shape; the last groups are smaller."""
+    waiting = collections.defaultdict(list)
+    for sample in samples:
+        if "gt_seg_map" not in sample:
+            raise ConfigError(
+                f"{sample['img_path']} has no label: an evaluation needs "
+                "data_prefix.seg_map_path, and LoadAnnotations in the pipeline"
+            )
+        key = (sample["img"].shape, sample["gt_seg_map"].shape)
+        waiting[key].append(sample)
+        if len(waiting[key]) == batch_size:
+            yield waiting.pop(key)
+    yield from waiting.values()
+
+
+def _sum_over_hosts(confusion: np.ndarray) -> np.ndarray:
+    """Exactly, although what JAX sends has 32 bits."""
+    halves = np.stack([confusion & 0xFFFFFFFF, confusion >> 32]).astype(np.uint32)
+    gathered = multihost_utils.process_allgather(halves).astype(np.int64)
+    return (gathered[:, 0] + (gathered[:, 1] << 32)).sum(0)
+
+
+def check_classes(model: Any, dataset: Any, path: str) -> None:
+    """Refuses a model whose heads have another number of classes than the data set.
+
+    Args:
+        model: the segmentor.
+        dataset: with `metainfo`.
+        path: where the data set stands in the config.
+
+    Raises:
+        ConfigError: naming both places and both numbers.
+    """
+    classes: Sequence[str] = dataset.metainfo["classes"]
+    heads: Mapping[str, Any] = {"decode_head": model.decode_head}
+    for i, head in enumerate(model.auxiliary_heads):
+        several = isinstance(model.auxiliary_head, tuple)
+        heads = {**heads, f"auxiliary_head{f'.{i}' if several else ''}": head}
+    for name, head in heads.items():
+        if head.num_classes != len(classes):
+            raise ConfigError(
+                f"model.{name}.num_classes is {head.num_classes}, but {path} has "
+                f"{len(classes)} classes: {', '.join(classes[:5])}"
+                f"{', ...' if len(classes) > 5 else ''}"
+            )
+        if head.ignore_index != dataset.ignore_index:
+            raise ConfigError(
+                f"model.{name}.ignore_index is {head.ignore_index}, that of {path} is "
+                f"{dataset.ignore_index}"
+            )
+
+
+def report(scores: Scores, classes: Sequence[str], path: Path) -> None:
+    """Prints the table of the classes and the scores, the first of them last.
+
+    Args:
+        scores: of an evaluation.
+        classes: names of the classes.
+        path: JSON file that gets the same numbers; NaN is null.
+    """
+    per_class = {
+        name: dict(zip(classes, map(_or_none, values), strict=True))
+        for name, values in scores.per_class.items()
+    }
+    summary = {name: _or_none(value) for name, value in scores.summary.items()}
+    text = json.dumps({"summary": summary, "per_class": per_class}, indent=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n")
+    print(format_table(scores.per_class, classes))
+    first = next(name for name in scores.summary if name != "aAcc")
+    rest = [name for name in scores.summary if name != first]
+    print("  ".join(f"{name} {scores.summary[name]:.2f}" for name in rest))
+    print(f"val {first} {scores.summary[first]:.2f}", flush=True)
+
+
+def _or_none(value):
+    return None if np.isnan(value) else float(value)
+
+
+def evaluate_checkpoint(
+    config: Mapping[str, Any] | None, checkpoint: Path, path: Path
+) -> Scores:
+    """Scores a checkpoint on val_dataloader, and reports.
+
+    Args:
+        config: a whole config; None takes the one saved in the checkpoint. Its
+            train_dataloader is not looked at, so that data need not be there.
+        checkpoint: a work directory, its `checkpoints` folder, or one step of it.
+        path: JSON file for the scores.
+    """
+    model = load_model(config, checkpoint)
+    parts = {k: v for k, v in model.config.items() if k != "train_dataloader"}
+    evaluator = Evaluator(model.predictor, read_settings(parts))
+    check_classes(model.segmentor, evaluator.dataset, "val_dataloader.dataset")
+    _log.info("val: %d samples; %s", len(evaluator.dataset), scan(evaluator.dataset))
+    with Progress(len(evaluator.dataset), name="eval") as progress:
+        scores = evaluator(model.variables, progress.update)
+    counts = model.predictor.compilations
+    _log.info("compiled: network %(network)d times, rest %(rest)d", counts)
+    if jax.process_index() == 0:
+        report(scores, evaluator.dataset.metainfo["classes"], path)
+    return scores

@@ -1,0 +1,185 @@
+"""A model that is ready to use: config, weights, classes and test pipeline."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from input_pipeline import datasets, transforms
+from input_pipeline.sources import random_palette, resolve_classes
+from jaxseg.config import load
+from jaxseg.resolve import import_custom, lookup, resolve
+from jaxseg.segmentors.inference import Predictor
+from jaxseg.train.load import fit_weights, read_checkpoint
+from jaxseg.train.state import init_variables
+
+# What turns labels into arrays has no place in a pipeline for images alone.
+_FOR_LABELS = ("LoadAnnotations",)
+
+
+@dataclasses.dataclass
+class SegModel:
+    """What `load_model` makes.
+
+    Attributes:
+        config: the whole config.
+        segmentor: the Flax module.
+        variables: params and batch_stats on this host's devices.
+        predictor: runs the segmentor on images as they are loaded.
+        classes: names of the classes.
+        palette: (r, g, b) of each class.
+        pipeline: transforms of a test image, without its label.
+    """
+
+    config: dict[str, Any]
+    segmentor: Any
+    variables: Any
+    predictor: Predictor
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    pipeline: tuple[Any, ...]
+
+    def encode_decode(self, images: Any) -> jax.Array:
+        """Runs the network at one size.
+
+        Args:
+            images: normalised, (N, H, W, C) float32.
+
+        Returns:
+            Logits (N, H, W, out_channels) float32.
+        """
+        return self._encode_decode(self.variables, images)
+
+    @functools.cached_property
+    def _encode_decode(self):
+        return jax.jit(functools.partial(self.segmentor.apply, method="encode_decode"))
+
+    def load_image(self, image: str | Path | np.ndarray) -> dict[str, Any]:
+        """Takes an image through the test pipeline.
+
+        Args:
+            image: a file, or pixels (H, W, 3) uint8 in RGB order (or as the model's
+                pipeline reads them).
+
+        Returns:
+            `img` at the test scale and `ori_shape`, its (height, width) before.
+        """
+        record = self._record(image)
+        for transform in self.pipeline:
+            record = transform(record, np.random.default_rng(0))
+        return record
+
+    def read_pixels(self, image: str | Path | np.ndarray) -> np.ndarray:
+        """The image at its own size, (H, W, C), as the pipeline's first entry reads it."""
+        return self.pipeline[0](self._record(image), np.random.default_rng(0))["img"]
+
+    def _record(self, image):
+        if isinstance(image, (str, Path)):
+            return {"img_path": str(image)}
+        return {"img": np.asarray(image), "img_path": "the given array"}
+
+    def predict(self, image: str | Path | np.ndarray, return_logits: bool = False):
+        """Predicts one image at its own size.
+
+        Args:
+            image: as in `load_image`.
+            return_logits: also return the logits.
+
+        Returns:
+            Label map (H, W) integers; with return_logits also (H, W, out_channels)
+            float32.
+        """
+        sample = self.load_image(image)
+        images, size = sample["img"][None], sample["ori_shape"]
+        label_map = self.predictor.label_maps(self.variables, images, size)
+        label_map = np.asarray(label_map[0])
+        if not return_logits:
+            return label_map
+        logits = self.predictor.logits(self.variables, images, size)
+        return label_map, np.asarray(logits[0])
+
+
+def load_model(
+    config: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None = None
+) -> SegModel:
+    """Builds the model of a config, with the weights of a checkpoint.
+
+    Args:
+        config: a config file or dict; None takes the one saved in the checkpoint.
+        checkpoint: a work directory, its `checkpoints` folder, or one step of it.
+            None leaves the model as it starts training, by the config's seed.
+
+    Raises:
+        ConfigError: if the config is wrong.
+        LoadError: if the weights do not fit.
+    """
+    saved = None if checkpoint is None else read_checkpoint(checkpoint)
+    if config is None:
+        if saved is None:
+            raise ValueError("load_model needs a config or a checkpoint")
+        config = saved["config"]
+    config = load(config)
+    import_custom(config)
+    segmentor = resolve(config["model"], "model")
+    variables = _fresh_variables(config, segmentor, abstract=saved is not None)
+    if saved is not None:
+        variables = fit_weights(saved, variables, str(checkpoint))
+    predictor = Predictor(segmentor)
+    classes, palette = _classes_of(config, saved, segmentor)
+    return SegModel(
+        config=config,
+        segmentor=segmentor,
+        variables=predictor.put_variables(variables),
+        predictor=predictor,
+        classes=classes,
+        palette=palette,
+        pipeline=_test_pipeline(config),
+    )
+
+
+def _fresh_variables(config, segmentor, abstract):
+    """Parameters as training starts, or only their shapes."""
+    preprocessor = segmentor.data_preprocessor
+    channels = getattr(segmentor.backbone, "in_channels", 3)
+    seed = (config.get("randomness") or {}).get("seed", 0)
+    size = preprocessor.size or (128, 128)
+    make = functools.partial(init_variables, segmentor, seed, channels, size)
+    return jax.eval_shape(make) if abstract else make()
+
+
+def _test_pipeline(config):
+    """The pipeline of val_dataloader; without one, the image as it is."""
+    loader = config.get("val_dataloader") or {}
+    dataset = loader.get("dataset") or {}
+    while "pipeline" not in dataset and ("dataset" in dataset or "datasets" in dataset):
+        dataset = dataset.get("dataset") or dataset["datasets"][0]
+    entries = dataset.get("pipeline") or [{"type": "LoadImageFromFile"}]
+    entries = [entry for entry in entries if entry["type"] not in _FOR_LABELS]
+    if entries[0]["type"] != "LoadImageFromFile":
+        entries = [{"type": "LoadImageFromFile"}, *entries]
+    path = "val_dataloader.dataset.pipeline"
+    return resolve(entries, path, (transforms,))
+
+
+def _classes_of(config, saved, segmentor):
+    """Names and colours: as trained, as the config's data set has them, or made up."""
+    for source in (config, (saved or {}).get("config") or {}):
+        meta = source.get("dataset_meta")
+        if meta is not None:
+            return tuple(meta["classes"]), tuple(map(tuple, meta["palette"]))
+    dataset = (config.get("val_dataloader") or {}).get("dataset") or {}
+    while "dataset" in dataset or "datasets" in dataset:
+        dataset = dataset.get("dataset") or dataset["datasets"][0]
+    known, metainfo = (), dataset.get("metainfo") or {}
+    if "type" in dataset:
+        path = "val_dataloader.dataset"
+        known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
+    count = segmentor.decode_head.num_classes
+    if not known and not metainfo:
+        return tuple(f"class {i}" for i in range(count)), random_palette(count)
+    meta, _, _ = resolve_classes(dataset["type"], known, metainfo)
+    return meta["classes"], meta["palette"]

@@ -1,0 +1,117 @@
+"""Predictions as pictures."""
+
+import collections
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxseg.config import ConfigError
+from jaxseg.segmentors.inference import Predictor
+from jaxseg.train.model import SegModel
+from jaxseg.visualize import as_rgb, overlay, save_prediction_grid
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".npy")
+
+
+def find_images(pattern: str) -> list[Path]:
+    """The image files of a path: one file, a folder's (at any depth), or a glob's.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    path = Path(pattern)
+    if path.is_dir():
+        found = [p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES]
+    elif path.is_file():
+        found = [path]
+    else:
+        found = [Path(name) for name in glob.glob(pattern, recursive=True)]
+        found = [p for p in found if p.is_file()]
+    if not found:
+        raise ConfigError(
+            f"--input {pattern}: no image there; it takes a file, a glob, or a folder "
+            f"with {', '.join(_SUFFIXES)}"
+        )
+    return sorted(found)
+
+
+def save_palette_png(path: Path, label_map: np.ndarray, palette: Any) -> None:
+    """Writes an index PNG: its pixels are the classes, its palette their colours.
+
+    Of more than 256 classes it is a 16-bit grey PNG, which has no palette.
+    """
+    if label_map.dtype != np.uint8:
+        Image.fromarray(label_map).save(path)
+        return
+    image = Image.frombytes("P", label_map.shape[::-1], label_map.tobytes())
+    image.putpalette(np.asarray(palette, np.uint8).ravel().tolist())
+    image.save(path)
+
+
+def predict_files(
+    model: SegModel, images: list[Path], output: Path
+) -> Iterator[tuple[Path, Path]]:
+    """Predicts images one by one.
+
+    Args:
+        model: from `load_model`.
+        images: files.
+        output: folder; gets `labels/NAME.png` (class indices with the palette) and
+            `overlays/NAME.jpg`. Names keep their folders below the common one.
+
+    Yields:
+        (image, index PNG) of each image that is done.
+    """
+    root = images[0].parent
+    while not all(path.is_relative_to(root) for path in images):
+        root = root.parent
+    stems = collections.Counter(path.with_suffix("") for path in images)
+    for path in images:
+        stem = path.relative_to(root).with_suffix("")
+        if stems[path.with_suffix("")] > 1:  # they differ in the suffix alone
+            stem = stem.with_name(path.name.replace(".", "_"))
+        label_map = model.predict(path)
+        index_png = output / "labels" / f"{stem}.png"
+        picture = output / "overlays" / f"{stem}.jpg"
+        for file in (index_png, picture):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        save_palette_png(index_png, label_map, model.palette)
+        shown = overlay(as_rgb(model.read_pixels(path)), label_map, model.palette)
+        Image.fromarray(shown).save(picture, quality=95)
+        yield path, index_png
+
+
+def save_validation_grids(
+    predictor: Predictor, variables: Any, dataset: Any, output: Path, count: int = 6
+) -> None:
+    """Writes image | ground truth | prediction of a few validation images.
+
+    Args:
+        predictor: of the model.
+        variables: its params and batch_stats.
+        dataset: with labels.
+        output: folder, gets `NN.png`.
+        count: number of images, evenly spread over the data set.
+    """
+    variables = predictor.put_variables(variables)
+    output.mkdir(parents=True, exist_ok=True)
+    chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
+    for place, index in enumerate(chosen):
+        sample = dataset.sample(int(index), np.random.default_rng(0))
+        truth = sample["gt_seg_map"]
+        label_map = predictor.label_maps(variables, sample["img"][None], truth.shape)
+        image = Image.fromarray(as_rgb(sample["img"]))
+        # The image is at the test scale, the maps at its original size.
+        image = np.asarray(image.resize(truth.shape[::-1], Image.BILINEAR))
+        save_prediction_grid(
+            output / f"{place:02d}.png",
+            image,
+            truth,
+            np.asarray(label_map[0]),
+            dataset.metainfo["classes"],
+            dataset.metainfo["palette"],
+        )

@@ -1,0 +1,226 @@
+"""The parts of a config that are no model: their keys are these dataclasses' fields."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from input_pipeline import datasets, transforms
+from jaxseg.config import ConfigError, nearest
+from jaxseg.metrics.iou import METRICS
+from jaxseg.resolve import resolve
+from jaxseg.train.test_time_aug import TestTimeAug
+
+__all__ = [
+    "CheckpointHook",
+    "DataLoader",
+    "EMAHook",
+    "IoUMetric",
+    "IterBasedTrainLoop",
+    "LoggerHook",
+    "Randomness",
+    "TestTimeAug",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataLoader:
+    """`train_dataloader` and `val_dataloader`.
+
+    Attributes:
+        dataset: the data set with its pipeline.
+        batch_size: images of a batch, over all devices and hosts. In validation,
+            images of one size that a host runs at once.
+        num_workers: processes that prepare batches; 0 uses threads of this one.
+        num_threads: threads in each of them.
+    """
+
+    dataset: Any
+    batch_size: int = 1
+    num_workers: int = 0
+    num_threads: int = 4
+
+    def __post_init__(self):
+        if self.batch_size < 1 or self.num_workers < 0 or self.num_threads < 0:
+            raise ValueError(
+                f"batch_size={self.batch_size}, num_workers={self.num_workers}, "
+                f"num_threads={self.num_threads}: the first must be 1 at least, the "
+                "others 0"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class IterBasedTrainLoop:
+    """`train_cfg`.
+
+    Attributes:
+        max_iters: iterations of the run; one takes one batch.
+        val_interval: iterations between two evaluations; the last is always followed
+            by one. None evaluates only then.
+        loss_scope: `device`: each device's losses are divided by what it counts, as
+            in mmseg; `global`: by what all devices count.
+    """
+
+    max_iters: int
+    val_interval: int | None = None
+    loss_scope: str = "device"
+
+    def __post_init__(self):
+        if self.max_iters < 1 or (self.val_interval or 1) < 1:
+            raise ValueError(
+                f"max_iters={self.max_iters} and val_interval={self.val_interval} "
+                "must be 1 at least"
+            )
+        if self.loss_scope not in ("device", "global"):
+            raise ValueError(
+                f"loss_scope is {self.loss_scope!r}, allowed: device, global"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointHook:
+    """`default_hooks.checkpoint`.
+
+    Attributes:
+        interval: iterations between two checkpoints; the last always gets one.
+        max_keep_ckpts: how many of the latest are kept.
+        save_best: score by which the best is kept besides, such as `mIoU`, or None.
+    """
+
+    interval: int = 1000
+    max_keep_ckpts: int = 3
+    save_best: str | None = "mIoU"
+
+    def __post_init__(self):
+        if self.interval < 1 or self.max_keep_ckpts < 1:
+            raise ValueError(
+                f"interval={self.interval} and max_keep_ckpts={self.max_keep_ckpts} "
+                "must be 1 at least"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class LoggerHook:
+    """`default_hooks.logger`.
+
+    Attributes:
+        interval: iterations between two lines of the log, which hold means over them.
+    """
+
+    interval: int = 50
+
+    def __post_init__(self):
+        if self.interval < 1:
+            raise ValueError(f"interval={self.interval} must be 1 at least")
+
+
+@dataclasses.dataclass(frozen=True)
+class EMAHook:
+    """`ema`: a moving average of the parameters, which is what is evaluated.
+
+    Attributes:
+        momentum: weight of the new parameters in the average, at every iteration.
+    """
+
+    momentum: float = 0.0002
+
+    def __post_init__(self):
+        if not 0 < self.momentum < 1:
+            raise ValueError(f"momentum={self.momentum} must lie between 0 and 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Randomness:
+    """`randomness`.
+
+    Attributes:
+        seed: of the starting weights, the order of samples, augmentation and dropout.
+    """
+
+    seed: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed={self.seed} must lie between 0 and 2**32 - 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class IoUMetric:
+    """`val_evaluator`: which scores are computed.
+
+    Attributes:
+        iou_metrics: some of `mIoU`, `mDice`, `mFscore`.
+        ignore_index: the label that counts nowhere.
+        nan_to_num: what the score of a class that does not occur becomes, or None.
+        beta: weight of the recall in mFscore.
+    """
+
+    iou_metrics: tuple[str, ...] = ("mIoU",)
+    ignore_index: int = 255
+    nan_to_num: float | None = None
+    beta: float = 1.0
+
+    def __post_init__(self):
+        for name in self.iou_metrics:
+            if name not in METRICS:
+                raise ValueError(
+                    f"iou_metrics has {name!r}{nearest(name, METRICS)}; allowed: "
+                    f"{', '.join(METRICS)}"
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All of them, resolved; a loader that the config does not have is None."""
+
+    train_loop: IterBasedTrainLoop | None
+    checkpoint: CheckpointHook
+    logger: LoggerHook
+    randomness: Randomness
+    ema: EMAHook | None
+    train_dataloader: DataLoader | None
+    val_dataloader: DataLoader | None
+    val_evaluator: IoUMetric
+    tta: TestTimeAug | None
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Resolves every part of a config but the model, the optimiser and the mesh.
+
+    Raises:
+        ConfigError: naming the path of what is wrong.
+        DataError: if a data set cannot be used.
+    """
+    hooks = config.get("default_hooks") or {}
+    for name in hooks:
+        if name not in ("checkpoint", "logger"):
+            raise ConfigError(
+                f"default_hooks.{name}: no such hook, there are checkpoint and logger"
+            )
+    return Settings(
+        train_loop=_read(config, "train_cfg", "IterBasedTrainLoop"),
+        checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
+        logger=_read(hooks, "logger", "LoggerHook", "default_hooks."),
+        randomness=_read(config, "randomness", "Randomness"),
+        ema=_read(config, "ema", "EMAHook"),
+        train_dataloader=_read(config, "train_dataloader", "DataLoader"),
+        val_dataloader=_read(config, "val_dataloader", "DataLoader"),
+        val_evaluator=_read(config, "val_evaluator", "IoUMetric"),
+        tta=_read(config, "tta", "TestTimeAug"),
+    )
+
+
+# Parts that a config may leave out, and then are as their defaults say.
+_HAVE_DEFAULTS = ("checkpoint", "logger", "randomness", "val_evaluator")
+
+
+def _read(config, key, default_type, prefix=""):
+    part = config.get(key)
+    if part is None:
+        if key not in _HAVE_DEFAULTS:
+            return None
+        part = {}
+    if not isinstance(part, Mapping):
+        raise ConfigError(f"{prefix}{key} is {part!r}, it takes a dict")
+    tables = (sys.modules[__name__], datasets, transforms)
+    return resolve({"type": default_type} | dict(part), f"{prefix}{key}", tables)

@@ -1,0 +1,155 @@
+"""One training step: a pure function, the same on one device and on many."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
+from jaxseg.train.optim import Optimizer
+from jaxseg.train.state import TrainState
+
+Batch = Mapping[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepOptions:
+    """What a config says of the step.
+
+    Attributes:
+        ema_momentum: weight of the new parameters in their moving average, or None.
+        loss_scope: `device`: each device's losses are divided by what it counts, as
+            in mmseg; `global`: by what all count.
+        log_interval: steps between two logs; the metrics are summed in between.
+    """
+
+    ema_momentum: float | None = None
+    loss_scope: str = "device"
+    log_interval: int = 50
+
+
+def total_loss(losses: Mapping[str, jax.Array]) -> jax.Array:
+    """The sum of the entries with `loss` in their name, as in mmseg."""
+    return sum(value for name, value in losses.items() if "loss" in name)
+
+
+def metric_names(model: Any, variables: Any, batch: Batch) -> tuple[str, ...]:
+    """The names of what a step measures, found without running one.
+
+    Args:
+        model: the segmentor.
+        variables: its params and batch_stats, or their shapes.
+        batch: `img`, `gt_seg_map` and `img_shape`, or their shapes.
+    """
+
+    def losses(variables, batch):
+        return _losses(model, variables, batch, jax.random.key(0))[0]
+
+    return (*jax.eval_shape(losses, variables, dict(batch)), "loss", "grad_norm")
+
+
+def make_train_step(
+    model: Any, optimizer: Optimizer, mesh: Mesh, options: StepOptions
+) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]:
+    """The jitted step `(state, batch) -> (state, metrics)`; it donates the state.
+
+    Over several devices it is `shard_map` over `data`, with explicit sums: left to
+    itself, the partitioner gathers the whole batch on every device for OHEM's
+    selection, and sums over the devices in every iteration of the loss's loop. The
+    other axes are the partitioner's.
+    """
+
+    def step(state, batch):
+        return _train_step(state, batch, model, optimizer, options)
+
+    if mesh.shape["data"] == 1:
+        return jax.jit(step, donate_argnums=0)
+
+    def device_step(state, batch):
+        with over_data_axis("data", options.loss_scope):
+            return step(state, batch)
+
+    mapped = jax.shard_map(
+        device_step,
+        mesh=mesh,
+        in_specs=(P(), P("data")),
+        out_specs=P(),
+        axis_names={"data"},
+    )
+    return jax.jit(mapped, donate_argnums=0)
+
+
+def _losses(model, variables, batch, key):
+    images = model.data_preprocessor(batch["img"], batch["img_shape"])
+    return model.apply(
+        variables,
+        images,
+        batch["gt_seg_map"],
+        method="loss",
+        mutable=["batch_stats"],
+        rngs={"dropout": key},
+    )
+
+
+def _train_step(state, batch, model, optimizer, options):
+    key = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
+
+    def loss_of(params):
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        losses, new = _losses(model, variables, batch, key)
+        # The mean of the devices' losses: the gradient of a replicated parameter is
+        # summed over the devices by shard_map itself.
+        losses = {name: mean_over_devices(value) for name, value in losses.items()}
+        return total_loss(losses), (losses, new.get("batch_stats", {}))
+
+    gradients, (losses, batch_stats) = jax.grad(loss_of, has_aux=True)(state.params)
+    updates, opt_state = optimizer.transform.update(
+        gradients, state.opt_state, state.params, step=state.step
+    )
+    loss, norm = total_loss(losses), optax.tree.norm(gradients)
+    updated = state.replace(
+        params=optax.apply_updates(state.params, updates),
+        batch_stats=jax.tree.map(_replicated, batch_stats),
+        opt_state=opt_state,
+    )
+    if options.ema_momentum is not None:
+        ema = _moving_average(state.ema, updated.params, options.ema_momentum)
+        updated = updated.replace(ema=ema)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    updated = jax.tree.map(lambda new, old: jnp.where(finite, new, old), updated, state)
+    bad = 1 - finite.astype(jnp.int32)
+    measured = losses | {"loss": loss, "grad_norm": norm, "count": jnp.ones(())}
+    skipped_in_a_row = (state.skipped_in_a_row + 1) * bad
+    updated = updated.replace(
+        step=state.step + 1,
+        window=_add_to_window(state, measured, finite, options.log_interval),
+        skipped=state.skipped + bad,
+        skipped_in_a_row=skipped_in_a_row,
+    )
+    # Arrays of their own: those of the state are donated to the next step.
+    return updated, {"loss": loss, "skipped_in_a_row": skipped_in_a_row + 0}
+
+
+def _moving_average(average, params, momentum):
+    return jax.tree.map(lambda a, p: (1 - momentum) * a + momentum * p, average, params)
+
+
+def _replicated(statistic):
+    """SyncBN's statistics are the same everywhere; of BN's local ones, the mean."""
+    varies = getattr(jax.typeof(statistic), "vma", ())
+    return mean_over_devices(statistic) if varies else statistic
+
+
+def _add_to_window(state, measured, finite, log_interval):
+    """Sums of the steps since the last log, without those that were left out."""
+    fresh = state.step % log_interval == 0
+    return {
+        name: jnp.where(fresh, 0.0, total)
+        + jnp.where(finite, measured[name].astype(jnp.float32), 0.0)
+        for name, total in state.window.items()
+    }

@@ -1,0 +1,44 @@
+"""Augmentation at test time: the versions of an image that are averaged."""
+
+import dataclasses
+
+import numpy as np
+
+from input_pipeline.transforms import Resize
+
+
+@dataclasses.dataclass(frozen=True)
+class TestTimeAug:
+    """`tta`: the versions of an image whose probabilities are averaged.
+
+    Attributes:
+        img_ratios: scales. As in mmseg 1.x they multiply the image's own size.
+        img_scale: (width, height) that they multiply instead, as in mmseg 0.x; the
+            image then keeps its ratio within it.
+        flip: whether each scale is also flipped.
+        flip_direction: `horizontal`, `vertical`, or both in a list.
+    """
+
+    img_ratios: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+    img_scale: tuple[int, int] | None = None
+    flip: bool = True
+    flip_direction: str | tuple[str, ...] = "horizontal"
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The flips that are added to every scale."""
+        if not self.flip:
+            return ()
+        one = isinstance(self.flip_direction, str)
+        return (self.flip_direction,) if one else self.flip_direction
+
+    def scaled(self, image: np.ndarray) -> list[np.ndarray]:
+        """(H, W, C) -> the image at every scale."""
+        rng = np.random.default_rng(0)  # a plain Resize draws nothing
+        return [self._resize(r)({"img": image}, rng)["img"] for r in self.img_ratios]
+
+    def _resize(self, ratio):
+        if self.img_scale is None:
+            return Resize(scale_factor=ratio, keep_ratio=True)
+        scale = tuple(int(side * ratio) for side in self.img_scale)
+        return Resize(scale=scale, keep_ratio=True)
