@@ -7,8 +7,8 @@ its dataclass. Lists become tuples. Nothing else builds objects from configs.
 import dataclasses
 import importlib
 from collections.abc import Mapping, Sequence
-from types import ModuleType
-from typing import Any
+from types import ModuleType, NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import flax.linen as nn
 
@@ -80,7 +80,7 @@ def resolve(config: Any, path: str, tables: Sequence[ModuleType] = MODEL_TABLES)
 
     Raises:
         ConfigError: naming the path of an unknown type, an unknown or missing key,
-            or a value that the type refuses.
+            a value of the wrong type, or one that the class refuses.
     """
     if isinstance(config, (list, tuple)):
         return tuple(
@@ -94,11 +94,16 @@ def resolve(config: Any, path: str, tables: Sequence[ModuleType] = MODEL_TABLES)
     }
     if "type" not in values:
         return values
-    cls = _lookup(values.pop("type"), path, tables)
-    return _build(cls, values, path)
+    cls = lookup(values.pop("type"), path, tables)
+    return build(cls, values, path)
 
 
-def _lookup(name, path, tables):
+def lookup(name: str, path: str, tables: Sequence[ModuleType] = MODEL_TABLES) -> type:
+    """The class of a `type`: a registered one, or one of the tables.
+
+    Raises:
+        ConfigError: naming the path and the nearest known type.
+    """
     if name in _registered:
         return _registered[name]
     for table in tables:
@@ -106,35 +111,72 @@ def _lookup(name, path, tables):
             return getattr(table, name)
     known = [*_registered, *(entry for table in tables for entry in table.__all__)]
     raise ConfigError(
-        f"{path}: {name} is not in jaxseg{nearest(str(name), known)} "
-        f"Known here: {', '.join(sorted(known))}"
+        f"{path}.type: {name!r} is not known{nearest(name, known)}; allowed are "
+        f"{', '.join(sorted(known))}"
     )
 
 
-def _build(cls, values, path):
+def build(cls: type, values: Mapping[str, Any], path: str) -> Any:
+    """Builds a dataclass or module from values by field, its children as they are.
+
+    A ValueError of the class that begins with a field's name and a colon goes on
+    from the path: `param_scheduler.0` and `end: must be ...`.
+
+    Raises:
+        ConfigError: as `resolve`.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: expected a dict, found {values!r}")
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     if issubclass(cls, nn.Module):
         fields = {k: v for k, v in fields.items() if k not in ("parent", "name")}
-    for key in [key for key in values if key not in fields]:
-        if key in _EMPTY_IN_MMSEG and values[key] == _EMPTY_IN_MMSEG[key]:
-            del values[key]
-            continue
-        raise ConfigError(
-            f"{path}.{key}: {cls.__name__} has no key {key!r}"
-            f"{nearest(key, fields)} It has: {', '.join(fields)}"
-        )
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in values
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise ConfigError(f"{path}: {cls.__name__} needs {', '.join(missing)}")
+    values = {
+        key: value
+        for key, value in values.items()
+        if key in fields or key not in _EMPTY_IN_MMSEG or value != _EMPTY_IN_MMSEG[key]
+    }
+    for key, value in values.items():
+        if key not in fields:
+            raise ConfigError(
+                f"{path}.{key}: this key is not known{nearest(key, fields)}; "
+                f"{cls.__name__} has {', '.join(fields)}"
+            )
+        hint = fields[key].type
+        if not _fits(value, hint):
+            raise ConfigError(
+                f"{path}.{key}: expected {getattr(hint, '__name__', hint)}, found "
+                f"{value!r}"
+            )
+    for name, field in fields.items():
+        defaults = (field.default, field.default_factory)
+        if name not in values and defaults == (dataclasses.MISSING,) * 2:
+            raise ConfigError(
+                f"{path}.{name}: this key is missing; {cls.__name__} needs it"
+            )
     try:
         return cls(**values)
+    except ConfigError:
+        raise
     except (TypeError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"{path}: {error}") from error
+        joint = "." if str(error).partition(":")[0] in fields else ": "
+        raise ConfigError(f"{path}{joint}{error}") from error
+
+
+def _fits(value, hint):
+    """Whether a value fits an annotation of plain types; any other fits all values.
+
+    An int is a float, too, and a bool is neither.
+    """
+    args = get_args(hint)
+    if get_origin(hint) in (UnionType, Union):
+        return any(_fits(value, arg) for arg in args)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if args[-1] is Ellipsis:
+            args = args[:1] * len(value)
+        return len(args) == len(value) and all(map(_fits, value, args))
+    if hint in (int, float):
+        accepted = (int, float) if hint is float else int
+        return isinstance(value, accepted) and not isinstance(value, bool)
+    return hint not in (bool, str, dict, NoneType) or isinstance(value, hint)

@@ -178,16 +178,17 @@ class ResNet(nn.Module):
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
         norm_train = train and not self.norm_eval
-        x = self._stem(x, norm_train and self.frozen_stages < 0)
+        frozen = self.frozen_stages >= 0
+        x = self._stem(x, norm_train and not frozen)
+        # Nothing before this point learns: no backward pass for it.
+        x = jax.lax.stop_gradient(x) if frozen else x
         outs = []
         for stage in range(self.num_stages):
             frozen = stage < self.frozen_stages
             x = self._stage(x, stage, norm_train and not frozen)
+            x = jax.lax.stop_gradient(x) if frozen else x
             if stage in self.out_indices:
                 outs.append(x)
-            if stage + 1 == self.frozen_stages:
-                # Nothing before this point learns: no backward pass for it.
-                x = jax.lax.stop_gradient(x)
         return tuple(outs)
 
     def _stem(self, x, train):
@@ -225,14 +226,13 @@ class ResNet(nn.Module):
             )(x, train)
         return x
 
-    def frozen(self, key: str) -> bool:
-        """Whether `frozen_stages` holds the parameter with this checkpoint key."""
+    @property
+    def frozen_modules(self) -> tuple[str, ...]:
+        """Checkpoint keys of the modules that `frozen_stages` holds."""
         if self.frozen_stages < 0:
-            return False
-        abbr = self.norm_cfg.abbr
-        stem = ("stem.",) if self.deep_stem else ("conv1.", f"{abbr}1.")
-        stages = (f"layer{i + 1}." for i in range(self.frozen_stages))
-        return key.startswith((*stem, *stages))
+            return ()
+        stem = ("stem",) if self.deep_stem else ("conv1", f"{self.norm_cfg.abbr}1")
+        return (*stem, *(f"layer{i + 1}" for i in range(self.frozen_stages)))
 
 
 class _DeepStem(nn.Module):

@@ -65,7 +65,7 @@ class VisionTransformer(nn.Module):
         mlp_ratio: width of the FFN over embed_dims.
         out_origin: also return the tokens before the first block.
         out_indices: the blocks that are returned; -1 is the last.
-        qkv_bias: whether q, k and v have a bias.
+        qkv_bias: whether q, k, v and the projection after them have a bias.
         drop_rate, attn_drop_rate, drop_path_rate: of the tokens and projections, the
             attention probabilities, and the last block's stochastic depth.
         with_cls_token: whether the blocks see the class token.

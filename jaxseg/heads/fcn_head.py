@@ -10,7 +10,8 @@ class FCNHead(BaseDecodeHead, kw_only=True):
     """Convolutions and a classifier; also the usual auxiliary head.
 
     Attributes:
-        num_convs: number of convolutions, 0 to pass the input on.
+        num_convs: number of convolutions, 0 to pass the input on, whose channels are
+            then `channels`.
         kernel_size: of the convolutions, in pixels.
         concat_input: join the input to the convolutions' result and convolve both.
         dilation: of the convolutions.
@@ -20,6 +21,16 @@ class FCNHead(BaseDecodeHead, kw_only=True):
     kernel_size: int = 3
     concat_input: bool = True
     dilation: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        width = self.in_channels
+        width = sum(width) if isinstance(width, tuple) else width
+        if self.num_convs == 0 and width != self.channels:
+            raise ValueError(
+                f"channels is {self.channels}, but num_convs=0 passes on an input of "
+                f"{width} channels"
+            )
 
     @nn.compact
     def __call__(self, inputs, train: bool):

@@ -12,9 +12,10 @@ truncated_normal = nn.initializers.truncated_normal(0.02)
 
 
 class Linear(nn.Module):
-    """x @ kernel + bias over the last axis, in x's dtype."""
+    """x @ kernel, plus the bias if there is one, over the last axis in x's dtype."""
 
     features: int
+    bias: bool = True
     kernel_init: Any = truncated_normal
     bias_init: Any = nn.initializers.zeros
 
@@ -22,8 +23,11 @@ class Linear(nn.Module):
     def __call__(self, x):
         shape = (x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape).astype(x.dtype)
-        bias = self.param("bias", self.bias_init, (self.features,))
-        return x @ kernel + bias.astype(x.dtype)
+        x = x @ kernel
+        if self.bias:
+            bias = self.param("bias", self.bias_init, (self.features,))
+            x = x + bias.astype(x.dtype)
+        return x
 
 
 class _Attention(nn.Module):
@@ -47,7 +51,7 @@ class _Attention(nn.Module):
         q, k, v = (part.reshape(heads) for part in jnp.split(qkv, 3, axis=-1))
         drop = Dropout(self.attn_drop, name="attn_drop")
         y = attention(q, k, v, lambda probabilities: drop(probabilities, train))
-        return Linear(width, name="out_proj")(y.reshape(x.shape))
+        return Linear(width, self.bias, name="out_proj")(y.reshape(x.shape))
 
 
 class MultiheadAttention(nn.Module):
@@ -55,7 +59,8 @@ class MultiheadAttention(nn.Module):
 
     Attributes:
         num_heads: divides the width of x.
-        bias: whether q, k and v have a bias.
+        bias: whether q, k and v have a bias, and with them, as in torch, the output
+            projection.
         attn_drop: dropout rate of the attention probabilities.
         proj_drop: dropout rate of the result.
     """

@@ -36,6 +36,10 @@ def conv2d(
     depthwise = groups == x.shape[-1] == kernel.shape[-1]
     if depthwise and stride == 1 and jax.default_backend() == "cpu":
         pads = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+        # The zeros make a kernel that shard_map replicates vary over the devices as
+        # x does: _depthwise_backward gives each device's own gradient of it, and the
+        # backward pass of this sum adds them up.
+        kernel = kernel + jnp.zeros_like(x, shape=kernel.shape)
         return _depthwise(jnp.pad(x, pads), kernel, dilation)
     return jax.lax.conv_general_dilated(
         x,

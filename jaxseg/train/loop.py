@@ -1,6 +1,7 @@
 """The training of a config, from its first step or its last checkpoint to the end."""
 
 import collections
+import functools
 import itertools
 import json
 import logging
@@ -218,7 +219,9 @@ class _Loop:
             loss_scope=run.settings.train_loop.loss_scope,
             log_interval=run.settings.logger.interval,
         )
-        self._step = make_train_step(run.model, optimizer, run.mesh, options)
+        self._make_step = functools.partial(
+            make_train_step, run.model, optimizer, run.mesh, options
+        )
 
     def run_steps(
         self, state: TrainState, start: int, batches
@@ -262,7 +265,8 @@ class _Loop:
                 return state, scores
 
     def _compile(self, state, batch):
-        return self._step.lower(state, batch).compile()
+        step = self._make_step(state_sharding(state, self._run.mesh))
+        return step.lower(state, batch).compile()
 
     def _next(self, batches):
         with self._meter.waiting():

@@ -12,6 +12,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
 from jaxseg.train.optim import Optimizer
+from jaxseg.train.sharding import replicated
 from jaxseg.train.state import TrainState
 
 Batch = Mapping[str, jax.Array]
@@ -54,7 +55,11 @@ def metric_names(model: Any, variables: Any, batch: Batch) -> tuple[str, ...]:
 
 
 def make_train_step(
-    model: Any, optimizer: Optimizer, mesh: Mesh, options: StepOptions
+    model: Any,
+    optimizer: Optimizer,
+    mesh: Mesh,
+    options: StepOptions,
+    sharding: TrainState,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]:
     """The jitted step `(state, batch) -> (state, metrics)`; it donates the state.
 
@@ -62,13 +67,22 @@ def make_train_step(
     itself, the partitioner gathers the whole batch on every device for OHEM's
     selection, and sums over the devices in every iteration of the loss's loop. The
     other axes are the partitioner's.
+
+    Args:
+        model: the segmentor.
+        optimizer: of the run.
+        mesh: from `sharding.make_mesh`.
+        options: of the run.
+        sharding: where the state lies, from `sharding.state_sharding`. The result is
+            put there too: elsewhere, the next call would compile again.
     """
+    out_shardings = (sharding, replicated(mesh))
 
     def step(state, batch):
         return _train_step(state, batch, model, optimizer, options)
 
     if mesh.shape["data"] == 1:
-        return jax.jit(step, donate_argnums=0)
+        return jax.jit(step, donate_argnums=0, out_shardings=out_shardings)
 
     def device_step(state, batch):
         with over_data_axis("data", options.loss_scope):
@@ -81,7 +95,7 @@ def make_train_step(
         out_specs=P(),
         axis_names={"data"},
     )
-    return jax.jit(mapped, donate_argnums=0)
+    return jax.jit(mapped, donate_argnums=0, out_shardings=out_shardings)
 
 
 def _losses(model, variables, batch, key):

@@ -4,6 +4,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxseg.config import ConfigError
 from jaxseg.train.optim import make_optimizer
 
 SGD = dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=0.01)
@@ -232,7 +233,7 @@ def test_amp_wrapper_is_accepted_and_reported():
     [
         (
             dict(optimizer=dict(SGD, momentun=0.9)),
-            TypeError,
+            ConfigError,
             r"optim_wrapper\.optimizer\.momentun: .*did you mean 'momentum'",
         ),
         (
@@ -250,12 +251,12 @@ def test_amp_wrapper_is_accepted_and_reported():
         ),
         (
             dict(optimizer=dict(type="lion")),
-            TypeError,
+            ConfigError,
             r"optim_wrapper\.optimizer\.lr: expected a number, found None",
         ),
         (
             dict(optimizer=dict(type="lion", lr=0.1, beta=0.9)),
-            TypeError,
+            ConfigError,
             r"optim_wrapper\.optimizer\.beta: this key is not known",
         ),
         (
@@ -273,7 +274,7 @@ def test_amp_wrapper_is_accepted_and_reported():
         ),
         (
             dict(optimizer=SGD, clip_grad=dict(maxnorm=1)),
-            TypeError,
+            ConfigError,
             r"optim_wrapper\.clip_grad\.maxnorm: .*did you mean 'max_norm'",
         ),
         (
@@ -283,7 +284,7 @@ def test_amp_wrapper_is_accepted_and_reported():
         ),
         (
             dict(optimizer=SGD, loss_scale=512.0),
-            TypeError,
+            ConfigError,
             r"optim_wrapper\.loss_scale: this key is not known",
         ),
         (

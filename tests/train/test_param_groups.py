@@ -1,6 +1,7 @@
 import jax
 import pytest
 
+from jaxseg.config import ConfigError
 from jaxseg.train.param_groups import Multipliers, build_rules, list_parameters
 
 DEFAULT = "DefaultOptimWrapperConstructor"
@@ -177,7 +178,7 @@ def test_layer_decay_equals_mmseg():
         (
             DEFAULT,
             dict(custom_keys={"backbone": dict(lr_mul=0.1)}),
-            TypeError,
+            ConfigError,
             (
                 r"^optim_wrapper\.paramwise_cfg\.custom_keys\.backbone\.lr_mul: this key is "
                 r"not known \(did you mean 'lr_mult'\?\)"
@@ -186,7 +187,7 @@ def test_layer_decay_equals_mmseg():
         (
             DEFAULT,
             dict(norm_decay_mul=0.0),
-            TypeError,
+            ConfigError,
             r"paramwise_cfg\.norm_decay_mul: .*did you mean 'norm_decay_mult'",
         ),
         (

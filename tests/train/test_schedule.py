@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxseg.config import ConfigError
 from jaxseg.train.schedule import make_schedule
 
 WARM_UP = dict(type="LinearLR", start_factor=1e-6, begin=0, end=150)
@@ -248,7 +249,7 @@ def test_step_and_cosine_of_0x():
     [
         (
             [WARM_UP, dict(type="PolyLR", powr=1)],
-            TypeError,
+            ConfigError,
             (
                 r"param_scheduler\.1\.powr: this key is not known "
                 r"\(did you mean 'power'\?\)"
@@ -267,7 +268,7 @@ def test_step_and_cosine_of_0x():
         ),
         (
             [dict(type="PolyLR", power="0.9")],
-            TypeError,
+            ConfigError,
             r"param_scheduler\.0\.power: expected float, found '0.9'",
         ),
         (
@@ -300,7 +301,7 @@ def test_step_and_cosine_of_0x():
             ValueError,
             r"param_scheduler\.0\.warmup: found 'cubic', allowed are",
         ),
-        (dict(type="PolyLR"), TypeError, "param_scheduler: expected a list of dicts"),
+        (dict(type="PolyLR"), ConfigError, "param_scheduler: expected a list of dicts"),
     ],
 )
 def test_a_wrong_config_is_named_by_its_path(config, error, message):

@@ -1,0 +1,202 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
+
+from jaxseg.ops.conv import conv2d, conv_transpose2d
+
+# Side of the kernel, stride, padding, dilation, groups; 6 channels in, 6 out.
+_BRANCHES = {
+    "1x1": (1, 1, 0, 1, 1),
+    "1x1 strided": (1, 2, 0, 1, 1),
+    "1x1 padded": (1, 1, 1, 1, 1),
+    "dense": (3, 1, 1, 1, 1),
+    "dense strided": (3, 2, 1, 1, 1),
+    "dilated": (3, 1, 2, 2, 1),
+    "grouped": (3, 1, 1, 1, 2),
+    "grouped strided": (3, 2, 1, 1, 3),
+    "depthwise": (3, 1, 1, 1, 6),
+    "depthwise dilated": (3, 1, 3, 3, 6),
+    "depthwise strided": (3, 2, 1, 1, 6),
+    "depthwise 5x5": (5, 1, 2, 1, 6),
+}
+
+
+def _numbers(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+
+
+def _taps(x, kernel, stride, padding, dilation):
+    """The padded x, and for each tap of the kernel the part of x that it meets."""
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    rows, columns = kernel.shape[:2]
+    height = (x.shape[1] - dilation * (rows - 1) - 1) // stride + 1
+    width = (x.shape[2] - dilation * (columns - 1) - 1) // stride + 1
+    parts = {}
+    for i in range(rows):
+        for j in range(columns):
+            down = slice(i * dilation, i * dilation + stride * (height - 1) + 1, stride)
+            right = slice(j * dilation, j * dilation + stride * (width - 1) + 1, stride)
+            parts[i, j] = (slice(None), down, right)
+    return x, parts
+
+
+def _dense(kernel, groups):
+    """The same kernel without groups: zeros between channels of different groups."""
+    rows, columns, inputs, outputs = kernel.shape
+    dense = np.zeros((rows, columns, inputs * groups, outputs))
+    each = outputs // groups
+    for g in range(groups):
+        i, o = slice(g * inputs, (g + 1) * inputs), slice(g * each, (g + 1) * each)
+        dense[:, :, i, o] = kernel[..., o]
+    return dense
+
+
+def _undense(gradient, groups):
+    inputs, each = gradient.shape[2] // groups, gradient.shape[3] // groups
+    parts = [
+        gradient[:, :, g * inputs : (g + 1) * inputs, g * each : (g + 1) * each]
+        for g in range(groups)
+    ]
+    return np.concatenate(parts, axis=3)
+
+
+def _expected(x, kernel, stride, padding, dilation, groups):
+    """In float64: the result, and its gradients for a cotangent."""
+    dense = _dense(kernel.astype(np.float64), groups)
+    padded, parts = _taps(x.astype(np.float64), kernel, stride, padding, dilation)
+    result = sum(padded[part] @ dense[tap] for tap, part in parts.items())
+
+    def gradients(g):
+        dx, dkernel = np.zeros_like(padded), np.zeros_like(dense)
+        for tap, part in parts.items():
+            dx[part] += g @ dense[tap].T
+            dkernel[tap] = np.tensordot(padded[part], g, ((0, 1, 2), (0, 1, 2)))
+        height, width = x.shape[1:3]
+        dx = dx[:, padding : padding + height, padding : padding + width]
+        return dx, _undense(dkernel, groups)
+
+    return result, gradients
+
+
+def _error(actual, expected):
+    """Norm of the difference over the norm."""
+    assert actual.shape == expected.shape
+    difference = np.asarray(actual, np.float64) - np.asarray(expected, np.float64)
+    return np.linalg.norm(difference) / np.linalg.norm(expected)
+
+
+def _errors(function, x, kernel, expected, gradients):
+    """Errors of the result and of both gradients, under jit."""
+    g = _numbers(*expected.shape, seed=2).astype(x.dtype)
+
+    @jax.jit
+    def run(x, kernel, g):
+        result, vjp = jax.vjp(function, x, kernel)
+        return result, *vjp(g)
+
+    actual = run(x, kernel, g)
+    assert all(array.dtype == x.dtype for array in actual)
+    wanted = (expected, *gradients(np.asarray(g, np.float64)))
+    return [_error(a, w) for a, w in zip(actual, wanted, strict=True)]
+
+
+def _case(branch, dtype):
+    side, stride, padding, dilation, groups = _BRANCHES[branch]
+    x = _numbers(2, 9, 12, 6).astype(dtype)
+    kernel = _numbers(side, side, 6 // groups, 6).astype(dtype)
+    args = (stride, padding, dilation, groups)
+    function = functools.partial(
+        conv2d, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    return function, x, kernel, *_expected(x, kernel, *args)
+
+
+@pytest.mark.parametrize("branch", _BRANCHES)
+def test_conv2d_and_its_gradients_are_those_of_numpy(branch):
+    errors = _errors(*_case(branch, np.float32))
+    # The gradient of a kernel sums over all pixels, in float32.
+    assert max(errors) < 6e-7, errors
+
+
+@pytest.mark.parametrize("branch", ["1x1", "dense", "depthwise"])
+def test_float64_stays_float64(branch):
+    with jax.enable_x64(True):
+        assert max(_errors(*_case(branch, np.float64))) < 1e-15
+
+
+@pytest.mark.parametrize("branch", ["1x1", "dense", "depthwise"])
+def test_bfloat16_stays_bfloat16(branch):
+    # Half a unit in the last place of bfloat16 is 2e-3 of the value; the depthwise
+    # sum is rounded after each of its nine products.
+    assert max(_errors(*_case(branch, jnp.bfloat16))) < 8e-3
+
+
+def _transposed(x, kernel, stride, padding):
+    """In float64: each input value stamps the kernel, and the margins are cut."""
+    x, kernel = x.astype(np.float64), kernel.astype(np.float64)
+    batch, height, width, _ = x.shape
+    side = kernel.shape[0]
+    rows = (height - 1) * stride + side
+    columns = (width - 1) * stride + side
+    parts = {}
+    for i in range(side):
+        for j in range(side):
+            down = slice(i, i + stride * (height - 1) + 1, stride)
+            right = slice(j, j + stride * (width - 1) + 1, stride)
+            parts[i, j] = (slice(None), down, right)
+    full = np.zeros((batch, rows, columns, kernel.shape[3]))
+    for tap, part in parts.items():
+        full[part] += x @ kernel[tap]
+    inner = (
+        slice(None),
+        slice(padding, rows - padding),
+        slice(padding, columns - padding),
+    )
+
+    def gradients(g):
+        wide, dkernel = np.zeros_like(full), np.zeros_like(kernel)
+        wide[inner] = g
+        dx = sum(wide[part] @ kernel[tap].T for tap, part in parts.items())
+        for tap, part in parts.items():
+            dkernel[tap] = np.tensordot(x, wide[part], ((0, 1, 2), (0, 1, 2)))
+        return dx, dkernel
+
+    return full[inner], gradients
+
+
+@pytest.mark.parametrize("side, stride, padding", [(2, 2, 0), (4, 2, 1), (3, 1, 1)])
+def test_conv_transpose2d_and_its_gradients_are_those_of_numpy(side, stride, padding):
+    x = _numbers(2, 5, 6, 6).astype(np.float32)
+    kernel = _numbers(side, side, 6, 4).astype(np.float32)
+    function = functools.partial(conv_transpose2d, stride=stride, padding=padding)
+    expected, gradients = _transposed(x, kernel, stride, padding)
+    errors = _errors(function, x, kernel, expected, gradients)
+    assert max(errors) < 6e-7, errors
+
+
+def test_depthwise_gradient_of_a_replicated_kernel_is_summed_over_the_devices():
+    x = _numbers(8, 6, 7, 6).astype(np.float32)
+    kernel = _numbers(3, 3, 1, 6).astype(np.float32)
+
+    def mean_square(x, kernel):
+        return jnp.mean(jnp.square(conv2d(x, kernel, padding=1, groups=6)))
+
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
+
+    @jax.jit
+    @functools.partial(
+        jax.shard_map, mesh=mesh, in_specs=(P("data"), P()), out_specs=P()
+    )
+    def split(x, kernel):
+        def loss(kernel):
+            return jax.lax.pmean(mean_square(x, kernel), "data")
+
+        return jax.grad(loss)(kernel)
+
+    whole = jax.grad(mean_square, argnums=1)(x, kernel)
+    assert _error(split(x, kernel), whole) < 6e-7

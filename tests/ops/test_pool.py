@@ -1,0 +1,75 @@
+import jax
+import jax.numpy as jnp
+import jax.test_util
+import numpy as np
+import pytest
+
+from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
+
+LARGE = [[(7 * i + 3 * j * j) % 11 for j in range(5)] for i in range(3)]
+
+
+def test_adaptive_windows_overlap_as_in_torch():
+    x = jnp.asarray(LARGE, jnp.float32)[None, :, :, None]
+    y = adaptive_avg_pool(x, (2, 3))
+    # F.adaptive_avg_pool2d of torch 2.13.
+    expected = [[5.0, 4.6666667, 2.5], [6.5, 6.1666667, 4.0]]
+    np.testing.assert_allclose(y[0, :, :, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (6, 6), (7, 11)])
+def test_adaptive_pooling_is_the_mean_of_each_window(size):
+    x = np.random.default_rng(0).standard_normal((2, 7, 11, 3)).astype(np.float32)
+    y = adaptive_avg_pool(jnp.asarray(x), size)
+    for i in range(size[0]):
+        for j in range(size[1]):
+            # torch's windows: from floor(i H / S) to ceil((i + 1) H / S).
+            top, bottom = i * 7 // size[0], -(-(i + 1) * 7 // size[0])
+            left, right = j * 11 // size[1], -(-(j + 1) * 11 // size[1])
+            mean = x[:, top:bottom, left:right].mean((1, 2))
+            np.testing.assert_allclose(y[:, i, j], mean, rtol=1e-5, atol=1e-6)
+
+
+def test_avg_pool_counts_what_a_border_cell_has():
+    x = jnp.arange(15.0).reshape(1, 3, 5, 1)
+    # By hand: the last column and row of cells hold 2 x 1, 1 x 2 and 1 x 1 values.
+    expected = [[3, 5, 6.5], [10.5, 12.5, 14]]
+    np.testing.assert_allclose(avg_pool(x, 2)[0, :, :, 0], expected)
+    np.testing.assert_array_equal(avg_pool(x, 1), x)
+
+
+def test_max_pool_pads_with_nothing_and_keeps_negative_values():
+    x = -jnp.arange(1.0, 17).reshape(1, 4, 4, 1)
+    y = max_pool(x, 3, 2, 1)
+    np.testing.assert_array_equal(y[0, :, :, 0], [[-1, -2], [-5, -6]])
+    np.testing.assert_array_equal(max_pool(x, 2, 2)[0, :, :, 0], [[-1, -3], [-9, -11]])
+
+
+@pytest.mark.parametrize("pads", [0, 1])
+def test_of_equal_maxima_the_first_gets_the_gradient(pads):
+    x = jnp.zeros((1, 3, 3, 1))
+    gradient = jax.grad(lambda x: max_pool(x, 3, 3, pads).sum())(x)
+    # One window without padding; with it the 5 x 5 hold one whole window, which
+    # begins in the padding and whose first pixel is (0, 0).
+    expected = np.zeros((3, 3))
+    expected[0, 0] = 1
+    np.testing.assert_array_equal(gradient[0, :, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        lambda x: adaptive_avg_pool(x, (3, 2)),
+        lambda x: avg_pool(x, 2),
+        lambda x: max_pool(x, 3, 2, 1),
+    ],
+)
+def test_gradient_equals_finite_differences(pool):
+    x = jax.random.normal(jax.random.key(0), (1, 5, 7, 2))
+    jax.test_util.check_grads(pool, (x,), order=1, modes=["rev"], rtol=1e-2)
+
+
+def test_types_are_kept():
+    x = jnp.ones((1, 4, 4, 1), jnp.bfloat16)
+    for y in (adaptive_avg_pool(x, (2, 2)), avg_pool(x, 2), max_pool(x, 2, 2)):
+        assert y.dtype == jnp.bfloat16

@@ -1,0 +1,30 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxseg.ops.select import kth_smallest
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+def test_equals_a_sort(share):
+    rng = np.random.default_rng(0)
+    # Many ties, zeros, values of every size, and the smallest that float32 has.
+    values = np.round(10.0 ** rng.uniform(-42, 3, (7, 11, 5)), 3).astype(np.float32)
+    values[0, 0, :2] = 1e-45
+    mask = rng.random(values.shape) < share
+    ordered = np.sort(values[mask])
+    find = jax.jit(kth_smallest)
+    for k in sorted({0, 1, len(ordered) // 2, len(ordered) - 1}):
+        assert find(values, mask, k) == ordered[k], k
+
+
+def test_minus_zero_counts_as_zero():
+    values = jnp.array([0.5, -0.0, 0.0, 2.0])
+    mask = jnp.ones(4, bool)
+    assert [float(kth_smallest(values, mask, k)) for k in range(4)] == [0, 0, 0.5, 2]
+
+
+def test_infinity_is_the_largest():
+    values = jnp.array([jnp.inf, 1.0, 3.0])
+    assert kth_smallest(values, jnp.array([True, True, False]), 1) == jnp.inf
