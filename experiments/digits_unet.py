@@ -15,7 +15,7 @@ PIPELINE = [
 
 
 def get_config() -> dict[str, Any]:
-    max_iters = 1000
+    max_iters = 1800
     warmup = 100
     return dict(
         model=dict(
@@ -76,9 +76,9 @@ def get_config() -> dict[str, Any]:
             dict(type="LinearLR", start_factor=0.04, begin=0, end=warmup),
             dict(type="CosineAnnealingLR", eta_min=0.0, begin=warmup, end=max_iters),
         ],
-        train_cfg=dict(max_iters=max_iters, val_interval=250),
+        train_cfg=dict(max_iters=max_iters, val_interval=600),
         default_hooks=dict(
-            checkpoint=dict(interval=250, save_best="mIoU"), logger=dict(interval=20)
+            checkpoint=dict(interval=300, save_best="mIoU"), logger=dict(interval=20)
         ),
         randomness=dict(seed=0),
     )
