@@ -3,6 +3,7 @@
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 
@@ -61,9 +62,14 @@ class ConvTranspose2d(nn.Module):
         # Its own leaf name, because torch keeps this kernel's channels the other
         # way round (convert/names.py).
         kernel = self.param("transposed_kernel", torch_default, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        bias = self.param("bias", self._bias_init, (self.features,))
         x = conv_transpose2d(x, kernel.astype(x.dtype), self.stride, self.padding)
         return x + bias.astype(x.dtype)
+
+    def _bias_init(self, key, shape):
+        # torch's default; mmseg's Kaiming values are for Conv2d alone.
+        bound = (self.features * self.kernel_size**2) ** -0.5
+        return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
 class ConvModule(nn.Module):

@@ -22,22 +22,26 @@ class BatchNorm(nn.Module):
         synced: whether the statistics are those of the whole batch or of the
             device's part of it.
         scale_init: starting values of the scale.
+        requires_grad: whether scale and bias learn.
     """
 
     eps: float = 1e-5
     momentum: float = 0.1
     synced: bool = True
     scale_init: Any = nn.initializers.ones
+    requires_grad: bool = True
 
     @nn.compact
     def __call__(self, x, train: bool):
         shape = (x.shape[-1],)
         scale = self.param("scale", self.scale_init, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
+        if not self.requires_grad:
+            scale, bias = jax.lax.stop_gradient((scale, bias))
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         if train:
-            mean, var = self._batch_statistics(x)
+            mean, var = self._batch_statistics(x, running_mean.value)
             if not self.is_initializing():
                 devices = count_of_devices() if self.synced else 1
                 count = devices * x.size // x.shape[-1]
@@ -55,18 +59,21 @@ class BatchNorm(nn.Module):
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         return ((wide - mean) * scale + bias).astype(x.dtype)
 
-    def _batch_statistics(self, x):
+    def _batch_statistics(self, x, origin):
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         axes = tuple(range(x.ndim - 1))
-        # Two sums of the centred values: E[x^2] - E[x]^2 in float32 loses the
+        # The mean of the centred squares: E[x^2] - E[x]^2 in float32 loses the
         # variance where the mean is large.
         mean = wide.mean(axes)
         var = jnp.square(wide - mean).mean(axes)
         if self.synced and count_of_devices() > 1:
-            # One collective for both: the devices hold equally many values.
+            # One collective for both, since the devices hold equally many values.
+            # Measured from an origin near the mean, little is lost in the squares.
+            mean = mean - origin
             square = var + jnp.square(mean)
             mean, square = mean_over_devices(jnp.stack([mean, square]))
             var = jnp.maximum(square - jnp.square(mean), 0.0)
+            mean = mean + origin
         return mean, var
 
 
@@ -74,12 +81,15 @@ class LayerNorm(nn.Module):
     """torch's LayerNorm over the last axis. https://arxiv.org/abs/1607.06450"""
 
     eps: float = 1e-5
+    requires_grad: bool = True
 
     @nn.compact
     def __call__(self, x, train: bool):
         del train
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        if not self.requires_grad:
+            scale, bias = jax.lax.stop_gradient((scale, bias))
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         mean = wide.mean(-1, keepdims=True)
         var = jnp.square(wide - mean).mean(-1, keepdims=True)
@@ -103,7 +113,14 @@ class BN:
     synced = False
 
     def __call__(self, name: str, scale_init=nn.initializers.ones) -> nn.Module:
-        return BatchNorm(self.eps, self.momentum, self.synced, scale_init, name=name)
+        return BatchNorm(
+            self.eps,
+            self.momentum,
+            self.synced,
+            scale_init,
+            self.requires_grad,
+            name=name,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,4 +140,4 @@ class LN:
     abbr = "ln"
 
     def __call__(self, name: str) -> nn.Module:
-        return LayerNorm(self.eps, name=name)
+        return LayerNorm(self.eps, self.requires_grad, name=name)

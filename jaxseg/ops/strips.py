@@ -109,14 +109,15 @@ def strip_map(
     """Applies fn to bilinearly upsampled logits; not differentiable.
 
     Args:
-        fn: (logits (N, rows, W, C) in float32, *pixels (N, rows, W)) -> (N, rows, W).
+        fn: (logits (N, rows, W, C) in float32, *pixels (N, rows, W)) ->
+            (N, rows, W, ...).
         x: logits (N, h, w, C).
         size: (H, W) to upsample to.
         align_corners: of the upsampling.
         pixels: arrays (N, H, W) that fn gets beside the logits.
 
     Returns:
-        (N, H, W).
+        (N, H, W, ...).
     """
     x = _wide(jax.lax.stop_gradient(x))
     if x.shape[1:3] == tuple(size):
@@ -130,7 +131,8 @@ def strip_map(
         return carry, fn(upsample(source), *pixels)
 
     _, out = jax.lax.scan(body, None, (plan.starts, plan.matrices, pixels))
-    out = jnp.moveaxis(out, 0, 1).reshape(x.shape[0], -1, size[1])
+    # (strips, N, rows, W, ...) -> (N, strips * rows, W, ...)
+    out = jnp.moveaxis(out, 0, 1).reshape(x.shape[0], -1, *out.shape[3:])
     return out[:, : size[0]]
 
 

@@ -18,7 +18,7 @@ BELOW_0_9 = [[[1, 1, 1], [1, 0, 1]], [[1, 1, 1], [0, 1, 1]]]
     [
         (dict(thresh=0.3, min_kept=2), BELOW_0_3),
         (dict(thresh=0.05, min_kept=2), HARDEST_FOUR),
-        # The ninth of nine wrong pixels is the limit itself, and not below it.
+        # The tenth of ten pixels is the limit itself, and not below it.
         (dict(thresh=0.05, min_kept=100), BELOW_0_3),
         (dict(thresh=0.9, min_kept=2), BELOW_0_9),
         (dict(min_kept=2), HARDEST_FOUR),
