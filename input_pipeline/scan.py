@@ -22,6 +22,8 @@ class ScanReport:
     sizes: dict[tuple[int, int], int]
 
     def __str__(self) -> str:
+        if not self.num_images:
+            return "no image files to check"
         frequent = list(self.sizes.items())[:3]
         shown = ", ".join(f"{n} of {h}x{w}" for (h, w), n in frequent)
         more = ", ..." if len(self.sizes) > len(frequent) else ""

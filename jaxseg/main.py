@@ -84,6 +84,7 @@ _USER_ERRORS = (
     LoadError,
     NotFiniteError,
     WorkdirError,
+    flags.Error,
 )
 
 # Compiled programs of earlier runs. Versions of JAX keep theirs apart by themselves.
@@ -93,9 +94,7 @@ _COMPILATION_CACHE = "~/.cache/jaxseg/compiled"
 def main(argv: list[str]) -> None:
     """Reads the flags and does what they say."""
     if len(argv) > 1:
-        raise app.UsageError(
-            f"unknown argument {argv[1]!r}; all are flags, --name=value"
-        )
+        raise flags.Error(f"unknown argument {argv[1]!r}; all are flags, --name=value")
     # What jaxseg says; of the libraries, warnings and errors.
     logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
     logging.getLogger("jaxseg").propagate = False
@@ -112,7 +111,7 @@ def main(argv: list[str]) -> None:
         config = load(_CONFIG.value)
         override(config, _overrides)
     elif _MODE.value == "train":
-        raise app.UsageError("--config is missing: which model and data?")
+        raise flags.Error("--config is missing: which model and data?")
     {"train": _train, "eval": _eval, "predict": _predict}[_MODE.value](config)
 
 
@@ -145,7 +144,7 @@ def _eval(config) -> None:
 
 def _predict(config) -> None:
     if _INPUT.value is None:
-        raise app.UsageError("--input is missing: which images?")
+        raise flags.Error("--input is missing: which images?")
     images = find_images(_INPUT.value)
     model = load_model(config, _checkpoint())
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
@@ -162,7 +161,7 @@ def _initialize_distributed() -> None:
         address, count, index = _COORDINATOR.value.split(",")
         count, index = int(count), int(index)
     except ValueError:
-        raise app.UsageError(
+        raise flags.Error(
             f"--coordinator is {_COORDINATOR.value!r}; it takes "
             "ADDRESS:PORT,NUMBER-OF-PROCESSES,INDEX-OF-THIS-ONE"
         ) from None
@@ -182,7 +181,7 @@ def parse_flags(argv: list[str]) -> list[str]:
             if not equals:
                 value = next(arguments, None)
                 if value is None:
-                    raise app.UsageError(f"{argument} needs a value")
+                    raise flags.Error(f"{argument} needs a value")
             _overrides.append((name.removeprefix("config."), parse_value(value)))
         else:
             rest.append(argument)

@@ -1,15 +1,14 @@
 """From images of any size to logits, probabilities and label maps, as mmseg.
 
-Sizes and compilations. The network is compiled once for every distinct image size
-(mode `whole`), or once for all (mode `slide`: windows come in batches of one size;
-an image smaller than the window makes one more). What follows it, the resize to the
-original size and the argmax, is compiled once for every pair of sizes; that takes a
-fraction of a second. `Predictor.compilations` counts both.
+The network runs alone, at the size of its images (mode `whole`) or of its windows
+(mode `slide`); one more program does all that follows: windows put together, flipped
+back, resized to the original size, argmax. docs/evaluation.md says how often each of
+them is compiled.
 """
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,22 +20,12 @@ from jaxseg.config import ConfigError
 from jaxseg.ops.resize import resize
 from jaxseg.ops.strips import strip_map
 
-# Windows that go through the network at once, on every device.
-WINDOW_BATCH = 4
+# Programs that are kept. One of a ResNet-18 takes some 7 MB of memory, and a data set
+# may have a thousand sizes. Those that are dropped are read back from the compilation
+# cache on disk, or compiled again.
+_MOST_PROGRAMS = 400
 
 _FLIP_AXES = {"horizontal": 2, "vertical": 1}
-
-
-class Maps(NamedTuple):
-    """Logits on their way to an image's size.
-
-    Attributes:
-        logits: (N, h, w, C), of any size.
-        size: (H, W) of the images that went in, to which mmseg resizes first.
-    """
-
-    logits: jax.Array
-    size: tuple[int, int]
 
 
 class Predictor:
@@ -44,6 +33,8 @@ class Predictor:
 
     Attributes:
         model: the segmentor; its `test_cfg` says how images are cut.
+        devices: where it runs.
+        compilations: how often `network` and `rest`, what follows it, were compiled.
     """
 
     def __init__(self, model: Any, devices: Sequence[jax.Device] | None = None):
@@ -51,67 +42,75 @@ class Predictor:
 
         Args:
             model: the segmentor.
-            devices: over which a batch (of images, or of windows) is split; by
-                default those of this host.
+            devices: over which the images of a batch are split; by default those of
+                this host.
 
         Raises:
             ConfigError: if the model's test_cfg is wrong.
         """
         self.model = model
+        self.compilations = {"network": 0, "rest": 0}
+        self._dropped = 0
         self._mode, self._crop, self._stride = _read_test_cfg(model.test_cfg)
-        devices = jax.local_devices() if devices is None else devices
-        mesh = Mesh(np.array(devices), ("batch",))
+        self.devices = tuple(jax.local_devices() if devices is None else devices)
+        mesh = Mesh(np.array(self.devices), ("batch",))
         self._split = NamedSharding(mesh, P("batch"))
         self._everywhere = NamedSharding(mesh, P())
-        self._num_devices = len(devices)
-        self._network = jax.jit(self._run_network, static_argnames="flip")
-        self._label_maps = jax.jit(self._finish, static_argnames=("sizes", "how"))
-        self._cut = jax.jit(_cut_windows, static_argnames="window")
-        self._add = jax.jit(
-            self._add_windows, static_argnames="window", donate_argnums=0
+        # Every device has images of its own from end to end. Its program is then the
+        # same for any number of devices, and so are the bits of the result.
+        alone = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
+        self._network = jax.jit(
+            alone(self._run_network, in_specs=(P(), P("batch")), out_specs=P("batch"))
         )
-        self._sum = jax.jit(jnp.add, donate_argnums=0)
-        self._mean = jax.jit(jnp.divide)
 
-    @property
-    def compilations(self) -> dict[str, int]:
-        """How often the network, and what follows it, were compiled so far."""
-        rest = (self._label_maps, self._cut, self._add, self._sum, self._mean)
-        return {
-            "network": self._network._cache_size(),
-            "rest": sum(function._cache_size() for function in rest),
-        }
+        def finish(logits, total, **how):
+            run = functools.partial(self._run_finish, **how)
+            return alone(run, in_specs=P("batch"), out_specs=P("batch"))(logits, total)
+
+        self._finish = jax.jit(
+            finish,
+            static_argnames=("image_size", "size", "flip", "how"),
+            donate_argnames="total",
+        )
+        self._classes = jax.jit(self._run_classes)
 
     def put_variables(self, variables: Any) -> Any:
         """Puts params and batch_stats where this predictor runs."""
         return jax.device_put(variables, self._everywhere)
 
-    def label_maps(self, variables: Any, images: Any, size: tuple[int, int]):
+    def label_maps(
+        self, variables: Any, images: np.ndarray, size: tuple[int, int]
+    ) -> jax.Array:
         """Predicts one class a pixel.
 
         Args:
             variables: from `put_variables`.
-            images: (N, H, W, C) as loaded, RGB, not normalised.
+            images: (N, H, W, C) as loaded, RGB, not normalised; the number of devices
+                divides N.
             size: (height, width) of the result, the images' original size.
 
         Returns:
             (N, *size) uint8, or uint16 of more than 256 classes.
         """
-        maps = self._maps(variables, images)
-        return self._label_maps(maps.logits, sizes=(maps.size, tuple(size)), how="pick")
+        return self._predict(variables, images, size, how="classes")
 
-    def logits(self, variables: Any, images: Any, size: tuple[int, int]) -> jax.Array:
+    def logits(
+        self, variables: Any, images: np.ndarray, size: tuple[int, int]
+    ) -> jax.Array:
         """As `label_maps`, but float32 logits (N, *size, out_channels)."""
-        maps = self._maps(variables, images)
-        return self._label_maps(maps.logits, sizes=(maps.size, tuple(size)), how="keep")
+        return self._predict(variables, images, size, how="logits")
+
+    def classes(self, logits: jax.Array) -> jax.Array:
+        """Logits (N, H, W, out_channels) -> (N, H, W), as `label_maps` has them."""
+        return self._classes(logits)
 
     def augmented_label_maps(
         self,
         variables: Any,
-        images: Sequence[Any],
+        images: Sequence[np.ndarray],
         size: tuple[int, int],
         directions: Sequence[str] = (),
-    ):
+    ) -> jax.Array:
         """Predicts from the mean probabilities of several versions of the images.
 
         mmseg's SegTTAModel. Of one output channel it takes the sigmoid twice, which
@@ -129,105 +128,125 @@ class Predictor:
         total = None
         versions = [(image, flip) for image in images for flip in (None, *directions)]
         for image, flip in versions:
-            maps = self._maps(variables, image, flip)
-            sizes = (maps.size, tuple(size))
-            more = self._label_maps(maps.logits, sizes=sizes, how="probability")
-            total = more if total is None else self._sum(total, more)
-        mean = self._mean(total, len(versions))
-        return self._label_maps(mean, sizes=(tuple(size), tuple(size)), how="choose")
+            total = self._predict(variables, image, size, "probability", flip, total)
+        return self._classes(total, len(versions))
 
-    def _maps(self, variables, images, flip=None) -> Maps:
-        size = tuple(images.shape[1:3])
+    def _predict(self, variables, images, size, how, flip=None, total=None):
+        self._drop_programs()
+        if flip is not None:
+            images = np.flip(images, _FLIP_AXES[flip])
+        image_size, size = images.shape[1:3], tuple(size)
+        logits = [
+            self._network(variables, jax.device_put(window, self._split))
+            for window in self._windows(images)
+        ]
+        return self._finish(
+            logits, total, image_size=image_size, size=size, flip=flip, how=how
+        )
+
+    def _windows(self, images):
+        """Yields the first window of all images, then the second one of all, ..."""
         if self._mode == "whole":
-            images = self._put(images)
-            return Maps(self._network(variables, images, flip=flip), size)
-        images = jax.device_put(images, self._everywhere)
-        maps = [self._slide(variables, image[None], flip) for image in images]
-        return Maps(jnp.concatenate(maps), size)
+            yield images
+            return
+        (height, width), corners = self._grid(images.shape[1:3])
+        for top, left in corners:
+            yield images[:, top : top + height, left : left + width]
 
-    def _put(self, images):
-        """Splits a batch over the devices where it divides."""
-        divides = len(images) % self._num_devices == 0
-        return jax.device_put(images, self._split if divides else self._everywhere)
-
-    def _run_network(self, variables, images, flip):
-        """Logits of images, flipped before and back after."""
-        axis = _FLIP_AXES.get(flip)
-        images = images if axis is None else jnp.flip(images, axis)
+    def _run_network(self, variables, images):
+        self._count("network")
         images = self.model.data_preprocessor(images)
-        logits = self.model.apply(variables, images, method="logits")
-        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-        return logits if axis is None else jnp.flip(logits, axis)
+        try:
+            logits = self.model.apply(variables, images, method="logits")
+        except ValueError as error:  # a size, say, that the backbone does not take
+            raise ConfigError(f"the model does not take the image: {error}") from error
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
-    def _slide(self, variables, image, flip):
-        """The mean of the windows' logits, (1, H, W, C), in mmseg's order."""
-        size = tuple(image.shape[1:3])
-        window = tuple(np.minimum(self._crop, size).tolist())
-        # mmseg flips the image, not the windows.
-        axis = _FLIP_AXES.get(flip)
-        image = image if axis is None else jnp.flip(image, axis)
-        boxes = window_corners(size, self._crop, self._stride)
-        batch = WINDOW_BATCH * self._num_devices
-        batch = min(batch, -(-len(boxes) // self._num_devices) * self._num_devices)
-        counts = np.zeros(size, np.float32)
-        total = None
-        for first in range(0, len(boxes), batch):
-            corners = boxes[first : first + batch]
-            for top, left in corners:
-                counts[top : top + window[0], left : left + window[1]] += 1
-            # The last batch is filled up with windows that weigh nothing.
-            weights = np.zeros(batch, np.float32)
-            weights[: len(corners)] = 1
-            corners = np.resize(corners, (batch, 2))
-            crops = self._cut(image, corners, window=window)
-            logits = self._network(variables, self._put(crops), flip=None)
-            logits = jax.device_put(logits, self._everywhere)
-            if total is None:
-                total = jnp.zeros((1, *size, logits.shape[-1]), logits.dtype)
-                total = jax.device_put(total, self._everywhere)
-            total = self._add(total, logits, corners, weights, window=window)
-        mean = self._mean(total, counts[..., None])
-        return mean if axis is None else jnp.flip(mean, axis)
+    def _run_finish(self, logits, total, image_size, size, flip, how):
+        """From the network's logits to what is wanted.
 
-    def _add_windows(self, total, logits, corners, weights, window):
-        """Adds the logits of windows, resized to the window, where they belong."""
-        logits = resize(logits, window, align_corners=self._align_corners)
+        Args:
+            logits: of the images, or of their windows one after the other, a list of
+                (N, h, w, C).
+            total: probabilities to which these are added, or None.
+            image_size: (height, width) of the images that were cut into windows.
+            size: (height, width) of the result.
+            flip: how those images were flipped.
+            how: `classes`, `logits` or `probability`.
+        """
+        self._count("rest")
+        # A single window is the whole image.
+        x = logits[0] if len(logits) == 1 else self._stitch(logits, image_size)
+        if flip is not None:
+            x = jnp.flip(x, _FLIP_AXES[flip])
+        # mmseg resizes to the image's size first, and from there to the result's.
+        if image_size != size:
+            x = resize(x, image_size, align_corners=self._align_corners)
+        use = {
+            "classes": self._pick,
+            "logits": lambda x: x,
+            "probability": _probability,
+        }
+        y = strip_map(use[how], x, size, self._align_corners)
+        return y if total is None else total + y
+
+    def _stitch(self, logits, size):
+        """The mean of the windows' logits where they overlap, summed in mmseg's order."""
+        window, corners = self._grid(size)
+        logits = jnp.stack(logits)
 
         def add(total, item):
-            logits, corner, weight = item
+            logits, corner = item
+            logits = resize(logits, window, align_corners=self._align_corners)
             at = (0, corner[0], corner[1], 0)
-            old = jax.lax.dynamic_slice(total, at, (1, *logits.shape))
-            new = old + weight.astype(total.dtype) * logits
+            new = jax.lax.dynamic_slice(total, at, logits.shape) + logits
             return jax.lax.dynamic_update_slice(total, new, at), None
 
-        return jax.lax.scan(add, total, (logits, corners, weights))[0]
+        total = jnp.zeros((logits.shape[1], *size, logits.shape[-1]), logits.dtype)
+        total, _ = jax.lax.scan(add, total, (logits, corners))
+        # The windows lie on a grid, so how many cover a pixel is a product.
+        rows, columns = map(_cover, size, window, corners.T)
+        return total / np.outer(rows, columns)[..., None].astype(np.float32)
+
+    def _grid(self, size):
+        """Size of the windows of an image of a size, and their corners."""
+        window = tuple(map(min, self._crop, size))
+        return window, window_corners(size, self._crop, self._stride)
+
+    def _run_classes(self, values, versions=None):
+        """Logits, or the sum of the probabilities of some versions -> classes."""
+        self._count("rest")
+        if versions is None:
+            return self._pick(values)
+        return self._pick(values / versions, probability=True)
+
+    def _pick(self, values, probability=False):
+        """(N, H, W, C) -> classes (N, H, W)."""
+        if values.shape[-1] == 1:
+            one = values[..., 0] if probability else jax.nn.sigmoid(values[..., 0])
+            return (one > self.model.decode_head.threshold).astype(jnp.uint8)
+        dtype = jnp.uint8 if values.shape[-1] <= 256 else jnp.uint16
+        return jnp.argmax(values, axis=-1).astype(dtype)
 
     @property
     def _align_corners(self):
         return self.model.decode_head.align_corners
 
-    def _finish(self, logits, sizes, how):
-        """Resizes logits to the image's size, then to the result's, and uses them."""
-        through, size = sizes
-        if through != size:
-            logits = resize(logits, through, align_corners=self._align_corners)
-        if how in ("pick", "choose"):
-            pick = functools.partial(self._pick, probability=how == "choose")
-            return strip_map(pick, logits, size, self._align_corners)
-        logits = resize(logits, size, align_corners=self._align_corners)
-        if how == "keep":
-            return logits
-        one = logits.shape[-1] == 1
-        return jax.nn.sigmoid(logits) if one else jax.nn.softmax(logits, axis=-1)
+    def _drop_programs(self):
+        compiled = sum(self.compilations.values())
+        if compiled - self._dropped > _MOST_PROGRAMS:
+            self._dropped = compiled
+            for function in (self._network, self._finish, self._classes):
+                function.clear_cache()
 
-    def _pick(self, values, probability):
-        """(N, H, W, C) -> classes (N, H, W)."""
-        head = self.model.decode_head
-        if values.shape[-1] == 1:
-            one = values[..., 0] if probability else jax.nn.sigmoid(values[..., 0])
-            return (one > head.threshold).astype(jnp.uint8)
-        dtype = jnp.uint8 if values.shape[-1] <= 256 else jnp.uint16
-        return jnp.argmax(values, axis=-1).astype(dtype)
+    def _count(self, program):
+        """Called while a program is traced, which is once for every compilation."""
+        self.compilations[program] += 1
+
+
+def _probability(logits):
+    one = logits.shape[-1] == 1
+    return jax.nn.sigmoid(logits) if one else jax.nn.softmax(logits, axis=-1)
 
 
 def window_corners(
@@ -245,14 +264,10 @@ def window_corners(
     return np.array([(top, left) for top in axes[0] for left in axes[1]], np.int32)
 
 
-def _cut_windows(image, corners, window):
-    """(1, H, W, C) and (K, 2) corners -> (K, *window, C)."""
-
-    def cut(corner):
-        at = (corner[0], corner[1], 0)
-        return jax.lax.dynamic_slice(image[0], at, (*window, image.shape[-1]))
-
-    return jax.vmap(cut)(corners)
+def _cover(length, side, starts):
+    """How many of the intervals of a side, at their starts, cover each place."""
+    places = np.arange(length)
+    return sum((start <= places) & (places < start + side) for start in set(starts))
 
 
 def _read_test_cfg(test_cfg: Mapping[str, Any] | None):

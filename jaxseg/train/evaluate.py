@@ -22,12 +22,17 @@ from jaxseg.metrics.confusion import (
 )
 from jaxseg.metrics.iou import Scores, format_table, segmentation_metrics
 from jaxseg.segmentors.inference import Predictor
-from jaxseg.train.model import load_model
+from jaxseg.train.model import check_channels, load_model
 from jaxseg.train.progress import Progress
 from jaxseg.train.settings import DataLoader, Settings, read_settings
 from jaxseg.train.test_time_aug import TestTimeAug
 
 _log = logging.getLogger("jaxseg")
+
+
+# Samples that wait for others of their size, at most: a data set of many sizes would
+# otherwise be kept in memory whole.
+_MOST_WAITING = 64
 
 
 class Evaluator:
@@ -40,9 +45,7 @@ class Evaluator:
             predictor: of the model.
             settings: with `val_dataloader`, whose data set has labels, and whose
                 pipeline ends at the test scale with labels of the original size.
-                Its batch_size is the number of images of one size that go through
-                the network at once: the scores do not depend on it. `tta` scales
-                the image as it comes out of the pipeline, which then wants no Resize.
+                With `tta` the pipeline must leave the image at its own size.
 
         Raises:
             ConfigError: if there is no val_dataloader.
@@ -54,6 +57,7 @@ class Evaluator:
         self._loader: DataLoader = settings.val_dataloader
         self._metric = settings.val_evaluator
         self._tta: TestTimeAug | None = settings.tta
+        self._together = images_together(self._loader.batch_size, predictor.devices)
         self._num_classes = len(self.dataset.metainfo["classes"])
         self._count = jax.jit(self._add_counts, donate_argnums=0)
 
@@ -65,9 +69,14 @@ class Evaluator:
         Args:
             variables: params and batch_stats.
             progress: called with the number of images of this host that are done.
+
+        Raises:
+            ConfigError: if a sample has no label, channels that the model does not
+                take, or, with tta, not its own size.
         """
         variables = self.predictor.put_variables(variables)
-        total = empty_total(self._num_classes)
+        # Where the sums will be: otherwise the first one is a program of its own.
+        total = self.predictor.put_variables(empty_total(self._num_classes))
         done = 0
         with eval_samples(
             self.dataset,
@@ -76,11 +85,9 @@ class Evaluator:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         ) as samples:
-            for batch in _same_sized(samples, self._loader.batch_size):
-                pred = self._predict(variables, [sample["img"] for sample in batch])
-                labels = np.stack([sample["gt_seg_map"] for sample in batch])
-                # What fills the batch up is not counted.
-                total = self._count(total, pred(labels.shape[1:])[: len(batch)], labels)
+            for batch in _same_sized(samples, self._together):
+                pred, labels, is_sample = self._predict(variables, batch)
+                total = self._count(total, pred, labels, is_sample)
                 done += len(batch)
                 progress(done)
         confusion = read_total(total)
@@ -93,42 +100,86 @@ class Evaluator:
             self._metric.beta,
         )
 
-    def _predict(self, variables, images):
-        """Returns a function from the size of the result to the label maps."""
-        images = np.stack(
-            images + [images[-1]] * (self._loader.batch_size - len(images))
-        )
-        if self._tta is None:
-            return lambda size: self.predictor.label_maps(variables, images, size)
-        scaled = [self._tta.scaled(image) for image in images]
-        versions = [np.stack(versions) for versions in zip(*scaled, strict=True)]
-        return lambda size: self.predictor.augmented_label_maps(
-            variables, versions, size, self._tta.directions
-        )
+    def _predict(self, variables, samples):
+        """Label maps and labels of samples, and which of them are samples.
 
-    def _add_counts(self, total, pred, labels):
-        # One image at a time: a count of one image cannot overflow 32 bits.
-        for one_pred, label in zip(pred, labels, strict=True):
-            counts = confusion_matrix(
-                one_pred, label, self._num_classes, self._metric.ignore_index
-            )
-            total = add_to_total(total, counts)
-        return total
+        The others fill the batch up, so that one program serves for all batches.
+        """
+        for sample in samples:
+            self._check(sample)
+        is_sample = np.arange(self._together) < len(samples)
+        samples = samples + [samples[-1]] * (len(is_sample) - len(samples))
+        images = np.stack([sample["img"] for sample in samples])
+        labels = np.stack([sample["gt_seg_map"] for sample in samples])
+        size = labels.shape[1:]
+        try:
+            if self._tta is None:
+                pred = self.predictor.label_maps(variables, images, size)
+            else:
+                scaled = [self._tta.scaled(image) for image in images]
+                versions = [np.stack(images) for images in zip(*scaled, strict=True)]
+                pred = self.predictor.augmented_label_maps(
+                    variables, versions, size, self._tta.directions
+                )
+        except ConfigError as error:
+            error.add_note(f"in {samples[0]['img_path']}")
+            raise
+        return pred, labels, is_sample
 
-
-def _same_sized(samples: Iterator[dict], batch_size: int) -> Iterator[list[dict]]:
-    """Groups samples of equal image and label shape; the last groups are smaller."""
-    waiting = collections.defaultdict(list)
-    for sample in samples:
+    def _check(self, sample):
         if "gt_seg_map" not in sample:
             raise ConfigError(
                 f"{sample['img_path']} has no label: an evaluation needs "
                 "data_prefix.seg_map_path, and LoadAnnotations in the pipeline"
             )
-        key = (sample["img"].shape, sample["gt_seg_map"].shape)
+        check_channels(sample, self.predictor.model)
+        size, own = sample["img"].shape[:2], sample["gt_seg_map"].shape
+        if self._tta is not None and size != own:
+            raise ConfigError(
+                f"{sample['img_path']} is {own[0]}x{own[1]}, and {size[0]}x{size[1]} "
+                "after the pipeline; `tta` scales the image as it is: take Resize out "
+                "of val_dataloader.dataset.pipeline"
+            )
+
+    def _add_counts(self, total, pred, labels, is_sample):
+        self.predictor.compilations["rest"] += 1  # once for every size of labels
+        # One image at a time: a count of one image cannot overflow 32 bits.
+        for one_pred, label, counts_too in zip(pred, labels, is_sample, strict=True):
+            counts = confusion_matrix(
+                one_pred, label, self._num_classes, self._metric.ignore_index
+            )
+            total = add_to_total(total, counts * counts_too)
+        return total
+
+
+def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:
+    """How many images of one size are predicted at once.
+
+    A CPU gains nothing from more than one image on a device; so each runs alone, and
+    the scores are the same to the bit for any batch_size and number of devices.
+
+    Args:
+        batch_size: what val_dataloader asks for.
+        devices: over which the images are split.
+
+    Returns:
+        A multiple of the number of devices.
+    """
+    cpu = devices[0].platform == "cpu"
+    return len(devices) * (1 if cpu else -(-batch_size // len(devices)))
+
+
+def _same_sized(samples: Iterator[dict], batch_size: int) -> Iterator[list[dict]]:
+    """Groups samples of equal image and label shape; some groups are smaller."""
+    waiting = collections.defaultdict(list)
+    for sample in samples:
+        arrays = [sample[key] for key in ("img", "gt_seg_map") if key in sample]
+        key = tuple(array.shape for array in arrays)
         waiting[key].append(sample)
         if len(waiting[key]) == batch_size:
             yield waiting.pop(key)
+        elif sum(map(len, waiting.values())) > _MOST_WAITING:
+            yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
     yield from waiting.values()
 
 
@@ -209,12 +260,12 @@ def evaluate_checkpoint(
     """
     model = load_model(config, checkpoint)
     parts = {k: v for k, v in model.config.items() if k != "train_dataloader"}
-    evaluator = Evaluator(model.predictor, read_settings(parts))
+    evaluator = Evaluator(Predictor(model.segmentor), read_settings(parts))
     check_classes(model.segmentor, evaluator.dataset, "val_dataloader.dataset")
     _log.info("val: %d samples; %s", len(evaluator.dataset), scan(evaluator.dataset))
     with Progress(len(evaluator.dataset), name="eval") as progress:
         scores = evaluator(model.variables, progress.update)
-    counts = model.predictor.compilations
+    counts = evaluator.predictor.compilations
     _log.info("compiled: network %(network)d times, rest %(rest)d", counts)
     if jax.process_index() == 0:
         report(scores, evaluator.dataset.metainfo["classes"], path)

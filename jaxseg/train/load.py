@@ -86,7 +86,11 @@ def fit_weights(
             problems.append(f"unexpected: {key}")
         elif ours[leaf].shape == theirs[leaf].shape:
             result[leaf] = np.asarray(theirs[leaf])
-        elif "conv_seg" in leaf and fresh_classifiers:
+        elif (
+            fresh_classifiers
+            and "conv_seg" in leaf
+            and ours[leaf].shape[:-1] == theirs[leaf].shape[:-1]
+        ):
             fresh.append(f"{key} ({theirs[leaf].shape[-1]} -> {ours[leaf].shape[-1]})")
             result[leaf] = ours[leaf]
         else:

@@ -1,6 +1,7 @@
 """The training of a config, from its first step or its last checkpoint to the end."""
 
 import collections
+import contextlib
 import functools
 import itertools
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
@@ -22,7 +24,7 @@ from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.curves import draw_curves
 from jaxseg.train.evaluate import Evaluator, check_classes, report
 from jaxseg.train.load import load_from
-from jaxseg.train.log import FILE_NAME, MetricWriter
+from jaxseg.train.log import FILE_NAME, MetricWriter, read_metrics
 from jaxseg.train.optim import Optimizer, make_optimizer
 from jaxseg.train.predict import save_validation_grids
 from jaxseg.train.preemption import StopRequested, StopSignal
@@ -42,7 +44,7 @@ CHECKPOINTS = "checkpoints"
 
 
 class NotFiniteError(RuntimeError):
-    """The loss or its gradient was not finite for too many steps in a row."""
+    """Too many steps in a row made something that is not finite."""
 
 
 class Run:
@@ -56,9 +58,16 @@ class Run:
         """
         import_custom(config)
         self.workdir = workdir
+        for name in ("model", "optim_wrapper"):
+            if not config.get(name):
+                raise ConfigError(f"{name} is missing: training needs it")
         self.settings = read_settings(config)
         _check_parts(self.settings)
         self.model = resolve(config["model"], "model")
+        self.train_model = self.model
+        if config["optim_wrapper"].get("type") == "AmpOptimWrapper":
+            # As in mmseg, the evaluation computes in the model's own type.
+            self.train_model = self.model.clone(dtype="bfloat16")
         self.train_set = self.settings.train_dataloader.dataset
         self.val_set = self.settings.val_dataloader.dataset
         # With it a checkpoint can be used where the data is not.
@@ -220,7 +229,7 @@ class _Loop:
             log_interval=run.settings.logger.interval,
         )
         self._make_step = functools.partial(
-            make_train_step, run.model, optimizer, run.mesh, options
+            make_train_step, run.train_model, optimizer, run.mesh, options
         )
 
     def run_steps(
@@ -232,13 +241,16 @@ class _Loop:
             The state, and its scores if it was evaluated.
         """
         max_iters = self._settings.train_loop.max_iters
-        if start >= max_iters:
-            return state, None
+        scores = None
+        if start and self._is_due(start) and not self._was_evaluated(start):
+            scores = self._evaluate(state, start)
+        if start >= max_iters or self._stop.requested:
+            return state, scores
         # Results of the last two steps: reading an older one does not keep the
         # device waiting.
         recent = collections.deque()
-        batch = self._next(batches)
         try:
+            batch = self._next(batches)
             step_fn = self._stop.run(self._compile, state, batch)
         except StopRequested:
             return state, None
@@ -249,7 +261,8 @@ class _Loop:
             self._meter.count(self._settings.train_dataloader.batch_size)
             self._progress.update(step)
             if step < max_iters:
-                batch = self._next(batches)  # while the device computes
+                with contextlib.suppress(StopRequested):
+                    batch = self._next(batches)  # while the device computes
             if len(recent) > 2 or step == max_iters:
                 _check_finite(*recent.popleft())
             if step % self._settings.logger.interval == 0:
@@ -269,14 +282,23 @@ class _Loop:
         return step.lower(state, batch).compile()
 
     def _next(self, batches):
+        # The data may keep a run waiting for longer than a signal's grace.
         with self._meter.waiting():
-            batch = next(batches)
+            batch = self._stop.run(next, batches)
         return put_batch(batch, self._run.mesh)
 
     def _is_due(self, step):
         loop = self._settings.train_loop
         interval = loop.val_interval or loop.max_iters
         return step % interval == 0 or step == loop.max_iters
+
+    def _was_evaluated(self, step):
+        """Whether the log holds the scores of a step, or a signal came before them."""
+        path = self._run.workdir / FILE_NAME
+        lines = read_metrics(path) if path.exists() else []
+        found = any(line["step"] == step and line["split"] == "val" for line in lines)
+        # Process 0 has written it; the others may not see it yet.
+        return bool(multihost_utils.broadcast_one_to_all(np.array(found)))
 
     def _saves(self, step):
         last = step == self._settings.train_loop.max_iters
@@ -317,10 +339,10 @@ def _check_finite(step: int, result: Mapping[str, jax.Array]) -> None:
     in_a_row = int(result["skipped_in_a_row"])
     if in_a_row >= MOST_SKIPPED:
         raise NotFiniteError(
-            f"the loss or its gradient was not finite in {in_a_row} steps in a row, up "
-            f"to step {step} (loss {float(result['loss'])}). Their updates were left "
-            "out; the checkpoints are from before. Try a smaller learning rate, "
-            "optim_wrapper.clip_grad, or float32 compute"
+            f"the loss, its gradient or the new weights were not finite in {in_a_row} "
+            f"steps in a row, up to step {step} (loss {float(result['loss'])}). Their "
+            "updates were left out, so the checkpoints are sound. Try a smaller "
+            "learning rate, optim_wrapper.clip_grad, or float32 compute"
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from input_pipeline import datasets, transforms
 from input_pipeline.sources import random_palette, resolve_classes
-from jaxseg.config import load
+from jaxseg.config import ConfigError, load
 from jaxseg.resolve import import_custom, lookup, resolve
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.load import fit_weights, read_checkpoint
@@ -28,8 +28,9 @@ class SegModel:
     Attributes:
         config: the whole config.
         segmentor: the Flax module.
-        variables: params and batch_stats on this host's devices.
-        predictor: runs the segmentor on images as they are loaded.
+        variables: params and batch_stats, where the predictor runs.
+        predictor: runs the segmentor on images as they are loaded, on one device:
+            it gets them one by one.
         classes: names of the classes.
         palette: (r, g, b) of each class.
         pipeline: transforms of a test image, without its label.
@@ -51,7 +52,16 @@ class SegModel:
 
         Returns:
             Logits (N, H, W, out_channels) float32.
+
+        Raises:
+            ValueError: if the images have another shape or number of channels.
         """
+        channels = self.segmentor.backbone.in_channels
+        if np.ndim(images) != 4 or np.shape(images)[-1] != channels:
+            raise ValueError(
+                f"images have the shape {np.shape(images)}; encode_decode takes "
+                f"(N, H, W, {channels})"
+            )
         return self._encode_decode(self.variables, images)
 
     @functools.cached_property
@@ -67,10 +77,15 @@ class SegModel:
 
         Returns:
             `img` at the test scale and `ori_shape`, its (height, width) before.
+
+        Raises:
+            DataError: if it is no image, or not one that the pipeline takes.
+            ConfigError: if the model takes another number of channels.
         """
         record = self._record(image)
         for transform in self.pipeline:
             record = transform(record, np.random.default_rng(0))
+        check_channels(record, self.segmentor)
         return record
 
     def read_pixels(self, image: str | Path | np.ndarray) -> np.ndarray:
@@ -92,15 +107,37 @@ class SegModel:
         Returns:
             Label map (H, W) integers; with return_logits also (H, W, out_channels)
             float32.
+
+        Raises:
+            DataError, ConfigError: as `load_image`, or if the model does not take an
+                image of this size.
         """
         sample = self.load_image(image)
-        images, size = sample["img"][None], sample["ori_shape"]
-        label_map = self.predictor.label_maps(self.variables, images, size)
-        label_map = np.asarray(label_map[0])
-        if not return_logits:
-            return label_map
-        logits = self.predictor.logits(self.variables, images, size)
-        return label_map, np.asarray(logits[0])
+        arguments = self.variables, sample["img"][None], sample["ori_shape"]
+        try:
+            if not return_logits:
+                return np.asarray(self.predictor.label_maps(*arguments))[0]
+            logits = self.predictor.logits(*arguments)
+        except ConfigError as error:
+            error.add_note(f"in {sample['img_path']}")
+            raise
+        label_maps = self.predictor.classes(logits)
+        return np.asarray(label_maps)[0], np.asarray(logits)[0]
+
+
+def check_channels(sample: Mapping[str, Any], segmentor: Any) -> None:
+    """Refuses an image of another number of channels than the backbone takes.
+
+    Raises:
+        ConfigError: naming the image and both numbers.
+    """
+    channels, takes = sample["img"].shape[-1], segmentor.backbone.in_channels
+    if channels != takes:
+        raise ConfigError(
+            f"{sample['img_path']} has {channels} channels, and "
+            f"model.backbone.in_channels is {takes}; LoadImageFromFile.color_type "
+            "('color', 'grayscale', 'unchanged') says which are read"
+        )
 
 
 def load_model(
@@ -128,8 +165,13 @@ def load_model(
     variables = _fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
         variables = fit_weights(saved, variables, str(checkpoint))
-    predictor = Predictor(segmentor)
+    predictor = Predictor(segmentor, jax.local_devices()[:1])
     classes, palette = _classes_of(config, saved, segmentor)
+    if len(classes) != segmentor.decode_head.num_classes:
+        raise ConfigError(
+            f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
+            f"but the data set has {len(classes)} classes: {', '.join(classes[:5])}"
+        )
     return SegModel(
         config=config,
         segmentor=segmentor,
@@ -144,7 +186,7 @@ def load_model(
 def _fresh_variables(config, segmentor, abstract):
     """Parameters as training starts, or only their shapes."""
     preprocessor = segmentor.data_preprocessor
-    channels = getattr(segmentor.backbone, "in_channels", 3)
+    channels = segmentor.backbone.in_channels
     seed = (config.get("randomness") or {}).get("seed", 0)
     size = preprocessor.size or (128, 128)
     make = functools.partial(init_variables, segmentor, seed, channels, size)
@@ -158,8 +200,8 @@ def _test_pipeline(config):
     while "pipeline" not in dataset and ("dataset" in dataset or "datasets" in dataset):
         dataset = dataset.get("dataset") or dataset["datasets"][0]
     entries = dataset.get("pipeline") or [{"type": "LoadImageFromFile"}]
-    entries = [entry for entry in entries if entry["type"] not in _FOR_LABELS]
-    if entries[0]["type"] != "LoadImageFromFile":
+    entries = [entry for entry in entries if entry.get("type") not in _FOR_LABELS]
+    if not entries or entries[0].get("type") != "LoadImageFromFile":
         entries = [{"type": "LoadImageFromFile"}, *entries]
     path = "val_dataloader.dataset.pipeline"
     return resolve(entries, path, (transforms,))
@@ -174,12 +216,11 @@ def _classes_of(config, saved, segmentor):
     dataset = (config.get("val_dataloader") or {}).get("dataset") or {}
     while "dataset" in dataset or "datasets" in dataset:
         dataset = dataset.get("dataset") or dataset["datasets"][0]
-    known, metainfo = (), dataset.get("metainfo") or {}
+    known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
     if "type" in dataset:
-        path = "val_dataloader.dataset"
         known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
     count = segmentor.decode_head.num_classes
     if not known and not metainfo:
         return tuple(f"class {i}" for i in range(count)), random_palette(count)
-    meta, _, _ = resolve_classes(dataset["type"], known, metainfo)
+    meta, _, _ = resolve_classes(path, known, metainfo)
     return meta["classes"], meta["palette"]

@@ -8,6 +8,9 @@ The learning rate follows the iteration of the training state and no counter of 
 `update(grads, opt_state, params, step=step)`. So it stays right where a step is skipped
 (mmengine's schedulers move on) and where gradients accumulate (there `step` is the
 iteration of the last part, since mmengine counts every part as an iteration).
+
+With `accumulative_counts` the gradients of so many iterations are averaged, and the
+parameters move in the last of them.
 """
 
 import math
@@ -80,7 +83,7 @@ class ClipGrad:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimWrapper:
-    """The keys of `optim_wrapper`; `accumulative_counts` is for the training step."""
+    """The keys of `optim_wrapper`."""
 
     optimizer: dict
     paramwise_cfg: dict | None = None
@@ -124,8 +127,8 @@ def make_optimizer(
 
     Args:
       optim_wrapper: The config's dict: `optimizer`, and optionally `paramwise_cfg`,
-        `constructor`, `clip_grad`. Its `accumulative_counts`, and its type as far as it
-        means a compute dtype, concern the training step and are only checked here.
+        `constructor`, `clip_grad`, `accumulative_counts`. Its type, as far as it means a
+        compute dtype, concerns the model and is only checked here.
       param_scheduler: The config's list, see `make_schedule`.
       max_iters: Iterations of the training.
       params: The Flax parameter tree, of arrays or ShapeDtypeStructs.
@@ -166,6 +169,8 @@ def make_optimizer(
         clip = build(ClipGrad, wrapper.clip_grad, "optim_wrapper.clip_grad")
         is_trained = jax.tree.map(lambda label: label != "frozen", tree)
         transform = optax.chain(optax.masked(clip.transform(), is_trained), transform)
+    if wrapper.accumulative_counts > 1:
+        transform = _accumulate(transform, wrapper.accumulative_counts, max_iters, tree)
     return Optimizer(
         transform, schedule_of(base.lr), _describe(wrapper, base, groups, params)
     )
@@ -202,11 +207,38 @@ def _follow(
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+def _accumulate(
+    transform: optax.GradientTransformationExtraArgs,
+    counts: int,
+    max_iters: int,
+    labels: Any,
+) -> optax.GradientTransformationExtraArgs:
+    """Hands every `counts` gradients on as one, their mean; zero updates in between.
+
+    As in mmengine, what is left before `max_iters` makes a last, shorter mean.
+    """
+    whole = max_iters // counts
+
+    def counts_of(update):
+        return jnp.where(update < whole, counts, max(max_iters % counts, 1))
+
+    steps = optax.MultiSteps(transform, counts_of)
+    # Its own gradient_transformation() would drop the argument `step`.
+    trained = optax.GradientTransformationExtraArgs(steps.init, steps.update)
+    # Frozen parameters have no sum of gradients either.
+    return optax.partition(
+        {"trained": trained, "frozen": optax.set_to_zero()},
+        jax.tree.map(lambda s: "frozen" if s == "frozen" else "trained", labels),
+    )
+
+
 def _describe(wrapper, base, groups, params) -> str:
     leaves = traverse_util.flatten_dict(params)
     lines = [f"{base.name}: lr {base.lr:g}, weight decay {base.weight_decay or 0:g}"]
     if wrapper.clip_grad is not None:
         lines.append(f"gradients clipped at norm {wrapper.clip_grad['max_norm']:g}")
+    if wrapper.accumulative_counts > 1:
+        lines.append(f"gradients of {wrapper.accumulative_counts} iterations averaged")
     if isinstance(wrapper, AmpOptimWrapper):
         lines.append("AmpOptimWrapper: bfloat16 compute; loss_scale is not needed")
     for group in dict.fromkeys(groups.values()):

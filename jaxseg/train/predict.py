@@ -2,6 +2,7 @@
 
 import collections
 import glob
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,12 @@ def predict_files(
     Yields:
         (image, index PNG) of each image that is done.
     """
-    root = images[0].parent
-    while not all(path.is_relative_to(root) for path in images):
-        root = root.parent
-    stems = collections.Counter(path.with_suffix("") for path in images)
-    for path in images:
-        stem = path.relative_to(root).with_suffix("")
-        if stems[path.with_suffix("")] > 1:  # they differ in the suffix alone
+    whole = [path.absolute() for path in images]
+    root = os.path.commonpath([path.parent for path in whole])
+    stems = [path.relative_to(root).with_suffix("") for path in whole]
+    counts = collections.Counter(stems)
+    for path, stem in zip(images, stems, strict=True):
+        if counts[stem] > 1:  # they differ in the suffix alone
             stem = stem.with_name(path.name.replace(".", "_"))
         label_map = model.predict(path)
         index_png = output / "labels" / f"{stem}.png"
@@ -103,7 +103,8 @@ def save_validation_grids(
     for place, index in enumerate(chosen):
         sample = dataset.sample(int(index), np.random.default_rng(0))
         truth = sample["gt_seg_map"]
-        label_map = predictor.label_maps(variables, sample["img"][None], truth.shape)
+        images = np.stack([sample["img"]] * len(predictor.devices))
+        label_maps = predictor.label_maps(variables, images, truth.shape)
         image = Image.fromarray(as_rgb(sample["img"]))
         # The image is at the test scale, the maps at its original size.
         image = np.asarray(image.resize(truth.shape[::-1], Image.BILINEAR))
@@ -111,7 +112,7 @@ def save_validation_grids(
             output / f"{place:02d}.png",
             image,
             truth,
-            np.asarray(label_map[0]),
+            np.asarray(label_maps)[0],
             dataset.metainfo["classes"],
             dataset.metainfo["palette"],
         )

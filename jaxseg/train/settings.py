@@ -30,7 +30,7 @@ class DataLoader:
     Attributes:
         dataset: the data set with its pipeline.
         batch_size: images of a batch, over all devices and hosts. In validation,
-            images of one size that a host runs at once.
+            images of one size that a host's accelerators run at once.
         num_workers: processes that prepare batches; 0 uses threads of this one.
         num_threads: threads in each of them.
     """

@@ -27,12 +27,18 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
             splits the images by rows.
 
     Raises:
-        ConfigError: unless the sizes multiply to the number of devices.
+        ConfigError: unless the sizes multiply to the number of devices, and at most
+            two of them are above 1.
     """
     sizes = dict.fromkeys(AXES, 1) | {"data": -1} | dict(sizes or {})
-    for name in sizes:
+    for name, size in sizes.items():
         if name not in AXES:
             raise ConfigError(f"mesh.{name}: no such axis{nearest(name, AXES)}")
+        if not isinstance(size, int) or (size < 1 and size != -1):
+            raise ConfigError(
+                f"mesh.{name} is {size!r}; allowed are 1, 2, ..., or -1 for the "
+                "devices that are left"
+            )
     devices = jax.device_count()
     known = math.prod(size for size in sizes.values() if size != -1)
     sizes = {
@@ -40,6 +46,13 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
     }
     if math.prod(sizes.values()) != devices:
         raise ConfigError(f"mesh: {sizes} does not multiply to the {devices} devices")
+    if min(sizes.values()) > 1:
+        # XLA's partitioner aborts the process in a convolution's gradient (jaxlib
+        # 0.10.2, spmd_partitioner_util.cc:497); any two axes work.
+        raise ConfigError(
+            f"mesh: {sizes} splits along all three axes, which XLA cannot compile; set "
+            "one of data, fsdp and spatial to 1"
+        )
     # Explicit axes, jax's default, refuse to merge a split dimension in a reshape.
     kinds = (AxisType.Auto,) * len(AXES)
     return jax.make_mesh(tuple(sizes[name] for name in AXES), AXES, axis_types=kinds)

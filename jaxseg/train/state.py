@@ -6,6 +6,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
 from jaxseg.train.optim import Optimizer
 
 
@@ -44,9 +45,15 @@ def init_variables(model: Any, seed: int, channels: int, size: tuple[int, int]):
         seed: of the starting values.
         channels: channels of the images.
         size: (height, width) of an image that the model takes.
+
+    Raises:
+        ConfigError: what the model says of parts that do not fit together.
     """
     images = jnp.zeros((1, *size, channels), jnp.float32)
-    return jax.jit(model.init)(jax.random.key(seed), images)
+    try:
+        return jax.jit(model.init)(jax.random.key(seed), images)
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error
 
 
 def new_state(

@@ -134,7 +134,9 @@ def _train_step(state, batch, model, optimizer, options):
     if options.ema_momentum is not None:
         ema = _moving_average(state.ema, updated.params, options.ema_momentum)
         updated = updated.replace(ema=ema)
-    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    # What the update makes counts too: too large a learning rate overflows the
+    # parameters before it does the loss, and a checkpoint may lie in between.
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm) & _all_finite(updated)
     updated = jax.tree.map(lambda new, old: jnp.where(finite, new, old), updated, state)
     bad = 1 - finite.astype(jnp.int32)
     measured = losses | {"loss": loss, "grad_norm": norm, "count": jnp.ones(())}
@@ -149,13 +151,18 @@ def _train_step(state, batch, model, optimizer, options):
     return updated, {"loss": loss, "skipped_in_a_row": skipped_in_a_row + 0}
 
 
+def _all_finite(state):
+    arrays = (state.params, state.batch_stats, state.opt_state, state.ema)
+    return jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(arrays)]).all()
+
+
 def _moving_average(average, params, momentum):
     return jax.tree.map(lambda a, p: (1 - momentum) * a + momentum * p, average, params)
 
 
 def _replicated(statistic):
     """SyncBN's statistics are the same everywhere; of BN's local ones, the mean."""
-    varies = getattr(jax.typeof(statistic), "vma", ())
+    varies = jax.typeof(statistic).manual_axis_type.varying
     return mean_over_devices(statistic) if varies else statistic
 
 
