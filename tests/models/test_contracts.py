@@ -1,0 +1,325 @@
+"""What every entry of the tables of contents keeps to; each needs a case here."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from jaxseg import backbones, heads, layers, losses, necks, segmentors
+from jaxseg.convert.names import torch_key
+from jaxseg.losses.decode import decode_losses
+from jaxseg.reference import fill
+from jaxseg.resolve import resolve
+
+BN = dict(type="BN", requires_grad=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An entry built from `config`, called with random maps of the shapes `inputs`.
+
+    Attributes:
+        config: its keys besides `type`.
+        inputs: (H, W, C) of each map; odd sizes wherever they are legal.
+        outputs: (h, w, c) of each map that it returns.
+        rate: the key of a dropout rate, or None where it has none.
+    """
+
+    config: dict[str, Any]
+    inputs: tuple[tuple[int, int, int], ...]
+    outputs: tuple[tuple[int, int, int], ...]
+    rate: str | None = None
+
+
+def resnet(channels, **config):
+    stages = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(0, 1))
+    return Case(
+        dict(depth=18, base_channels=4, stem_channels=6, **stages, **config),
+        ((37, 29, 3),),
+        ((10, 8, channels), (5, 4, 2 * channels)),
+    )
+
+
+def unet(upsample, **config):
+    return Case(
+        dict(
+            type="UNet",
+            base_channels=4,
+            num_stages=3,
+            strides=(1, 2, 1),
+            enc_num_convs=(1, 2, 1),
+            dec_num_convs=(1, 2),
+            downsamples=(True, True),
+            enc_dilations=(1, 1, 2),
+            dec_dilations=(1, 2),
+            upsample_cfg=dict(type=upsample),
+            **config,
+        ),
+        ((12, 20, 3),),  # what 4 divides, else it is an error
+        ((3, 5, 16), (6, 10, 8), (12, 20, 4)),
+    )
+
+
+BACKBONES = {
+    "ResNet": resnet(4, style="caffe"),
+    "ResNetV1c": resnet(4, with_cp=True),
+    "ResNetV1d": resnet(4, norm_eval=True),
+    "UNet": unet("InterpConv", with_cp=True),
+    # Entries of its upsample_cfg.
+    "InterpConv": unet("InterpConv", norm_eval=True),
+    "DeconvModule": unet("DeconvModule"),
+    "VisionTransformer": Case(
+        dict(
+            img_size=(32, 24),
+            patch_size=8,
+            embed_dims=8,
+            num_layers=2,
+            num_heads=2,
+            out_indices=(0, 1),
+            attn_drop_rate=0.1,
+            drop_path_rate=0.1,
+        ),
+        ((37, 29, 3),),
+        ((5, 4, 8), (5, 4, 8)),
+        rate="drop_rate",
+    ),
+}
+
+PYRAMID = ((17, 13, 4), (9, 7, 6), (5, 4, 8))
+
+NECKS = {
+    "FPN": Case(
+        dict(in_channels=[4, 6, 8], out_channels=5, num_outs=4, norm_cfg=BN),
+        PYRAMID,
+        ((17, 13, 5), (9, 7, 5), (5, 4, 5), (3, 2, 5)),
+    ),
+    "MultiLevelNeck": Case(
+        dict(in_channels=[6], out_channels=5, scales=[0.5, 1, 2.5]),
+        PYRAMID[1:2],
+        ((4, 3, 5), (9, 7, 5), (22, 17, 5)),
+    ),
+}
+
+
+def head(size, **config):
+    common = dict(channels=6, num_classes=3, norm_cfg=BN)
+    return Case(common | config, PYRAMID, ((*size, 3),), rate="dropout_ratio")
+
+
+SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
+HEADS = {
+    "ASPPHead": head((5, 4), in_channels=8, dilations=[1, 2]),
+    "DepthwiseSeparableASPPHead": head(
+        (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
+    ),
+    "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
+    "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
+    "PSPHead": head((5, 4), in_channels=8, align_corners=True),
+    "UPerHead": head((17, 13), **SEVERAL),
+}
+
+LOSSES = {
+    "CrossEntropyLoss": dict(avg_non_ignore=True),
+    "DiceLoss": dict(),
+    "DiceLossV0": dict(),
+    "OHEMPixelSampler": dict(thresh=0.7, min_kept=5),
+}
+
+# Tried as parts of the others and in tests/layers.
+NEEDED_ELSEWHERE = {"BN", "GELU", "LN", "LeakyReLU", "ReLU", "SyncBN"}
+
+MODULES = BACKBONES | NECKS | HEADS
+
+
+def test_every_entry_has_a_case():
+    for table, cases in (
+        (backbones, BACKBONES),
+        (necks, NECKS),
+        (heads, HEADS),
+        (losses, LOSSES),
+        (segmentors, {"EncoderDecoder", "SegDataPreProcessor"}),
+        (layers, NEEDED_ELSEWHERE),
+    ):
+        assert set(table.__all__) == set(cases), table.__name__
+
+
+def build(name, **changes):
+    case = MODULES[name]
+    config = {"type": name} | case.config | changes
+    return resolve(config, name)
+
+
+def maps(name, dtype="float32", batch=2):
+    rng = np.random.default_rng(0)
+    inputs = [rng.standard_normal((batch, *shape)) for shape in MODULES[name].inputs]
+    inputs = tuple(jnp.asarray(x, dtype) for x in inputs)
+    return inputs[0] if name in BACKBONES else inputs
+
+
+def weights(module, inputs):
+    """Weights for a module without its `init`, whose random draws compile slowly."""
+    init = functools.partial(module.init, train=False)
+    target = jax.eval_shape(init, jax.random.key(0), inputs)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(target))
+    return traverse_util.unflatten_dict(
+        {
+            path: fill(torch_key(path[1:]), leaf.shape, seed=0)
+            for path, leaf in traverse_util.flatten_dict(target).items()
+        }
+    )
+
+
+def as_tuple(outputs):
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_shapes_in_evaluation_without_a_random_stream(name):
+    module, inputs = build(name), maps(name)
+    variables = jax.eval_shape(
+        lambda x: module.init(jax.random.key(0), x, False), inputs
+    )
+    outputs = jax.eval_shape(lambda v, x: module.apply(v, x, False), variables, inputs)
+    found = [out.shape for out in as_tuple(outputs)]
+    assert found == [(2, *shape) for shape in MODULES[name].outputs]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if MODULES[name].rate])
+def test_training_needs_the_dropout_stream_only_for_a_rate(name):
+    rate = MODULES[name].rate
+    none = {rate: 0.0} | (
+        {"attn_drop_rate": 0.0, "drop_path_rate": 0.0} if name in BACKBONES else {}
+    )
+    inputs = maps(name)
+    for changes, needed in ((none, False), ({rate: 0.1}, True)):
+        module = build(name, **changes)
+        variables = weights(module, inputs)
+
+        def train(variables, x, module=module):
+            return module.apply(variables, x, True, mutable=["batch_stats"])
+
+        if needed:
+            with pytest.raises(flax.errors.InvalidRngError, match="dropout"):
+                jax.eval_shape(train, variables, inputs)
+        else:
+            jax.eval_shape(train, variables, inputs)
+
+
+# Nothing here runs long; this halves the time that it takes to compile.
+QUICKLY = {"xla_backend_optimization_level": 0}
+
+
+def train_step(module, variables, inputs):
+    """(value, (outputs, statistics)) and gradients of the outputs' mean squares."""
+
+    def total(params):
+        outputs, new = module.apply(
+            variables | {"params": params},
+            inputs,
+            True,
+            mutable=["batch_stats"],
+            rngs={"dropout": jax.random.key(1, impl="rbg")},
+        )
+        outputs = as_tuple(outputs)
+        wide = [out.astype(jnp.float32) for out in outputs]
+        return sum(jnp.square(out).mean() for out in wide), (outputs, new)
+
+    return jax.value_and_grad(total, has_aux=True)(variables["params"])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_gradients_are_finite_under_jit(name):
+    module, inputs = build(name), maps(name)
+    step = jax.jit(train_step, static_argnums=0, compiler_options=QUICKLY)
+    (value, (_, new)), gradients = step(module, weights(module, inputs), inputs)
+    assert jnp.isfinite(value) and value > 0
+    for leaf in jax.tree.leaves((gradients, new)):
+        assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_bfloat16_is_the_type_of_the_maps_alone(name):
+    module, inputs = build(name), maps(name, "bfloat16")
+    variables = weights(module, inputs)
+    step = functools.partial(train_step, module)
+    (_, (outputs, new)), gradients = jax.eval_shape(step, variables, inputs)
+    assert {out.dtype for out in outputs} == {jnp.dtype("bfloat16")}
+    assert {leaf.dtype for leaf in jax.tree.leaves((gradients, new))} == {
+        jnp.dtype("float32")
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_are_float32_and_their_gradients_finite(name, dtype):
+    entry = resolve({"type": name} | LOSSES[name], name)
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(20 * rng.standard_normal((2, 5, 4, 3)), dtype)
+    label = jnp.asarray(rng.choice([0, 1, 2, 255], (2, 17, 13)), jnp.uint8)
+    is_sampler = name.endswith("Sampler")
+    loss = losses.CrossEntropyLoss() if is_sampler else entry
+
+    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.value_and_grad
+    def value_of(logits):
+        sampler = entry if is_sampler else None
+        return decode_losses(logits, label, [loss], sampler=sampler)[loss.loss_name]
+
+    value, gradient = value_of(logits)
+    assert value.dtype == jnp.float32 and value > 0
+    assert gradient.dtype == logits.dtype
+    assert jnp.isfinite(gradient).all() and (gradient != 0).any()
+
+
+def segmentor(**changes):
+    fcn = dict(type="FCNHead", channels=4, num_convs=1, norm_cfg=BN)
+    config = dict(
+        type="EncoderDecoder",
+        backbone={"type": "ResNetV1c"} | BACKBONES["ResNetV1c"].config,
+        neck=dict(type="FPN", in_channels=[4, 8], out_channels=4, num_outs=2),
+        decode_head=dict(fcn, in_channels=4, num_classes=3),
+        auxiliary_head=[dict(fcn, in_channels=4, in_index=0, num_classes=3)],
+        test_cfg=dict(mode="whole"),
+    )
+    return resolve(config | changes, "model")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_segmentor(dtype):
+    model = segmentor(dtype=dtype)
+    images = jax.random.normal(jax.random.key(0), (2, 37, 29, 3))
+    label = jnp.asarray(np.random.default_rng(0).choice([0, 1, 2, 255], (2, 37, 29)))
+    variables = weights(model, images)
+    logits = jax.eval_shape(
+        lambda v, x: model.apply(v, x, method="encode_decode"), variables, images
+    )
+    assert (logits.shape, logits.dtype) == ((2, 37, 29, 3), jnp.float32)
+
+    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    def losses_of(variables):
+        return model.apply(
+            variables,
+            images,
+            label,
+            method="loss",
+            mutable=["batch_stats"],
+            rngs={"dropout": jax.random.key(1, impl="rbg")},
+        )
+
+    found, new = losses_of(variables)
+    assert found.keys() == {
+        "decode.loss_ce",
+        "decode.acc_seg",
+        "aux_0.loss_ce",
+        "aux_0.acc_seg",
+    }
+    assert all(v.dtype == jnp.float32 and jnp.isfinite(v) for v in found.values())
+    assert jax.tree.structure(new["batch_stats"]) == jax.tree.structure(
+        variables["batch_stats"]
+    )

@@ -1,0 +1,180 @@
+"""Imports run one way: a module imports those of its own level and below."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDERS = ("jaxseg", "input_pipeline", "experiments", "scripts")
+
+# The longest prefix of a module's name decides. Flags and commands stand above what
+# they call; a config stands above nothing.
+LEVELS = {
+    "input_pipeline": 0,
+    "jaxseg": 0,
+    "jaxseg.config": 0,
+    "jaxseg.convert": 0,
+    "jaxseg.metrics": 0,
+    "jaxseg.visualize": 0,
+    "jaxseg.ops": 1,
+    "jaxseg.layers": 2,
+    "jaxseg.losses": 2,
+    "jaxseg.backbones": 3,
+    "jaxseg.necks": 3,
+    "jaxseg.heads": 3,
+    "jaxseg.segmentors": 4,
+    "jaxseg.resolve": 5,
+    "jaxseg.reference": 6,
+    "jaxseg.train": 6,
+    "jaxseg.apis": 7,
+    "jaxseg.main": 7,
+    "experiments": 8,
+    "scripts": 8,
+}
+# What may know of both packages.
+ABOVE_BOTH = ("jaxseg.train", "jaxseg.apis", "jaxseg.main", "experiments", "scripts")
+
+
+def below(module, prefix):
+    return module == prefix or module.startswith(prefix + ".")
+
+
+def level(module):
+    prefixes = [prefix for prefix in LEVELS if below(module, prefix)]
+    return LEVELS[max(prefixes, key=len)]
+
+
+def read_modules():
+    """{module: (path, is it a package)}"""
+    modules = {}
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = list(path.relative_to(ROOT).with_suffix("").parts)
+            is_package = parts[-1] == "__init__"
+            modules[".".join(parts[:-1] if is_package else parts)] = (path, is_package)
+    return modules
+
+
+MODULES = read_modules()
+
+
+def read_imports(module):
+    """(modules imported as the file loads, all modules imported), ours or others."""
+    tree = ast.parse(MODULES[module][0].read_text())
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(function)
+    }
+    at_load, anywhere = set(), set()
+    for node in ast.walk(tree):
+        names = set()
+        if isinstance(node, ast.Import):
+            names = {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                names.add(whole if whole in MODULES else node.module)
+        anywhere |= names
+        if id(node) not in inside:
+            at_load |= names
+    return at_load, anywhere
+
+
+IMPORTS = {module: read_imports(module) for module in MODULES}
+
+
+def ours(names):
+    return {name for name in names if name.split(".")[0] in FOLDERS}
+
+
+def test_every_file_has_a_level():
+    assert len(MODULES) > 70
+    new = {m for m in MODULES if m.startswith("jaxseg.") and m.count(".") == 1}
+    assert new <= LEVELS.keys(), "say in LEVELS where it stands"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module):
+    for imported in ours(IMPORTS[module][1]):
+        assert level(imported) <= level(module), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_packages_do_not_know_each_other(module):
+    above = any(below(module, prefix) for prefix in ABOVE_BOTH)
+    for imported in ours(IMPORTS[module][1]):
+        other = imported.split(".")[0] != module.split(".")[0]
+        assert above or not other, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_neither_torch_nor_tensorflow(module):
+    for imported in IMPORTS[module][1]:
+        package = imported.split(".")[0]
+        assert package not in ("torch", "tensorflow", "mmseg", "mmcv", "mmengine")
+
+
+def test_no_circles():
+    # A table of contents imports its own files, which do not import the table.
+    graph = {module: ours(at_load) for module, (at_load, _) in IMPORTS.items()}
+    done = set()
+
+    def visit(module, trail):
+        assert module not in trail, " -> ".join([*trail, module])
+        if module not in done:
+            for imported in graph.get(module, ()):
+                visit(imported, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_no_room_for_what_has_no_name():
+    for module in MODULES:
+        if module != "experiments.common":
+            assert module.split(".")[-1] not in ("utils", "misc", "common", "helpers")
+
+
+def test_import_of_the_package_is_quick_and_light():
+    program = (
+        "import sys, time\n"
+        "start = time.process_time()\n"
+        "import jaxseg\n"
+        "print(time.process_time() - start)\n"
+        "print([m for m in ('torch', 'tensorflow', 'jax') if m in sys.modules])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    seconds, found = result.stdout.splitlines()
+    assert float(seconds) < 2
+    assert found == "[]"
+
+
+def test_importing_everything_brings_neither_torch_nor_tensorflow():
+    modules = [m for m in MODULES if m.split(".")[0] in ("jaxseg", "input_pipeline")]
+    program = (
+        f"import importlib, sys\nfor m in {modules}: importlib.import_module(m)\n"
+        "print([m for m in ('torch', 'tensorflow') if m in sys.modules])\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert result.stdout == "[]\n"
