@@ -42,6 +42,11 @@ class OHEMPixelSampler:
         size = label.shape[1:]
         valid = label != ignore_index
         batch_kept = self.min_kept * label.shape[0]
+        if self.thresh is not None and logits.shape[-1] == 1:
+            raise ValueError(
+                f"OHEMPixelSampler.thresh={self.thresh} compares softmax probabilities, "
+                "which a head with out_channels=1 does not have; leave thresh out"
+            )
         if self.thresh is None:
 
             def loss_of(strip, label):

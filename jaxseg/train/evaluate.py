@@ -122,8 +122,7 @@ class Evaluator:
                     variables, versions, size, self._tta.directions
                 )
         except ConfigError as error:
-            error.add_note(f"in {samples[0]['img_path']}")
-            raise
+            raise ConfigError(f"{samples[0]['img_path']}: {error}") from error
         return pred, labels, is_sample
 
     def _check(self, sample):

@@ -119,8 +119,7 @@ class SegModel:
                 return np.asarray(self.predictor.label_maps(*arguments))[0]
             logits = self.predictor.logits(*arguments)
         except ConfigError as error:
-            error.add_note(f"in {sample['img_path']}")
-            raise
+            raise ConfigError(f"{sample['img_path']}: {error}") from error
         label_maps = self.predictor.classes(logits)
         return np.asarray(label_maps)[0], np.asarray(logits)[0]
 
@@ -160,18 +159,20 @@ def load_model(
             raise ValueError("load_model needs a config or a checkpoint")
         config = saved["config"]
     config = load(config)
+    if "model" not in config:
+        raise ConfigError("the config has no `model`")
     import_custom(config)
     segmentor = resolve(config["model"], "model")
     variables = _fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
         variables = fit_weights(saved, variables, str(checkpoint))
-    predictor = Predictor(segmentor, jax.local_devices()[:1])
     classes, palette = _classes_of(config, saved, segmentor)
     if len(classes) != segmentor.decode_head.num_classes:
         raise ConfigError(
             f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
             f"but the data set has {len(classes)} classes: {', '.join(classes[:5])}"
         )
+    predictor = Predictor(segmentor, jax.local_devices()[:1])
     return SegModel(
         config=config,
         segmentor=segmentor,

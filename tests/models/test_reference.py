@@ -2,6 +2,7 @@
 
 import pathlib
 
+import numpy as np
 import pytest
 
 from jaxseg.reference import check
@@ -9,7 +10,7 @@ from jaxseg.reference import check
 FOLDER = pathlib.Path(__file__).parents[1] / "reference"
 
 # The quickest case of each component, 7 to 20 seconds of one core; all take six minutes.
-# No case has ResNetV1d, DeconvModule or OHEMPixelSampler.
+# No case has ResNetV1d or DeconvModule; OHEMPixelSampler is in one of the long ones.
 QUICK = {
     # ResNet of basic blocks, ASPPHead, FCNHead as auxiliary head, align_corners
     "deeplabv3__deeplabv3_r18b-d8_4xb2-80k_cityscapes-769x769",
@@ -38,9 +39,27 @@ def test_the_quick_cases_are_there():
     assert QUICK <= {path.stem for path in FOLDER.glob("*.npz")}
 
 
+def wrong(rows):
+    return [f"{r.name}: {r.error:.1e} > {r.bound:.1e}" for r in rows if not r.ok]
+
+
 @pytest.mark.parametrize("path", CASES)
 def test_equals_mmseg(path):
     rows = check(path)
     assert len(rows) > 100  # logits, losses, gradients and statistics
-    wrong = [f"{r.name}: {r.error:.1e} > {r.bound:.1e}" for r in rows if not r.ok]
-    assert not wrong, "\n".join(wrong)
+    assert not wrong(rows), "\n".join(wrong(rows))
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_equals_mmseg_in_float32(path):
+    """To the case's own bounds; gradients where those can be met.
+
+    A bound is four times what one run of PyTorch lost in float32. Where its loss is
+    above the least bound, 1e-3, rounding is multiplied by batch norms on the way, and
+    another order of summation, PyTorch's own on one thread, misses single entries.
+    """
+    rows = check(path, "float32")
+    steady = 4 * np.load(path)["grad_noise"].max() < 1e-3
+    kept = [r for r in rows if steady or not r.name.startswith("gradient")]
+    assert len(kept) > 20  # logits, losses and statistics at the least
+    assert not wrong(kept), "\n".join(wrong(kept))

@@ -1,0 +1,73 @@
+"""The loop around the step, in this process and on its eight devices."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from jaxseg.config import ConfigError, load
+from jaxseg.train.log import read_metrics
+from jaxseg.train.loop import NotFiniteError, Run, _check_finite, train
+
+TINY = pathlib.Path(__file__).parents[1] / "tiny.py"
+
+
+@pytest.fixture
+def config(tiny_data):
+    config = load(f"{TINY}:{tiny_data}")
+    config["train_dataloader"]["batch_size"] = 8
+    config["train_cfg"] = dict(max_iters=6, val_interval=4)
+    config["default_hooks"] = dict(
+        checkpoint=dict(interval=3, max_keep_ckpts=5), logger=dict(interval=2)
+    )
+    return config
+
+
+def test_what_is_logged_saved_and_evaluated_when(config, tmp_path):
+    assert train(config, tmp_path) == 0
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [(line["step"], line["split"]) for line in lines] == [
+        (2, "train"),
+        (4, "train"),
+        (4, "val"),
+        (6, "train"),
+        (6, "val"),
+    ]
+    # Every third iteration, every evaluated one, and the last.
+    steps = [int(path.name) for path in (tmp_path / "checkpoints").iterdir()]
+    assert sorted(steps) == [3, 4, 6]
+    # 0.1 * (1 - t / 5) ** 0.9 and its floor, at the iteration that was just done.
+    rates = [line["lr"] for line in lines if line["split"] == "train"]
+    expected = [1e-4 + (0.1 - 1e-4) * (1 - t / 5) ** 0.9 for t in (1, 3, 5)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model", "optim_wrapper", "train_cfg", "train_dataloader", "val_dataloader"],
+)
+def test_a_missing_part_is_named(config, tmp_path, name):
+    del config[name]
+    with pytest.raises(ConfigError, match=f"{name} is missing"):
+        Run(config, tmp_path)
+
+
+def test_the_config_that_is_written_can_be_used(config, tmp_path):
+    run = Run(config, tmp_path)
+    again = load(json.loads(json.dumps(run.config)))
+    assert again["dataset_meta"]["classes"] == ["ground", "red", "green", "blue"]
+    assert Run(again, tmp_path).config == run.config
+
+
+def test_amp_computes_in_bfloat16_and_evaluates_in_float32(config, tmp_path):
+    config["optim_wrapper"]["type"] = "AmpOptimWrapper"
+    run = Run(config, tmp_path)
+    assert run.train_model.dtype == "bfloat16"
+    assert run.model.dtype == "float32"
+
+
+def test_ten_steps_in_a_row_are_too_many():
+    _check_finite(9, {"skipped_in_a_row": np.int32(9), "loss": np.float32(np.nan)})
+    with pytest.raises(NotFiniteError, match="10 steps in a row, up to step 12"):
+        _check_finite(12, {"skipped_in_a_row": np.int32(10), "loss": np.float32(1)})

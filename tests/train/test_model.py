@@ -1,0 +1,176 @@
+"""Models from configs and checkpoints: weights, classes, palette, pipeline."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from input_pipeline.sources import random_palette
+from input_pipeline.transforms import LoadImageFromFile, Resize
+from jaxseg.config import ConfigError, plain
+from jaxseg.resolve import resolve
+from jaxseg.train.checkpoint import Checkpoints
+from jaxseg.train.load import LoadError
+from jaxseg.train.model import load_model
+from jaxseg.train.state import init_variables
+
+PALETTE = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+
+
+def config_of(num_classes=3, **rest):
+    return plain(
+        dict(
+            model=dict(
+                type="EncoderDecoder",
+                backbone=dict(
+                    type="VisionTransformer",
+                    img_size=(16, 16),
+                    patch_size=8,
+                    embed_dims=8,
+                    num_layers=1,
+                    num_heads=2,
+                    out_indices=(0,),
+                ),
+                decode_head=dict(
+                    type="FCNHead",
+                    in_channels=8,
+                    in_index=0,
+                    channels=8,
+                    num_convs=0,
+                    concat_input=False,
+                    num_classes=num_classes,
+                ),
+            ),
+            **rest,
+        )
+    )
+
+
+def random_variables(config):
+    """Anything that differs from what training starts with."""
+    model = resolve(config["model"], "model")
+    init = functools.partial(init_variables, model, 0, 3, (16, 16))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: rng.standard_normal(leaf.shape, np.float32), jax.eval_shape(init)
+    )
+
+
+def save(folder, config, **state):
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        checkpoints.save(7, state, config=config)
+        checkpoints.wait()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A work directory, its config and its parameters."""
+    config = config_of(
+        dataset_meta=dict(classes=["sky", "road", "car"], palette=PALETTE)
+    )
+    params = random_variables(config)["params"]
+    folder = save(tmp_path_factory.mktemp("run"), config, params=params)
+    return folder, config, params
+
+
+def test_a_checkpoint_brings_its_config_classes_and_weights(trained):
+    folder, config, params = trained
+    for path in (folder, folder / "checkpoints", folder / "checkpoints" / "7"):
+        model = load_model(None, path)
+        assert model.config == config
+        assert model.classes == ("sky", "road", "car")
+        assert model.palette == ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+        jax.tree.map(np.testing.assert_array_equal, model.variables["params"], params)
+    # A config with the model alone: classes as they were trained.
+    model = load_model(config_of(), folder)
+    assert model.classes == ("sky", "road", "car")
+
+
+def test_the_moving_average_is_what_is_used(tmp_path):
+    config = config_of()
+    params = random_variables(config)["params"]
+    ema = jax.tree.map(lambda leaf: leaf + 1, params)
+    folder = save(tmp_path, config, params=params, ema=ema)
+    variables = load_model(None, folder).variables
+    jax.tree.map(np.testing.assert_array_equal, variables["params"], ema)
+
+
+def test_weights_that_do_not_fit(trained):
+    folder, _, _ = trained
+    with pytest.raises(LoadError) as raised:
+        load_model(config_of(num_classes=4), folder)
+    message = str(raised.value)
+    assert f"{folder} does not fit the model in 2 weights" in message
+    assert "misshapen: decode_head.conv_seg.bias is (3,), the model has (4,)" in message
+
+
+def test_without_either():
+    with pytest.raises(ValueError, match="needs a config or a checkpoint"):
+        load_model(None)
+
+
+def test_classes_of_the_configs_data_set(tmp_path):
+    config = config_of()
+    folder = save(tmp_path, config, params=random_variables(config)["params"])
+    made_up = load_model(config, folder)
+    assert made_up.classes == ("class 0", "class 1", "class 2")
+    assert made_up.palette == random_palette(3)
+
+    dataset = dict(metainfo=dict(classes=["a", "b", "c"], palette=PALETTE))
+    for owner in (
+        dataset,
+        dataset | dict(type="BaseSegDataset"),
+        dict(type="RepeatDataset", times=2, dataset=dataset),
+        dict(type="ConcatDataset", datasets=[dataset, dataset]),
+    ):
+        config = config_of(val_dataloader=dict(dataset=owner))
+        model = load_model(config, folder)
+        assert model.classes == ("a", "b", "c")
+        assert model.palette == ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+
+    known = dict(type="CityscapesDataset", metainfo=dict(classes=["car", "sky", "bus"]))
+    model = load_model(config_of(val_dataloader=dict(dataset=known)), folder)
+    assert model.palette == ((0, 0, 142), (70, 130, 180), (0, 60, 100))  # Cityscapes'
+
+    with pytest.raises(
+        ConfigError, match="num_classes is 3, but .* has 19 classes: ro"
+    ):
+        load_model(
+            config_of(val_dataloader=dict(dataset=dict(type="CityscapesDataset"))),
+            folder,
+        )
+
+
+def test_the_test_pipeline_is_that_of_validation_without_labels(trained):
+    pipeline = [
+        dict(type="LoadImageFromFile"),
+        dict(type="Resize", scale=[30, 20], keep_ratio=True),
+        dict(type="LoadAnnotations", reduce_zero_label=True),
+        dict(type="PackSegInputs"),
+    ]
+    inner = dict(metainfo=dict(classes=["a", "b", "c"]), pipeline=pipeline)
+    dataset = dict(type="RepeatDataset", times=2, dataset=inner)
+    model = load_model(config_of(val_dataloader=dict(dataset=dataset)), trained[0])
+    assert model.pipeline[:2] == (
+        LoadImageFromFile(),
+        Resize(scale=(30, 20), keep_ratio=True),
+    )
+    image = np.zeros((10, 12, 3), np.uint8)
+    sample = model.load_image(image)
+    # 10x12 in a box of 30x20 is 20x24.
+    assert sample["img"].shape == (20, 24, 3)
+    assert sample["ori_shape"] == (10, 12)
+    assert model.read_pixels(image).shape == (10, 12, 3)
+    assert model.predict(image).shape == (10, 12)
+    # Compiled for images one by one.
+    assert len(model.predictor.devices) == 1
+
+
+def test_without_a_pipeline_the_image_is_taken_as_it_is(trained):
+    model = load_model(config_of(), trained[0])
+    assert model.pipeline == (LoadImageFromFile(),)
+    with pytest.raises(ConfigError, match="val_dataloader.dataset.pipeline.*Resiz"):
+        broken = dict(dataset=dict(pipeline=[dict(type="Resiz", scale=3)]))
+        load_model(config_of(val_dataloader=broken), trained[0])
