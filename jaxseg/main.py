@@ -150,7 +150,7 @@ def _predict(config) -> None:
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     for done, (image, label) in enumerate(predict_files(model, images, output), 1):
         print(f"{done}/{len(images)}  {image} -> {label}", flush=True)
-    print(f"compilations: {model.predictor.compilations}")
+    print(model.predictor.count_of_compilations())
 
 
 def _initialize_distributed() -> None:
@@ -193,8 +193,9 @@ def run() -> None:
     try:
         app.run(main, flags_parser=parse_flags)
     except _USER_ERRORS as error:
-        # The first note says which sample; grain's own follow.
-        sys.exit("\n".join([f"error: {error}", *getattr(error, "__notes__", [])[:1]]))
+        # Of the notes, ours says which sample; grain and JAX add their own.
+        notes = [n for n in getattr(error, "__notes__", ()) if n.startswith("in ")]
+        sys.exit("\n".join([f"error: {error}", *notes]))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def test_predict(trained, command, photos, tmp_path, pattern, names):
         f"--input={photos / pattern}",
         f"--output={output}",
     ).finish()
-    assert "compilations: " in text
+    assert "compiled: network " in text
     found = [
         p.relative_to(output / "labels") for p in (output / "labels").rglob("*.png")
     ]

@@ -74,6 +74,11 @@ class Predictor:
         )
         self._classes = jax.jit(self._run_classes)
 
+    def count_of_compilations(self) -> str:
+        """`compilations` as a line for the user."""
+        counts = self.compilations
+        return f"compiled: network {counts['network']} times, rest {counts['rest']}"
+
     def put_variables(self, variables: Any) -> Any:
         """Puts params and batch_stats where this predictor runs."""
         return jax.device_put(variables, self._everywhere)

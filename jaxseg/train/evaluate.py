@@ -264,8 +264,7 @@ def evaluate_checkpoint(
     _log.info("val: %d samples; %s", len(evaluator.dataset), scan(evaluator.dataset))
     with Progress(len(evaluator.dataset), name="eval") as progress:
         scores = evaluator(model.variables, progress.update)
-    counts = evaluator.predictor.compilations
-    _log.info("compiled: network %(network)d times, rest %(rest)d", counts)
+    _log.info(evaluator.predictor.count_of_compilations())
     if jax.process_index() == 0:
         report(scores, evaluator.dataset.metainfo["classes"], path)
     return scores

@@ -364,4 +364,5 @@ def _finish(run: Run, state: TrainState, scores: Scores | None) -> None:
     predictor = run.evaluator.predictor
     save_validation_grids(predictor, variables, run.val_set, predictions)
     print(f"curves: {run.workdir / 'curves.png'}; predictions: {predictions}")
+    print(predictor.count_of_compilations())
     report(scores, run.val_set.metainfo["classes"], run.workdir / "eval.json")
