@@ -258,9 +258,10 @@ class UNet(nn.Module):
         rate = 1
         for stride, pooled in zip(self.strides[1:], self.downsamples, strict=True):
             rate *= 2 if stride == 2 or pooled else 1
-        if size[0] % rate or size[1] % rate:
+        first = self.strides[0]
+        if any(-(-side // first) % rate for side in size):
             raise ValueError(
                 f"the image is {size[0]} x {size[1]} (H x W); UNet with "
                 f"strides={self.strides} and downsamples={self.downsamples} takes "
-                f"sizes that {rate} divides: choose the crop or test scale so"
+                f"sizes that {first * rate} divides: choose the crop or test scale so"
             )
