@@ -2,11 +2,13 @@
 
 import collections
 import dataclasses
+import functools
 from concurrent import futures
 
 from input_pipeline.decode import image_size
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset, some_of
+from input_pipeline.transforms import LoadImageFromFile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +51,9 @@ def scan(dataset: SegDataset, num_threads: int = 16) -> ScanReport:
         the first ten, and how many in all.
     """
     pairs = list(dict.fromkeys(dataset.files()))
+    read = functools.partial(_read_pair, **_reading(dataset))
     with futures.ThreadPoolExecutor(num_threads) as threads:
-        found = list(threads.map(_read_pair, pairs))
+        found = list(threads.map(read, pairs))
     faults = [fault for _, fault in found if fault]
     if faults:
         raise DataError(
@@ -61,12 +64,30 @@ def scan(dataset: SegDataset, num_threads: int = 16) -> ScanReport:
     return ScanReport(len(pairs), dict(sizes.most_common()))
 
 
-def _read_pair(pair: tuple[str, str | None]) -> tuple[tuple[int, int] | None, str]:
+def _reading(dataset: SegDataset) -> dict:
+    """How the pipeline of a data set (or of the first one in it) reads its images."""
+    while not dataset.pipeline and (
+        hasattr(dataset, "datasets") or hasattr(dataset, "dataset")
+    ):
+        dataset = getattr(dataset, "dataset", None) or dataset.datasets[0]
+    for transform in dataset.pipeline:
+        if isinstance(transform, LoadImageFromFile):
+            return {
+                "color_type": transform.color_type,
+                "max_pixels": transform.max_pixels,
+            }
+    return {}
+
+
+def _read_pair(
+    pair: tuple[str, str | None], **reading
+) -> tuple[tuple[int, int] | None, str]:
     """((height, width) of the image, what is wrong with the pair or '')."""
     image, label = pair
     try:
-        size = image_size(image)
-        labelled = image_size(label) if label is not None else size
+        size = labelled = image_size(image, **reading)
+        if label is not None:  # whose pixels are never turned
+            labelled = image_size(label, **(reading | {"color_type": "unchanged"}))
     except DataError as error:
         return None, str(error)
     if labelled != size:

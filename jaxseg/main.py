@@ -1,7 +1,7 @@
 """Trains, evaluates or predicts, as a config says.
 
     python -m jaxseg.main --config experiments/digits_unet.py
-    python -m jaxseg.main --config FILE --workdir DIR --config.optim_wrapper.lr=0.01
+    python -m jaxseg.main --config FILE --workdir DIR --config.model.backbone.depth=101
     python -m jaxseg.main --mode eval --config DIR/config.json --checkpoint DIR
     python -m jaxseg.main --mode predict --checkpoint DIR --input photos --output out
 
@@ -50,8 +50,9 @@ _MODE = flags.DEFINE_enum(
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
-    "eval and predict: a work directory, its checkpoints folder, or one step of it. "
-    "Default: the work directory.",
+    "eval and predict: a work directory, its checkpoints folder, or one step of it; "
+    "DIR:best takes the best step by save_best, not the latest. Default: the work "
+    "directory.",
 )
 _INPUT = flags.DEFINE_string(
     "input", None, "predict: an image, a folder (at any depth), or a quoted glob."
@@ -112,6 +113,11 @@ def main(argv: list[str]) -> None:
         override(config, _overrides)
     elif _MODE.value == "train":
         raise flags.Error("--config is missing: which model and data?")
+    elif _overrides:
+        raise flags.Error(
+            f"--config.{_overrides[0][0]} changes a config, but --config is missing: "
+            "give the work directory's config.json"
+        )
     {"train": _train, "eval": _eval, "predict": _predict}[_MODE.value](config)
 
 
@@ -125,8 +131,8 @@ def _workdir() -> Path:
     return path.parent if path.name == "config.json" else Path("work_dirs") / path.stem
 
 
-def _checkpoint() -> Path:
-    return Path(_CHECKPOINT.value) if _CHECKPOINT.value is not None else _workdir()
+def _checkpoint() -> str:
+    return _CHECKPOINT.value if _CHECKPOINT.value is not None else str(_workdir())
 
 
 def _train(config) -> None:

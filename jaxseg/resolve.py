@@ -40,6 +40,8 @@ def register(cls: type) -> type:
         ValueError: if another class has the name.
     """
     name = cls.__name__
+    if any(name in table.__all__ for table in MODEL_TABLES):
+        raise ValueError(f"{name} is jaxseg's own: give your class another name")
     known = _registered.get(name)
     # A module that is imported again registers its class again.
     if known is not None and known.__module__ != cls.__module__:

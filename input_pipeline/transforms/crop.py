@@ -34,12 +34,13 @@ class RandomCrop:
       crop_size: (h, w), or one number for both. Mind that scales are (w, h).
       cat_max_ratio: while one class has this share of the counting pixels, or is
         alone, the place is drawn anew; ten times at most. 1.0 takes any place.
-      ignore_index: label that does not count for `cat_max_ratio`.
+      ignore_index: label that does not count for `cat_max_ratio`; by default the data
+        set's.
     """
 
     crop_size: int | tuple[int, int]
     cat_max_ratio: float = 1.0
-    ignore_index: int = 255
+    ignore_index: int | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -52,9 +53,12 @@ class RandomCrop:
         """Draws (top, left)."""
         place = self._draw_place(results["img"], rng)
         if self.cat_max_ratio < 1.0:
+            ignored = self.ignore_index
+            if ignored is None:
+                ignored = results.get("ignore_index", 255)
             for _ in range(_REDRAWS):
                 label = crop(results["gt_seg_map"], *place, self.size)
-                if largest_share(label, self.ignore_index) < self.cat_max_ratio:
+                if largest_share(label, ignored) < self.cat_max_ratio:
                     break
                 place = self._draw_place(results["img"], rng)
         return place

@@ -29,15 +29,13 @@ class Pad:
     Attributes:
       size: (w, h), as in mmcv. Mind that crop sizes are (h, w).
       size_divisor: number whose multiple both sides become, if `size` is None.
-      pad_val: value of the image's new pixels (255 at the label), or a dict of the
-        values for 'img' and 'seg'.
+      pad_val: value of the image's new pixels, or a dict of the values for 'img' and
+        'seg'. A label is padded with the data set's `ignore_index` by default.
     """
 
     size: tuple[int, int] | None = None
     size_divisor: int | None = None
-    pad_val: float | dict = dataclasses.field(
-        default_factory=lambda: {"img": 0, "seg": 255}
-    )
+    pad_val: float | dict = 0
 
     def __post_init__(self):
         if (self.size is None) == (self.size_divisor is None):
@@ -59,9 +57,8 @@ class Pad:
         img = pad(results["img"], size, values.get("img", 0))
         changed = {"img": img, "img_shape": img.shape[:2]}
         if "gt_seg_map" in results:
-            changed["gt_seg_map"] = pad(
-                results["gt_seg_map"], size, values.get("seg", 255)
-            )
+            ignored = values.get("seg", results.get("ignore_index", 255))
+            changed["gt_seg_map"] = pad(results["gt_seg_map"], size, ignored)
         return results | changed
 
     def _target(self, shape: tuple[int, int]) -> tuple[int, int]:

@@ -55,7 +55,7 @@ class RandomRotate:
       prob: probability of a rotation.
       degree: largest angle, either way; or smallest and largest.
       pad_val: value of the image's pixels that come in.
-      seg_pad_val: the same of the label.
+      seg_pad_val: the same of the label; by default the data set's `ignore_index`.
       center: (x, y) to rotate about; None is the middle.
       auto_bound: grow the result so that nothing is cut off; not with `center`.
     """
@@ -63,7 +63,7 @@ class RandomRotate:
     prob: float
     degree: float | tuple[float, float]
     pad_val: float = 0
-    seg_pad_val: int = 255
+    seg_pad_val: int | None = None
     center: tuple[float, float] | None = None
     auto_bound: bool = False
 
@@ -94,7 +94,10 @@ class RandomRotate:
         img = rotate(results["img"], degrees, pad_val=self.pad_val, **how)
         changed = {"img": img, "img_shape": img.shape[:2]}
         if "gt_seg_map" in results:
+            ignored = self.seg_pad_val
+            if ignored is None:
+                ignored = results.get("ignore_index", 255)
             changed["gt_seg_map"] = rotate(
-                results["gt_seg_map"], degrees, "nearest", self.seg_pad_val, **how
+                results["gt_seg_map"], degrees, "nearest", ignored, **how
             )
         return results | changed

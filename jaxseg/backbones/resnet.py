@@ -172,6 +172,11 @@ class ResNet(nn.Module):
             raise ValueError(
                 f"out_indices {self.out_indices} goes past num_stages={self.num_stages}"
             )
+        blocks = _DEPTHS[self.depth][1][self.num_stages - 1]
+        if self.multi_grid is not None and len(self.multi_grid) != blocks:
+            raise ValueError(
+                f"multi_grid is {self.multi_grid}; the last stage has {blocks} blocks"
+            )
         super().__post_init__()
 
     @nn.compact

@@ -25,6 +25,19 @@ class Scores(NamedTuple):
     per_class: dict[str, np.ndarray]
 
 
+_SCORES = {
+    "mIoU": ("mIoU", "mAcc"),
+    "mDice": ("mDice", "mAcc"),
+    "mFscore": ("mFscore", "mPrecision", "mRecall"),
+}
+
+
+def score_names(metrics: Sequence[str]) -> tuple[str, ...]:
+    """The names in `Scores.summary` for some metrics."""
+    names = [name for metric in metrics for name in _SCORES[metric]]
+    return ("aAcc", *dict.fromkeys(names))
+
+
 def segmentation_metrics(
     confusion: np.ndarray,
     metrics: Sequence[str] = ("mIoU",),

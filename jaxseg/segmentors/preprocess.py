@@ -18,9 +18,8 @@ class SegDataPreProcessor:
         bgr_to_rgb: whether the model takes RGB. mmseg loads BGR, so without this
             the model takes BGR, and images of three channels are turned round.
         pad_val: value of padded pixels, after normalisation.
-        seg_pad_val: label of padded pixels.
+        seg_pad_val: label of padded pixels; it is the data set's ignore_index.
         size: (height, width) that training samples are padded to, or None.
-        size_divisor: in place of size: sides are padded to multiples of it.
     """
 
     mean: tuple[float, ...] | None = None
@@ -29,7 +28,6 @@ class SegDataPreProcessor:
     pad_val: float = 0
     seg_pad_val: int = 255
     size: tuple[int, int] | None = None
-    size_divisor: int | None = None
 
     def __post_init__(self):
         if (self.mean is None) != (self.std is None):
@@ -39,8 +37,6 @@ class SegDataPreProcessor:
                 f"data_preprocessor.mean has {len(self.mean)} values, std has "
                 f"{len(self.std)}"
             )
-        if self.size is not None and self.size_divisor is not None:
-            raise ValueError("data_preprocessor takes one of size and size_divisor")
 
     def __call__(
         self, images: jax.Array, valid_shape: jax.Array | None = None

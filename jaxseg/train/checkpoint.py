@@ -183,6 +183,18 @@ class Checkpoints:
             self._note_failure(error)
         return True
 
+    def add_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds validation results to a checkpoint that was saved without them.
+
+        Raises:
+          DamagedCheckpointError: The checkpoint's manifest cannot be read.
+        """
+        self._finish_save()
+        if jax.process_index() == 0:
+            manifest.add_metrics(self._path(step), metrics)
+        multihost_utils.sync_global_devices("jaxseg:metrics_added")
+        self._note_score(step, manifest.read(self._path(step)))
+
     def read_config(self) -> dict:
         """Returns the config that the newest readable checkpoint was saved with.
 

@@ -56,6 +56,12 @@ class Evaluator:
         self.dataset = settings.val_dataloader.dataset
         self._loader: DataLoader = settings.val_dataloader
         self._metric = settings.val_evaluator
+        self._ignore_index = self.dataset.ignore_index
+        if self._metric.ignore_index not in (None, self._ignore_index):
+            raise ConfigError(
+                f"val_evaluator.ignore_index is {self._metric.ignore_index}, that of "
+                f"the data set {self._ignore_index}"
+            )
         self._tta: TestTimeAug | None = settings.tta
         self._together = images_together(self._loader.batch_size, predictor.devices)
         self._num_classes = len(self.dataset.metainfo["classes"])
@@ -106,7 +112,7 @@ class Evaluator:
         The others fill the batch up, so that one program serves for all batches.
         """
         for sample in samples:
-            self._check(sample)
+            self.check(sample)
         is_sample = np.arange(self._together) < len(samples)
         samples = samples + [samples[-1]] * (len(is_sample) - len(samples))
         images = np.stack([sample["img"] for sample in samples])
@@ -125,7 +131,12 @@ class Evaluator:
             raise ConfigError(f"{samples[0]['img_path']}: {error}") from error
         return pred, labels, is_sample
 
-    def _check(self, sample):
+    def check(self, sample: Mapping[str, Any]) -> None:
+        """Refuses a sample that cannot be evaluated.
+
+        Raises:
+            ConfigError: naming the file and what it lacks.
+        """
         if "gt_seg_map" not in sample:
             raise ConfigError(
                 f"{sample['img_path']} has no label: an evaluation needs "
@@ -145,7 +156,7 @@ class Evaluator:
         # One image at a time: a count of one image cannot overflow 32 bits.
         for one_pred, label, counts_too in zip(pred, labels, is_sample, strict=True):
             counts = confusion_matrix(
-                one_pred, label, self._num_classes, self._metric.ignore_index
+                one_pred, label, self._num_classes, self._ignore_index
             )
             total = add_to_total(total, counts * counts_too)
         return total
@@ -200,6 +211,12 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
     Raises:
         ConfigError: naming both places and both numbers.
     """
+    padding = model.data_preprocessor.seg_pad_val
+    if padding != dataset.ignore_index:
+        raise ConfigError(
+            f"model.data_preprocessor.seg_pad_val is {padding}, the ignore_index of "
+            f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
+        )
     classes: Sequence[str] = dataset.metainfo["classes"]
     heads: Mapping[str, Any] = {"decode_head": model.decode_head}
     for i, head in enumerate(model.auxiliary_heads):

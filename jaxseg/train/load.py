@@ -22,12 +22,14 @@ def read_checkpoint(path: str) -> dict[str, Any]:
 
     Args:
         path: a work directory, its `checkpoints` folder, or one step in it. Of a
-            folder the latest step is taken.
+            folder the latest step is taken; with `:best` behind it the best one, by
+            the config's save_best.
 
     Returns:
         `params`, `batch_stats`, and what `load_weights` says besides.
     """
-    saved = load_weights(path)
+    folder, best, _ = str(path).rpartition(":best")
+    saved = load_weights(folder, "best") if best else load_weights(path)
     params = saved.pop("ema", None) or saved["params"]
     return saved | {"params": params, "batch_stats": saved.get("batch_stats", {})}
 

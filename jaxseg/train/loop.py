@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import logging
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +17,8 @@ from jax.experimental import multihost_utils
 
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
-from jaxseg.config import ConfigError, plain
-from jaxseg.metrics.iou import Scores
+from jaxseg.config import ConfigError, nearest, plain
+from jaxseg.metrics.iou import Scores, score_names
 from jaxseg.resolve import import_custom, resolve
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.checkpoint import Checkpoints
@@ -25,6 +26,7 @@ from jaxseg.train.curves import draw_curves
 from jaxseg.train.evaluate import Evaluator, check_classes, report
 from jaxseg.train.load import load_from
 from jaxseg.train.log import FILE_NAME, MetricWriter, read_metrics
+from jaxseg.train.model import check_channels
 from jaxseg.train.optim import Optimizer, make_optimizer
 from jaxseg.train.predict import save_validation_grids
 from jaxseg.train.preemption import StopRequested, StopSignal
@@ -61,6 +63,10 @@ class Run:
         for name in ("model", "optim_wrapper"):
             if not config.get(name):
                 raise ConfigError(f"{name} is missing: training needs it")
+        if config.get("resume") not in (None, True, False):
+            raise ConfigError(
+                f"resume is {config['resume']!r}, allowed: True, False (Python's)"
+            )
         self.settings = read_settings(config)
         _check_parts(self.settings)
         self.model = resolve(config["model"], "model")
@@ -78,6 +84,8 @@ class Run:
             _log.info("%s: %d samples; %s", name, len(dataset), scan(dataset))
         self.mesh = make_mesh(config.get("mesh"))
         self.evaluator = Evaluator(Predictor(self.model), self.settings)
+        # What an evaluation would refuse is said now, not after hours.
+        self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
 
     @property
     def seed(self) -> int:
@@ -98,11 +106,20 @@ class Run:
             process_count=jax.process_count(),
         )
 
-    def fresh_state(self, batch: Mapping[str, np.ndarray]):
-        """The optimiser, and the state before the first step, on its devices."""
+    def fresh_state(self, batch: Mapping[str, np.ndarray], resumes: bool):
+        """The optimiser, and the state before the first step, on its devices.
+
+        Args:
+            batch: any batch of the run.
+            resumes: whether a checkpoint is read into it, so that `load_from` has
+                nothing to say.
+        """
+        for image in batch["img"]:
+            sample = {"img": image, "img_path": "train_dataloader.dataset"}
+            check_channels(sample, self.model)
         height, width, channels = batch["img"].shape[1:]
         variables = init_variables(self.model, self.seed, channels, (height, width))
-        if self.config.get("load_from"):
+        if self.config.get("load_from") and not resumes:
             variables = load_from(self.config["load_from"], variables)
         optimizer = self._optimizer(variables["params"])
         names = metric_names(self.model, variables, batch)
@@ -126,6 +143,13 @@ def _check_parts(settings: Settings) -> None:
             raise ConfigError(f"{name} is missing: training needs it")
     if settings.train_loop is None:
         raise ConfigError("train_cfg is missing: training needs its max_iters")
+    best, metrics = settings.checkpoint.save_best, settings.val_evaluator.iou_metrics
+    names = score_names(metrics)
+    if best is not None and best not in names:
+        raise ConfigError(
+            f"default_hooks.checkpoint.save_best is {best!r}{nearest(best, names)}, "
+            f"but val_evaluator.iou_metrics={list(metrics)} gives {', '.join(names)}"
+        )
 
 
 def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
@@ -145,10 +169,10 @@ def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
     workdir = pathlib.Path(workdir)
     with WorkdirLock(workdir), StopSignal() as stop:
         check_shared(workdir)
-        run = Run(config, workdir)
-        if jax.process_index() == 0:
-            text = json.dumps(run.config, indent=2)
-            (workdir / "config.json").write_text(text + "\n")
+        try:
+            run = stop.run(Run, config, workdir)
+        except StopRequested:
+            return stop.exit_code
         hook = run.settings.checkpoint
         with Checkpoints(
             workdir / CHECKPOINTS,
@@ -163,6 +187,7 @@ def _train(run: Run, checkpoints: Checkpoints, stop: StopSignal) -> int:
         optimizer, state, start = stop.run(_start, run, checkpoints)
     except StopRequested:
         return stop.exit_code
+    _write_config(run)
     max_iters = run.settings.train_loop.max_iters
     if start == 0:
         _log.info("optimiser: %s", optimizer.description)
@@ -176,16 +201,28 @@ def _train(run: Run, checkpoints: Checkpoints, stop: StopSignal) -> int:
     checkpoints.wait()
     if stop.requested:
         return stop.exit_code
-    _finish(run, state, scores)
+    try:
+        stop.run(_finish, run, state, scores)
+    except StopRequested:
+        return stop.exit_code
     return 0
+
+
+def _write_config(run: Run) -> None:
+    """Writes config.json, now that the run is accepted, and all at once."""
+    if jax.process_index() == 0:
+        draft = run.workdir / "config.json.new"
+        draft.write_text(json.dumps(run.config, indent=2) + "\n")
+        os.replace(draft, run.workdir / "config.json")
 
 
 def _start(run: Run, checkpoints: Checkpoints):
     """The optimiser, and a fresh state or the last one that was saved."""
     with run.batches(0) as batches:
         batch = next(batches)
-    optimizer, state = run.fresh_state(batch)
-    if checkpoints.latest_step() is None:
+    resumes = checkpoints.latest_step() is not None
+    optimizer, state = run.fresh_state(batch, resumes)
+    if not resumes:
         return optimizer, state, 0
     if run.config.get("resume") is False:
         raise ConfigError(
@@ -244,6 +281,8 @@ class _Loop:
         scores = None
         if start and self._is_due(start) and not self._was_evaluated(start):
             scores = self._evaluate(state, start)
+            if scores is not None:
+                self._checkpoints.add_metrics(start, scores.summary)
         if start >= max_iters or self._stop.requested:
             return state, scores
         # Results of the last two steps: reading an older one does not keep the
@@ -270,7 +309,12 @@ class _Loop:
             stopping = self._stop.poll(step)
             scores = None
             if not stopping and self._is_due(step):
-                scores = self._evaluate(state, step)
+                try:
+                    scores = self._evaluate(state, step)
+                except Exception:
+                    # The hours since the last checkpoint are not lost to a bad file.
+                    self._save(state, step, None)
+                    raise
                 stopping = self._stop.requested
             if stopping or scores or self._saves(step):
                 self._save(state, step, scores)
@@ -319,7 +363,8 @@ class _Loop:
         """None where a signal came in between; the run then saves without scores."""
         try:
             variables = gather(variables_of(state), self._run.mesh)
-            scores = self._stop.run(self._run.evaluator, variables)
+            with Progress(len(self._run.val_set), name="val") as progress:
+                scores = self._stop.run(self._run.evaluator, variables, progress.update)
         except StopRequested:
             return None
         self._writer.write(step, "val", scores.summary)

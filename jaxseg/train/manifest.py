@@ -12,6 +12,7 @@ know no Python class, and a reader that wants the weights only reads nothing els
 
 import json
 import math
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -168,6 +169,19 @@ def read(step_dir: Path) -> dict:
             f"reads format {FORMAT}"
         )
     return body
+
+
+def add_metrics(step_dir: Path, metrics: Mapping[str, float]) -> None:
+    """Adds the results of an evaluation that came after the save.
+
+    The file is replaced at once, so that a reader finds either the old or the new one.
+    """
+    body = read(step_dir)
+    new = build(body["step"], body["arrays"], body["config"], metrics, body["best_by"])
+    path = step_dir / ITEM / FILE_NAME
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(new))
+    os.replace(draft, path)
 
 
 def score(body: Mapping) -> float | None:

@@ -9,6 +9,9 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+# Seconds after which a line says that a run without reports is alive.
+_SILENCE = 30.0
+
 
 class Meter:
     """Images per second, and the share of time spent waiting for data, in a window.
@@ -62,6 +65,8 @@ class Meter:
 class Progress:
     """A bar with the time left on a terminal; elsewhere a line for each report.
 
+    Where no report comes, a line says now and then how far it is.
+
     Args:
       total: Number of the last step.
       start: Steps done before, where a run is resumed.
@@ -83,6 +88,7 @@ class Progress:
         self._name = name
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
+        self._spoken = clock()
         self._first = None
         self._bar = None
         if self._stream.isatty():
@@ -109,6 +115,12 @@ class Progress:
             parts = [f"{name} {text}" for name, text in shown.items()]
             parts = [f"{self._name} {step}/{self._total}", *parts]
             self.write("  ".join([*parts, f"eta {self._time_left(step, now)}"]))
+            self._spoken = now
+        elif now - self._spoken >= _SILENCE:
+            self.write(
+                f"{self._name} {step}/{self._total}  eta {self._time_left(step, now)}"
+            )
+            self._spoken = now
 
     def write(self, text: str) -> None:
         """Prints `text`, above the bar where there is one."""

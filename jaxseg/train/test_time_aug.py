@@ -24,6 +24,14 @@ class TestTimeAug:
     flip: bool = True
     flip_direction: str | tuple[str, ...] = "horizontal"
 
+    def __post_init__(self):
+        for direction in self.directions:
+            if direction not in ("horizontal", "vertical"):
+                raise ValueError(
+                    f"flip_direction: {direction!r} is not allowed; horizontal and "
+                    "vertical are"
+                )
+
     @property
     def directions(self) -> tuple[str, ...]:
         """The flips that are added to every scale."""

@@ -16,6 +16,7 @@ from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 from jaxseg.config import ConfigError
 from jaxseg.metrics.iou import Scores
 from jaxseg.resolve import resolve
+from jaxseg.segmentors import SegDataPreProcessor
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.train import evaluate
 from jaxseg.train import test_time_aug as augmentation
@@ -288,6 +289,7 @@ def test_heads_and_data_set_must_agree():
     def model(classes=6, ignore_index=255, aux=()):
         head = types.SimpleNamespace
         return types.SimpleNamespace(
+            data_preprocessor=SegDataPreProcessor(),
             decode_head=head(num_classes=classes, ignore_index=ignore_index),
             auxiliary_head=aux,
             auxiliary_heads=tuple(head(num_classes=n, ignore_index=255) for n in aux),

@@ -138,6 +138,19 @@ def test_meter_by_hand():
     assert meter.read() == {"images_per_second": 0.0, "data_wait": 0.0}
 
 
+def test_progress_without_reports_says_that_it_is_alive():
+    stream, clock = io.StringIO(), Clock()
+    with Progress(50, name="eval", stream=stream, clock=clock) as progress:
+        for done in range(1, 11):
+            clock.now += 8.0
+            progress.update(done)
+    # After 32 and 64 seconds, with 46 and 42 steps of 8 s to go.
+    assert stream.getvalue().splitlines() == [
+        "eval 4/50  eta 0:06:08",
+        "eval 8/50  eta 0:05:36",
+    ]
+
+
 def test_progress_in_plain_lines():
     stream, clock = io.StringIO(), Clock()
     with Progress(1000, 100, stream=stream, clock=clock) as progress:
@@ -145,12 +158,12 @@ def test_progress_in_plain_lines():
             progress.update(
                 step, {"loss": 1 / 3, "lr": 0.01} if step % 50 == 1 else None
             )
-            clock.now += 2.0
+            clock.now += 0.5
         progress.write("val mIoU 81.25")
-    # 849 steps of 2 s are left at the end: 28 min 18 s.
+    # 849 steps of 0.5 s are left at the end: 7 min 4 s.
     assert stream.getvalue().splitlines() == [
         "train 101/1000  loss 0.3333  lr 0.01  eta ?",
-        "train 151/1000  loss 0.3333  lr 0.01  eta 0:28:18",
+        "train 151/1000  loss 0.3333  lr 0.01  eta 0:07:04",
         "val mIoU 81.25",
     ]
 

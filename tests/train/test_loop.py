@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from jaxseg.config import ConfigError, load
+from jaxseg.train import manifest
+from jaxseg.train.checkpoint import Checkpoints
+from jaxseg.train.evaluate import Evaluator
 from jaxseg.train.log import read_metrics
 from jaxseg.train.loop import NotFiniteError, Run, _check_finite, train
 
@@ -71,3 +74,57 @@ def test_ten_steps_in_a_row_are_too_many():
     _check_finite(9, {"skipped_in_a_row": np.int32(9), "loss": np.float32(np.nan)})
     with pytest.raises(NotFiniteError, match="10 steps in a row, up to step 12"):
         _check_finite(12, {"skipped_in_a_row": np.int32(10), "loss": np.float32(1)})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("default_hooks", "checkpoint", "save_best"), "mIou", "did you mean 'mIoU'"),
+        (("val_evaluator", "iou_metrics"), ["mDice"], "gives aAcc, mDice, mAcc"),
+        (("val_evaluator", "ignore_index"), 7, "ignore_index is 7"),
+        (("model", "data_preprocessor", "seg_pad_val"), 7, "seg_pad_val is 7"),
+        (("model", "backbone", "in_channels"), 4, "has 3 channels"),
+        (("resume",), "no", "resume is 'no'"),
+    ],
+)
+def test_what_would_fail_late_is_refused_at_once(
+    config, tmp_path, path, value, message
+):
+    node = config
+    for key in path[:-1]:
+        node = node.setdefault(key, {})
+    node[path[-1]] = value
+    with pytest.raises(ConfigError, match=message):
+        Run(config, tmp_path)
+
+
+def test_a_failing_evaluation_loses_no_step(config, tmp_path, monkeypatch):
+    def fail(self, *arguments):
+        raise ValueError("a broken file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "__call__", fail)
+        with pytest.raises(ValueError, match="a broken file"):
+            train(config, tmp_path)
+    with Checkpoints(tmp_path / "checkpoints", best_metric="mIoU") as checkpoints:
+        assert checkpoints.latest_step() == 4
+        assert checkpoints.best_step() is None
+    # The evaluation is made up, and its score belongs to the step.
+    assert train(config, tmp_path) == 0
+    scored = [
+        line["step"]
+        for line in read_metrics(tmp_path / "metrics.jsonl")
+        if line["split"] == "val"
+    ]
+    assert scored == [4, 6]
+    body = manifest.read(tmp_path / "checkpoints" / "4")
+    assert body["metrics"]["mIoU"] is not None
+
+
+def test_a_refused_command_leaves_the_config_alone(config, tmp_path):
+    assert train(config, tmp_path) == 0
+    before = (tmp_path / "config.json").read_text()
+    config["randomness"] = dict(seed=5)
+    with pytest.raises(ConfigError, match="randomness.seed is 5"):
+        train(config, tmp_path)
+    assert (tmp_path / "config.json").read_text() == before
