@@ -3,7 +3,7 @@
     python -m jaxseg.main --config experiments/digits_unet.py
 
 Measured with this file, seed 0, on two CPU cores: 88.57 val mIoU after its 1800
-iterations.
+iterations, in 3 min 47 s with nothing compiled before.
 """
 
 from typing import Any

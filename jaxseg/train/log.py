@@ -68,16 +68,6 @@ class MetricWriter:
             if math.isfinite(value):
                 self._write_event(step, summary.scalar(f"{split}/{name}", value))
 
-    def write_images(
-        self, step: int, split: str, images: Mapping[str, np.ndarray]
-    ) -> None:
-        """Adds (H, W, 3) uint8 images to the TensorBoard events."""
-        if not self._active:
-            return
-        for name, image in images.items():
-            event = summary.image(f"{split}/{name}", image, dataformats="HWC")
-            self._write_event(step, event)
-
     def close(self) -> None:
         """Closes the event file; `metrics.jsonl` is never open between two writes."""
         if self._events is not None:
