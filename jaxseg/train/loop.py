@@ -114,9 +114,8 @@ class Run:
             resumes: whether a checkpoint is read into it, so that `load_from` has
                 nothing to say.
         """
-        for image in batch["img"]:
-            sample = {"img": image, "img_path": "train_dataloader.dataset"}
-            check_channels(sample, self.model)
+        sample = {"img": batch["img"][0], "img_path": "train_dataloader.dataset"}
+        check_channels(sample, self.model)
         height, width, channels = batch["img"].shape[1:]
         variables = init_variables(self.model, self.seed, channels, (height, width))
         if self.config.get("load_from") and not resumes:
@@ -218,18 +217,19 @@ def _write_config(run: Run) -> None:
 
 def _start(run: Run, checkpoints: Checkpoints):
     """The optimiser, and a fresh state or the last one that was saved."""
-    with run.batches(0) as batches:
-        batch = next(batches)
     resumes = checkpoints.latest_step() is not None
-    optimizer, state = run.fresh_state(batch, resumes)
-    if not resumes:
-        return optimizer, state, 0
-    if run.config.get("resume") is False:
+    if resumes and run.config.get("resume") is False:
         raise ConfigError(
             f"resume is False, but {checkpoints.directory} holds a run: use another "
             "--workdir, or leave resume out to go on with it"
         )
-    _check_same_data(run.config, checkpoints.read_config())
+    if resumes:
+        _check_same_data(run.config, checkpoints.read_config())
+    with run.batches(0) as batches:
+        batch = next(batches)
+    optimizer, state = run.fresh_state(batch, resumes)
+    if not resumes:
+        return optimizer, state, 0
     state, start = checkpoints.restore(state)
     _log.info("resumed at step %d of %s", start, checkpoints.directory)
     return optimizer, state, start

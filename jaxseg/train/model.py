@@ -194,13 +194,17 @@ def _fresh_variables(config, segmentor, abstract):
     return jax.eval_shape(make) if abstract else make()
 
 
+def _val_dataset(config):
+    """The config of val_dataloader's data set, or of the first one inside it."""
+    dataset = (config.get("val_dataloader") or {}).get("dataset") or {}
+    while "dataset" in dataset or "datasets" in dataset:
+        dataset = dataset.get("dataset") or dataset["datasets"][0]
+    return dataset
+
+
 def _test_pipeline(config):
     """The pipeline of val_dataloader; without one, the image as it is."""
-    loader = config.get("val_dataloader") or {}
-    dataset = loader.get("dataset") or {}
-    while "pipeline" not in dataset and ("dataset" in dataset or "datasets" in dataset):
-        dataset = dataset.get("dataset") or dataset["datasets"][0]
-    entries = dataset.get("pipeline") or [{"type": "LoadImageFromFile"}]
+    entries = _val_dataset(config).get("pipeline") or [{"type": "LoadImageFromFile"}]
     entries = [entry for entry in entries if entry.get("type") not in _FOR_LABELS]
     if not entries or entries[0].get("type") != "LoadImageFromFile":
         entries = [{"type": "LoadImageFromFile"}, *entries]
@@ -214,9 +218,7 @@ def _classes_of(config, saved, segmentor):
         meta = source.get("dataset_meta")
         if meta is not None:
             return tuple(meta["classes"]), tuple(map(tuple, meta["palette"]))
-    dataset = (config.get("val_dataloader") or {}).get("dataset") or {}
-    while "dataset" in dataset or "datasets" in dataset:
-        dataset = dataset.get("dataset") or dataset["datasets"][0]
+    dataset = _val_dataset(config)
     known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
     if "type" in dataset:
         known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
