@@ -1,0 +1,1 @@
+"""An mmseg config file and its bases as one dict, read as data."""

@@ -1,0 +1,111 @@
+"""`{{ fileDirname }}` and `{{_base_.x}}` in the text of a config."""
+
+import os
+import re
+from typing import Any
+
+from jaxseg.mmseg_config.reader.limits import MAX_CHARACTERS, LimitError
+
+_PATTERN = re.compile(
+    r"""\{\{\s*(?:
+    (?P<file>fileDirname|fileBasename|fileBasenameNoExtension|fileExtname)
+    |_base_\.(?P<base>[\w.]+)
+    )\s*\}\}""",
+    re.VERBOSE,
+)
+# mmengine's {{$NAME:default}}, quoted or not.
+_ENVIRONMENT = re.compile(r"\{\{['\"]?\s*\$\w+\s*:")
+
+
+class Placeholders:
+    """The placeholders of one text.
+
+    mmengine replaces them in the text, so that a folder named `'); import os; ('` ends
+    up as code. Here each becomes one name before the text is parsed, and the name is
+    replaced by its value in the data.
+
+    Attributes:
+        text: the text with names in place of the placeholders.
+    """
+
+    def __init__(self, text: str, path: str | None):
+        """Finds the placeholders.
+
+        Args:
+            text: the text of a config.
+            path: the absolute path of its file, or None if it comes from no file.
+
+        Raises:
+            ValueError: for a placeholder that is not read.
+        """
+        if _ENVIRONMENT.search(text):
+            raise ValueError(
+                "a placeholder {{$NAME:...}} of an environment variable is not read; "
+                "write its value"
+            )
+        self._path = path
+        self._found: list[re.Match] = []
+        number = 0
+        while f"placeholder{number}x" in text:
+            number += 1
+        self._prefix = f"placeholder{number}x"
+        self._name = re.compile(rf"{self._prefix}(\d+)x")
+        self.text = _PATTERN.sub(self._mark, text)
+
+    def _mark(self, match):
+        self._found.append(match)
+        return f"{self._prefix}{len(self._found) - 1}x"
+
+    def is_inside(self, text: str) -> bool:
+        """Whether a name or a constant of the parsed text holds a placeholder."""
+        return bool(self._found) and self._prefix in text
+
+    def value(self, name: str, base: dict[str, Any]) -> Any:
+        """What stands for a placeholder outside quotes: a value of the bases."""
+        match = self._name.fullmatch(name)
+        if not match:
+            raise ValueError("a placeholder {{...}} is glued to a name or another one")
+        found = self._found[int(match[1])]
+        if found["file"]:
+            raise ValueError(f"{found[0]} is a text: it stands inside quotes")
+        return self._from_base(found, base)
+
+    def fill(self, text: str, base: dict[str, Any]) -> str:
+        """A text with its placeholders replaced."""
+        parts, length, end = [], len(text), 0
+        for match in self._name.finditer(text):
+            value = self._text(self._found[int(match[1])], base)
+            length += len(value)
+            if length > MAX_CHARACTERS:
+                raise LimitError(f"a text of more than {MAX_CHARACTERS:,} characters")
+            parts += text[end : match.start()], value
+            end = match.end()
+        return "".join(parts) + text[end:]
+
+    def _text(self, found, base):
+        if found["base"]:
+            value = self._from_base(found, base)
+            if not isinstance(value, (str, int, float)):
+                raise ValueError(
+                    f"{found[0]} is a {type(value).__name__}: it stands outside quotes"
+                )
+            return str(value)
+        if self._path is None:
+            raise ValueError(f"{found[0]}: this text comes from no file")
+        folder, name = os.path.split(self._path)
+        stem, extension = os.path.splitext(name)
+        return {
+            "fileDirname": folder,
+            "fileBasename": name,
+            "fileBasenameNoExtension": stem,
+            "fileExtname": extension,
+        }[found["file"]]
+
+    @staticmethod
+    def _from_base(found, base):
+        value = base
+        for key in found["base"].split("."):
+            if not isinstance(value, dict) or key not in value:
+                raise ValueError(f"{found[0]}: the bases have no {key!r} there")
+            value = value[key]
+        return value
