@@ -1,30 +1,62 @@
 """The data sets, by the name that a config's `type` gives."""
 
 from input_pipeline.datasets.ade import ADE20KDataset
+from input_pipeline.datasets.bdd100k import BDD100KDataset
 from input_pipeline.datasets.camvid import CamVidDataset
 from input_pipeline.datasets.chase_db1 import ChaseDB1Dataset
 from input_pipeline.datasets.cityscapes import CityscapesDataset
+from input_pipeline.datasets.coco_stuff import COCOStuffDataset
+from input_pipeline.datasets.dark_zurich import DarkZurichDataset
 from input_pipeline.datasets.digits import DigitsDataset
 from input_pipeline.datasets.drive import DRIVEDataset
+from input_pipeline.datasets.face import FaceOccludedDataset
 from input_pipeline.datasets.folder import BaseSegDataset
 from input_pipeline.datasets.hrf import HRFDataset
+from input_pipeline.datasets.isaid import iSAIDDataset
+from input_pipeline.datasets.isprs import ISPRSDataset, PotsdamDataset
+from input_pipeline.datasets.lip import LIPDataset
+from input_pipeline.datasets.loveda import LoveDADataset
+from input_pipeline.datasets.mapillary import MapillaryDataset_v1, MapillaryDataset_v2
+from input_pipeline.datasets.night_driving import NightDrivingDataset
+from input_pipeline.datasets.pascal_context import (
+    PascalContextDataset,
+    PascalContextDataset59,
+)
+from input_pipeline.datasets.refuge import REFUGEDataset
 from input_pipeline.datasets.stare import STAREDataset
+from input_pipeline.datasets.synapse import SynapseDataset
 from input_pipeline.datasets.tfds import TFDSDataset
 from input_pipeline.datasets.voc import PascalVOCDataset
 from input_pipeline.datasets.wrappers import ConcatDataset, RepeatDataset
 
 __all__ = [
     "ADE20KDataset",
+    "BDD100KDataset",
     "BaseSegDataset",
+    "COCOStuffDataset",
     "CamVidDataset",
     "ChaseDB1Dataset",
     "CityscapesDataset",
     "ConcatDataset",
     "DRIVEDataset",
+    "DarkZurichDataset",
     "DigitsDataset",
+    "FaceOccludedDataset",
     "HRFDataset",
+    "ISPRSDataset",
+    "LIPDataset",
+    "LoveDADataset",
+    "MapillaryDataset_v1",
+    "MapillaryDataset_v2",
+    "NightDrivingDataset",
+    "PascalContextDataset",
+    "PascalContextDataset59",
     "PascalVOCDataset",
+    "PotsdamDataset",
+    "REFUGEDataset",
     "RepeatDataset",
     "STAREDataset",
+    "SynapseDataset",
     "TFDSDataset",
+    "iSAIDDataset",
 ]

@@ -12,6 +12,7 @@ from input_pipeline.transforms.resize import (
     Resize,
     ResizeShortestEdge,
 )
+from input_pipeline.transforms.resize_to_multiple import ResizeToMultiple
 from input_pipeline.transforms.rotate import RandomRotate
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "RandomRotate",
     "Resize",
     "ResizeShortestEdge",
+    "ResizeToMultiple",
 ]
