@@ -28,6 +28,7 @@ TOP_LEVEL = (
     "tta",
     "custom_imports",
     "dataset_meta",
+    "missing",
 )
 
 

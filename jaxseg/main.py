@@ -18,7 +18,8 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from input_pipeline.errors import DataError
-from jaxseg.config import ConfigError, load, override, parse_value
+from jaxseg.config import ConfigError, parse_value
+from jaxseg.load_config import EVALUATION, INFERENCE, load_config
 from jaxseg.train.checkpoint import CheckpointError
 from jaxseg.train.evaluate import evaluate_checkpoint
 from jaxseg.train.load import LoadError
@@ -31,8 +32,9 @@ _CONFIG = flags.DEFINE_string(
     "config",
     None,
     "The config: a .py file with get_config(), `file.py:argument` for "
-    "get_config(argument), or the config.json of a work directory. Single values are "
-    "replaced by --config.PATH=VALUE, such as --config.model.backbone.depth=101 or "
+    "get_config(argument), the config.json of a work directory, or an unmodified "
+    "config of mmsegmentation 0.x or 1.x, a .py file too. Single values are replaced "
+    "by --config.PATH=VALUE, such as --config.model.backbone.depth=101 or "
     "--config.train_dataloader.dataset.pipeline.2.crop_size=[512,512].",
 )
 _WORKDIR = flags.DEFINE_string(
@@ -109,8 +111,8 @@ def main(argv: list[str]) -> None:
         _initialize_distributed()
     config = None
     if _CONFIG.value is not None:
-        config = load(_CONFIG.value)
-        override(config, _overrides)
+        needs = {"train": None, "eval": EVALUATION, "predict": INFERENCE}[_MODE.value]
+        config = load_config(_CONFIG.value, needs, _overrides)
     elif _MODE.value == "train":
         raise flags.Error("--config is missing: which model and data?")
     elif _overrides:
@@ -126,7 +128,9 @@ def _workdir() -> Path:
         return Path(_WORKDIR.value)
     if _CONFIG.value is None:
         return Path("work_dirs")
-    path = Path(_CONFIG.value.split(":")[0])
+    name, _, argument = _CONFIG.value.partition(":")
+    # experiments/mmseg.py:FILE is as many runs as there are files.
+    path = Path(argument if argument.endswith(".py") else name)
     # The config.json of a work directory belongs to that directory.
     return path.parent if path.name == "config.json" else Path("work_dirs") / path.stem
 

@@ -52,6 +52,11 @@ def register(cls: type) -> type:
     return cls
 
 
+def is_registered(name: str) -> bool:
+    """Whether a user's class has this name."""
+    return name in _registered
+
+
 def import_custom(config: Mapping[str, Any]) -> None:
     """Imports the modules of `custom_imports=dict(imports=[...])`."""
     custom = config.get("custom_imports") or {}

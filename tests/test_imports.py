@@ -27,6 +27,8 @@ LEVELS = {
     "jaxseg.heads": 3,
     "jaxseg.segmentors": 4,
     "jaxseg.resolve": 5,
+    "jaxseg.load_config": 6,
+    "jaxseg.mmseg_config": 6,
     "jaxseg.reference": 6,
     "jaxseg.train": 6,
     "jaxseg.apis": 7,
@@ -35,7 +37,15 @@ LEVELS = {
     "scripts": 8,
 }
 # What may know of both packages.
-ABOVE_BOTH = ("jaxseg.train", "jaxseg.apis", "jaxseg.main", "experiments", "scripts")
+ABOVE_BOTH = (
+    "jaxseg.train",
+    "jaxseg.load_config",
+    "jaxseg.mmseg_config",
+    "jaxseg.apis",
+    "jaxseg.main",
+    "experiments",
+    "scripts",
+)
 
 
 def below(module, prefix):

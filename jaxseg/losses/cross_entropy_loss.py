@@ -17,8 +17,9 @@ class CrossEntropyLoss:
 
     A weighted sum of the pixels' losses over a divisor. The divisor is the number
     of all pixels, ignored ones included; with `avg_non_ignore` that of the others;
-    with `class_weight` the sum of the weights of the labels. Where mmseg 1.x fails
-    on an ignored label under `class_weight`, it weighs nothing here. With
+    with `class_weight` the sum of the weights of the labels, unless `weighted_mean`
+    is off. Where mmseg 1.x fails on an ignored label under `class_weight`, it weighs
+    nothing here. With
     `use_sigmoid` every channel is its own binary problem, and `class_weight` weighs
     the positive pixels of its channel.
 
@@ -28,6 +29,8 @@ class CrossEntropyLoss:
         loss_weight: factor of the loss.
         loss_name: its name in the log; losses of one name are summed.
         avg_non_ignore: whether ignored pixels leave the divisor.
+        weighted_mean: whether class_weight counts in the divisor, as in mmseg 1.x; in
+            0.x it does not.
     """
 
     use_sigmoid: bool = False
@@ -35,6 +38,7 @@ class CrossEntropyLoss:
     loss_weight: float = 1.0
     loss_name: str = "loss_ce"
     avg_non_ignore: bool = False
+    weighted_mean: bool = True
 
     # The loss is a sum over pixels divided by something that needs no logits.
     pixelwise = True
@@ -75,7 +79,8 @@ class CrossEntropyLoss:
         """What the sum of `pixel_loss` is divided by; label (N, H, W)."""
         valid = label != ignore_index
         terms = channels if self.use_sigmoid else 1
-        if self.class_weight is not None and not self.use_sigmoid:
+        weighs = self.class_weight is not None and not self.use_sigmoid
+        if weighs and self.weighted_mean:
             safe = jnp.where(valid, label, 0).astype(jnp.int32)
             weights = jnp.asarray(self._weights(channels))[safe]
             return loss_divisor(jnp.where(valid, weights, 0).sum()) + _EPS

@@ -25,6 +25,9 @@ class EncoderDecoder(nn.Module):
         train_cfg: accepted as in mmseg; it holds nothing.
         test_cfg: dict(mode='whole'), or dict(mode='slide', crop_size=(height,
             width), stride=(height, width)).
+        pretrained: where the backbone's starting weights come from: a name such as
+            `open-mmlab://resnet50_v1c`, a URL or a file. The training reads it; the
+            module itself does not.
         dtype: compute type, `float32` or `bfloat16`. Layers compute in the type of
             their input; parameters, norm statistics, softmax and losses are float32.
     """
@@ -36,6 +39,7 @@ class EncoderDecoder(nn.Module):
     data_preprocessor: SegDataPreProcessor = SegDataPreProcessor()
     train_cfg: Mapping[str, Any] | None = None
     test_cfg: Mapping[str, Any] | None = None
+    pretrained: str | None = None
     dtype: str = "float32"
 
     def __post_init__(self):

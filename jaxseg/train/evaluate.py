@@ -45,7 +45,7 @@ class Evaluator:
             predictor: of the model.
             settings: with `val_dataloader`, whose data set has labels, and whose
                 pipeline ends at the test scale with labels of the original size.
-                With `tta` the pipeline must leave the image at its own size.
+                With `tta` it leaves the image at its own size.
 
         Raises:
             ConfigError: if there is no val_dataloader.
@@ -147,8 +147,8 @@ class Evaluator:
         if self._tta is not None and size != own:
             raise ConfigError(
                 f"{sample['img_path']} is {own[0]}x{own[1]}, and {size[0]}x{size[1]} "
-                "after the pipeline; `tta` scales the image as it is: take Resize out "
-                "of val_dataloader.dataset.pipeline"
+                "after the pipeline; `tta` scales the image as it is: take what "
+                "changes its size out of val_dataloader.dataset.pipeline"
             )
 
     def _add_counts(self, total, pred, labels, is_sample):

@@ -5,6 +5,7 @@ LearningRateDecayOptimizerConstructor, for a Flax tree: a parameter is known by 
 PyTorch key, and its layer by the leaves beside it.
 """
 
+import logging
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from jaxseg.convert.names import torch_key
 from jaxseg.resolve import build
 
 PATH = "optim_wrapper.paramwise_cfg"
+
+_log = logging.getLogger("jaxseg")
 
 
 class Parameter(NamedTuple):
@@ -81,6 +84,8 @@ class DefaultRules:
       dwconv_decay_mult: For depthwise convolutions.
       flat_decay_mult: For parameters of one dimension.
       bypass_duplicate: Accepted and without effect: a tree holds no duplicates.
+      allow_unmatched: A custom key that is part of no parameter's key is logged, in
+        place of an error; mmseg's own configs have such keys.
     """
 
     custom_keys: dict = field(default_factory=dict)
@@ -90,6 +95,7 @@ class DefaultRules:
     dwconv_decay_mult: float | None = None
     flat_decay_mult: float | None = None
     bypass_duplicate: bool = False
+    allow_unmatched: bool = False
 
     def __post_init__(self):
         for name, rule in self.custom_keys.items():
@@ -99,9 +105,11 @@ class DefaultRules:
         """Raises ConfigError for a custom key that is part of no parameter's key."""
         keys = [parameter.key for parameter in parameters]
         for name in self.custom_keys:
-            require_match(
-                name, [key for key in keys if name in key], keys, f"{PATH}.custom_keys"
-            )
+            matches = [key for key in keys if name in key]
+            if not matches and self.allow_unmatched:
+                _log.info("%s.custom_keys.%s: no parameter has this name", PATH, name)
+                continue
+            require_match(name, matches, keys, f"{PATH}.custom_keys")
 
     def multipliers(self, parameter: Parameter) -> Multipliers:
         for name in sorted(self.custom_keys, key=lambda name: (-len(name), name)):

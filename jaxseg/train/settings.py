@@ -9,7 +9,7 @@ from input_pipeline import datasets, transforms
 from jaxseg.config import ConfigError, nearest
 from jaxseg.metrics.iou import METRICS
 from jaxseg.resolve import resolve
-from jaxseg.train.test_time_aug import TestTimeAug
+from jaxseg.train.test_time_aug import TestTimeAug, without_resizing
 
 __all__ = [
     "CheckpointHook",
@@ -173,7 +173,11 @@ class IoUMetric:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """All of them, resolved; a loader that the config does not have is None."""
+    """All of them, resolved.
+
+    A loader that the config does not have is None, and so is a `tta` that is not
+    enabled. With one, the pipeline of val_dataloader has no resizing.
+    """
 
     train_loop: IterBasedTrainLoop | None
     checkpoint: CheckpointHook
@@ -199,6 +203,12 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             raise ConfigError(
                 f"default_hooks.{name}: no such hook, there are checkpoint and logger"
             )
+    tta = _read(config, "tta", "TestTimeAug")
+    if tta is not None and not tta.enabled:
+        tta = None
+    if tta is not None and config.get("val_dataloader"):
+        loader = config["val_dataloader"]
+        config = {**config, "val_dataloader": _at_own_size(loader)}
     return Settings(
         train_loop=_read(config, "train_cfg", "IterBasedTrainLoop"),
         checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
@@ -208,8 +218,20 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         train_dataloader=_read(config, "train_dataloader", "DataLoader"),
         val_dataloader=_read(config, "val_dataloader", "DataLoader"),
         val_evaluator=_read(config, "val_evaluator", "IoUMetric"),
-        tta=_read(config, "tta", "TestTimeAug"),
+        tta=tta,
     )
+
+
+def _at_own_size(node):
+    """A loader or data set whose pipelines, at any depth, resize nothing."""
+    if isinstance(node, list):
+        return [_at_own_size(child) for child in node]
+    if not isinstance(node, Mapping):
+        return node
+    return {
+        key: without_resizing(value) if key == "pipeline" else _at_own_size(value)
+        for key, value in node.items()
+    }
 
 
 # Parts that a config may leave out, and then are as their defaults say.

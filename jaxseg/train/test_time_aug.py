@@ -1,6 +1,8 @@
 """Augmentation at test time: the versions of an image that are averaged."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,8 @@ class TestTimeAug:
     """`tta`: the versions of an image whose probabilities are averaged.
 
     Attributes:
+        enabled: whether it is used. A config of mmseg 1.x says what `--tta` would do,
+            and does not do it by itself.
         img_ratios: scales. As in mmseg 1.x they multiply the image's own size.
         img_scale: (width, height) that they multiply instead, as in mmseg 0.x; the
             image then keeps its ratio within it.
@@ -19,6 +23,7 @@ class TestTimeAug:
         flip_direction: `horizontal`, `vertical`, or both in a list.
     """
 
+    enabled: bool = True
     img_ratios: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
     img_scale: tuple[int, int] | None = None
     flip: bool = True
@@ -50,3 +55,11 @@ class TestTimeAug:
             return Resize(scale_factor=ratio, keep_ratio=True)
         scale = tuple(int(side * ratio) for side in self.img_scale)
         return Resize(scale=scale, keep_ratio=True)
+
+
+def without_resizing(pipeline: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The transforms of a config that leave an image at its own size.
+
+    They are what goes before `TestTimeAug`, which scales the image itself.
+    """
+    return [entry for entry in pipeline if "Resize" not in entry.get("type", "")]

@@ -72,6 +72,24 @@ def test_one_channel_equals_mmseg(logits, label, options, expected):
     np.testing.assert_allclose(found, expected, rtol=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("avg_non_ignore", "expected"),
+    [(False, (2.1496218, 0.3724936)), (True, (2.5795466, 0.4469923))],
+)
+def test_class_weights_outside_the_divisor_equal_mmseg_0x(
+    logits, label, avg_non_ignore, expected
+):
+    # torch 2.13's cross_entropy(weight, reduction='none', ignore_index=255) in float64,
+    # summed over all 12 pixels or over the 10 that count.
+    loss = CrossEntropyLoss(
+        class_weight=(0.5, 1.0, 2.0),
+        avg_non_ignore=avg_non_ignore,
+        weighted_mean=False,
+    )
+    found = value_and_norm(loss, logits, label)
+    np.testing.assert_allclose(found, expected, rtol=2e-6)
+
+
 def test_class_weight_of_a_sigmoid_weighs_the_positive_pixels_of_its_channel():
     # By hand: at a logit of 0 every term is log 2; only the label's term is weighed.
     loss = CrossEntropyLoss(use_sigmoid=True, class_weight=(3.0, 5.0))

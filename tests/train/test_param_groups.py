@@ -211,6 +211,13 @@ def test_wrong_rules_are_named(constructor, paramwise_cfg, error, message):
         multipliers(paramwise_cfg, constructor)
 
 
+def test_a_custom_key_without_a_match_is_logged_where_that_is_allowed(caplog):
+    caplog.set_level("INFO", logger="jaxseg")
+    rules = dict(custom_keys={"bakbone": dict(lr_mult=0.1)}, allow_unmatched=True)
+    assert set(multipliers(rules).values()) == set(multipliers({}).values())
+    assert "custom_keys.bakbone: no parameter has this name" in caplog.text
+
+
 def test_layer_decay_refuses_a_convolutional_backbone():
     rules = build_rules(LAYER_DECAY, dict(num_layers=4, decay_rate=0.9))
     parameters = list_parameters(

@@ -1,0 +1,103 @@
+"""What is computed from predictions: `val_evaluator`, and the `tta` before it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxseg.mmseg_config.datasets import evaluated
+from jaxseg.mmseg_config.line import is_v0
+from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.test_time_aug import (
+    read_multi_scale_flip_aug,
+    read_tta_pipeline,
+)
+from jaxseg.mmseg_config.type_names import base_type, with_base_type
+
+PATH = "val_evaluator"
+
+_FIELDS = ("iou_metrics", "ignore_index", "nan_to_num", "beta")
+# Where results are gathered, and what their names begin with.
+_NO_EFFECT = ("collect_device", "prefix")
+
+
+def translate_evaluation(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Makes `val_evaluator` and `tta` of a config of either line.
+
+    `tta` is enabled only if mmseg augments in every test, as some configs of 0.x do.
+    Those of 1.x do so with `tools/test.py --tta` alone: there it says what that
+    averages over, for `--config.tta.enabled=True`.
+
+    Returns:
+        A dict with those of the two keys that the config asks for.
+    """
+    if is_v0(raw):
+        metric = (raw.get("evaluation") or {}).get("metric", "mIoU")
+        parts = {PATH: _evaluator_of_v0(metric, report), "tta": _tta_of_v0(raw, report)}
+    else:
+        parts = {PATH: _evaluator(raw, report), "tta": _tta(raw, report)}
+    return {key: value for key, value in parts.items() if value is not None}
+
+
+def _evaluator_of_v0(metric, report):
+    names = [metric] if isinstance(metric, str) else list(metric)
+    if "cityscapes" in names:
+        report.lacks(PATH, "CityscapesMetric")
+        names.remove("cityscapes")
+    return {"type": "IoUMetric", "iou_metrics": names or ["mIoU"]}
+
+
+def _evaluator(raw, report):
+    used = raw.get("val_evaluator") or raw.get("test_evaluator")
+    if raw.get("test_evaluator") not in (None, used):
+        report.note("test_evaluator: not used; jaxseg evaluates by val_evaluator")
+    if not used:
+        return None
+    several = list(used) if isinstance(used, (list, tuple)) else [used]
+    merged: dict[str, Any] = {"type": "IoUMetric", "iou_metrics": []}
+    for evaluator in several:
+        evaluator = with_base_type(evaluator, PATH)
+        if evaluator["type"] != "IoUMetric":
+            report.lacks(PATH, evaluator["type"])
+            continue
+        names = evaluator.pop("iou_metrics", ["mIoU"])
+        names = [names] if isinstance(names, str) else names
+        merged["iou_metrics"] += [n for n in names if n not in merged["iou_metrics"]]
+        _merge(merged, evaluator, report)
+    return merged if merged["iou_metrics"] else dict(several[0])
+
+
+def _merge(merged, evaluator, report):
+    """Adds the keys of one IoUMetric to those of the ones before it."""
+    for key, value in evaluator.items():
+        if key in _FIELDS and merged.setdefault(key, value) != value:
+            report.lacks(PATH, f"several IoUMetric of different {key}")
+        elif key in ("output_dir", "format_only") and value:
+            report.note(
+                f"{PATH}.{key}: not used; --mode=predict writes label maps, and an "
+                "evaluation scores them"
+            )
+        elif key not in (*_FIELDS, *_NO_EFFECT, "type", "output_dir", "format_only"):
+            report.note(f"{PATH}.{key}: not used")
+
+
+def _tta_of_v0(raw, report):
+    dataset, path = evaluated(raw)
+    for i, entry in enumerate(dataset.get("pipeline") or ()):
+        where = f"{path}.pipeline.{i}"
+        if base_type(entry) == "MultiScaleFlipAug":
+            return read_multi_scale_flip_aug(entry, where, report)[0]
+    return None
+
+
+def _tta(raw, report):
+    """What `tools/test.py --tta` averages over, not enabled."""
+    entries = raw.get("tta_pipeline")
+    if not entries:
+        return None
+    tta = read_tta_pipeline(entries)
+    if tta is None:
+        report.note(
+            "tta_pipeline: not used; mmseg uses it with --tta alone, and it is not one "
+            "of ratios and flips, which `tta` could do"
+        )
+        return None
+    return {"enabled": False, **tta}

@@ -1,0 +1,133 @@
+"""Normalisation and padding: `data_preprocessor` of 1.x, the pipelines of 0.x."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jaxseg.config import plain
+from jaxseg.mmseg_config.line import is_v0
+from jaxseg.mmseg_config.report import Report
+
+PATH = "model.data_preprocessor"
+
+# Transforms of 0.x after which a sample has no known size.
+_CHANGE_THE_SIZE = ("Resize", "ResizeToMultiple", "SegRescale", "RandomMosaic")
+
+
+def translate_preprocessor(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Makes `model.data_preprocessor` of a config of either line.
+
+    Returns:
+        The config of our SegDataPreProcessor; of 1.x under its own `type` if that is
+        another one.
+    """
+    if is_v0(raw):
+        return _from_pipelines(plain(raw.get("data") or {}), report)
+    used = plain(raw["model"].get("data_preprocessor"))
+    return _from_v1(used, plain(raw.get("data_preprocessor")), report)
+
+
+def _from_v1(used, unused, report):
+    if unused is not None and unused != used:
+        report.note(
+            f"data_preprocessor: not used, as in mmseg; {PATH} is "
+            + ("another one" if used else "missing: images stay as they are")
+        )
+    if used is None:
+        return {"type": "SegDataPreProcessor"}
+    if used.get("type") != "SegDataPreProcessor":
+        report.lacks(PATH, str(used.get("type")))
+        return used
+    result = {
+        key: used.pop(key)
+        for key in ("type", "mean", "std", "pad_val", "seg_pad_val", "size")
+        if key in used
+    }
+    # Both names turn the channels round; mmseg's images are BGR before.
+    result["bgr_to_rgb"] = bool(
+        used.pop("bgr_to_rgb", False) | used.pop("rgb_to_bgr", False)
+    )
+    used.pop("non_blocking", None)
+    divisor = used.pop("size_divisor", None)
+    if divisor is not None:
+        report.lacks(PATH, f"size_divisor={divisor}")
+    for key, value in used.items():
+        if value:
+            report.lacks(f"{PATH}.{key}", f"{key}={value!r:.60}")
+    if result.get("size") is None and divisor is None:
+        report.note(
+            f"{PATH} has no size, and mmseg's training fails without: all samples "
+            "must leave the training pipeline in one size"
+        )
+    return result
+
+
+def _from_pipelines(data, report):
+    train = [list(_flat(p)) for p in _pipelines(data.get("train"))]
+    tests = data.get("test") or data.get("val")
+    test = [list(_flat(pipeline)) for pipeline in _pipelines(tests)]
+    found = [_normalize(pipeline) for pipeline in train + test]
+    if any(other != found[0] for other in found):
+        report.lacks(PATH, "another Normalize in another pipeline")
+    for name, pipelines in (("training", train), ("test", test)):
+        for transform in (t for pipeline in pipelines for t in _padding(pipeline)):
+            if transform.get("size_divisor"):
+                report.lacks(PATH, f"Pad(size_divisor) in the {name} pipeline")
+    result = {"type": "SegDataPreProcessor"}
+    if found and found[0] is not None:
+        result |= {
+            "mean": found[0].get("mean"),
+            "std": found[0].get("std"),
+            "bgr_to_rgb": found[0].get("to_rgb", True),
+        }
+    if train:
+        result["size"] = _final_size(train[0])
+        for pad in _padding(train[0]):
+            result["pad_val"] = pad.get("pad_val", 0)
+            result["seg_pad_val"] = pad.get("seg_pad_val", 255)
+    return result
+
+
+def _pipelines(dataset: Any) -> Iterator[list[Any]]:
+    """The pipelines of a data set of 0.x, and of those that it wraps or joins."""
+    if isinstance(dataset, (list, tuple)):
+        for part in dataset:
+            yield from _pipelines(part)
+    elif isinstance(dataset, Mapping):
+        inner = dataset.get("dataset") or dataset.get("datasets")
+        outer = list(dataset.get("pipeline") or [])
+        if inner is None:
+            yield outer
+        for pipeline in _pipelines(inner):
+            yield [*pipeline, *outer]
+
+
+def _flat(pipeline):
+    """The transforms one by one; MultiScaleFlipAug holds those of the test."""
+    for transform in pipeline:
+        yield transform
+        yield from _flat(transform.get("transforms") or [])
+
+
+def _normalize(pipeline):
+    found = [t for t in pipeline if t.get("type") == "Normalize"]
+    return found[-1] if found else None
+
+
+def _padding(pipeline):
+    """The Pads behind Normalize; those before it stay in the pipeline."""
+    types = [transform.get("type") for transform in pipeline]
+    start = types.index("Normalize") + 1 if "Normalize" in types else len(types)
+    return [t for t in pipeline[start:] if t.get("type") == "Pad"]
+
+
+def _final_size(pipeline):
+    """(height, width) that samples are cropped or padded to, or None."""
+    size = None
+    for transform in pipeline:
+        if transform.get("type") == "RandomCrop":
+            size = transform.get("crop_size")
+        elif transform.get("type") == "Pad":
+            size = transform.get("size") or size
+        elif transform.get("type") in _CHANGE_THE_SIZE:
+            size = None
+    return size

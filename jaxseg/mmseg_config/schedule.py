@@ -1,0 +1,75 @@
+"""The learning rate: `param_scheduler` of 1.x, `lr_config` of 0.x."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from jaxseg.config import plain
+from jaxseg.mmseg_config.line import is_v0
+from jaxseg.mmseg_config.report import Report
+from jaxseg.train import lr_updaters, schedulers
+
+PATH = "param_scheduler"
+
+
+def translate_schedule(
+    raw: Mapping[str, Any], max_iters: int | None, report: Report
+) -> list[dict[str, Any]]:
+    """Makes `param_scheduler` of a config of either line.
+
+    Each line keeps its own arithmetic: a poly of 0.x and one of 1.x differ by some
+    1e-5 of the learning rate, and in how they meet a warm-up.
+
+    Args:
+        raw: a whole config.
+        max_iters: iterations of the run, if it has a number of them.
+        report: is told what jaxseg does not have.
+    """
+    if is_v0(raw):
+        return _from_v0(plain(raw.get("lr_config") or {}), max_iters, report)
+    entries = plain(raw.get(PATH) or [])
+    entries = [entries] if isinstance(entries, Mapping) else entries
+    return [_from_v1(entry, f"{PATH}.{i}", report) for i, entry in enumerate(entries)]
+
+
+def _from_v1(entry, path, report):
+    name = entry.get("type")
+    if name not in schedulers.__all__:
+        report.lacks(path, str(name))
+        return entry
+    # Where an entry says nothing, mmengine counts epochs.
+    if entry.get("by_epoch", True):
+        report.lacks(path, f"{name}(by_epoch=True)")
+    for key in ("verbose", "last_step", "convert_to_iter_based", "param_name"):
+        entry.pop(key, None)
+    _check_keys(entry, getattr(schedulers, name), path, report)
+    return entry
+
+
+def _from_v0(config, max_iters, report):
+    if not config:
+        return []
+    policy = config.pop("policy", "fixed")
+    policy = policy.title() if policy == policy.lower() else policy
+    if policy == "Fixed" and not config.get("warmup"):
+        return []
+    path, name = f"{PATH}.0", f"{policy}LrUpdater"
+    entry = {"type": name, **config}
+    if name not in lr_updaters.__all__:
+        report.lacks(path, name)
+        return [entry]
+    # An IterBasedRunner counts iterations where nothing is said.
+    for key in ("by_epoch", "warmup_by_epoch"):
+        if entry.pop(key, False):
+            report.lacks(path, f"{name}({key}=True)")
+    if isinstance(entry.get("step"), int) and max_iters:
+        # One number stands for all its multiples.
+        entry["step"] = list(range(entry["step"], max_iters, entry["step"]))
+    _check_keys(entry, getattr(lr_updaters, name), path, report)
+    return [entry]
+
+
+def _check_keys(entry, cls, path, report):
+    known = {field.name for field in dataclasses.fields(cls)} | {"type"}
+    for key in entry.keys() - known:
+        report.lacks(f"{path}.{key}", f"{entry['type']}({key}={entry[key]!r:.60})")

@@ -1,0 +1,152 @@
+"""Multi-scale and flip: MultiScaleFlipAug of 0.x, `tta_pipeline` of 1.x.
+
+0.x always tests through MultiScaleFlipAug, mostly with one scale and no flip: then it
+is only where the test scale stands. Several scales or flips are part of every test,
+and scale the test scale. 1.x has a pipeline of their own for them, which is used with
+`tools/test.py --tta` alone, and scales the image's own size.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.type_names import base_type, with_base_type
+
+Placed = list[tuple[dict[str, Any], str]]  # transforms, and where each stands
+
+
+def as_plain_test(placed: Placed, report: Report) -> Placed:
+    """Puts the transforms inside a MultiScaleFlipAug in its place.
+
+    With one scale their Resize gets it; with several, or with flips, Resize is left
+    out, as `tta` resizes.
+    """
+    plain: Placed = []
+    for entry, path in placed:
+        if entry["type"] == "MultiScaleFlipAug":
+            plain += _inside(entry, path, report)
+        else:
+            plain.append((entry, path))
+    return plain
+
+
+def _inside(aug, path, report):
+    tta, scale = read_multi_scale_flip_aug(aug, path, report)
+    inner: Placed = []
+    for i, entry in enumerate(aug.get("transforms") or []):
+        where = f"{path}.transforms.{i}"
+        entry = with_base_type(entry, where)
+        name = entry["type"]
+        if name == "Pad" and entry.get("size") is not None:
+            report.lacks(where, "Pad(size) at test time")
+        if name == "RandomFlip":
+            continue
+        if tta is not None and "Resize" in name:
+            _check_resize(entry, where, report)
+            continue
+        if name == "Resize":
+            if scale is None:  # the image's own size
+                continue
+            entry.pop("ratio_range", None)
+            entry["img_scale"] = scale
+        inner.append((entry, where))
+    return inner
+
+
+def _check_resize(entry, where, report):
+    """Reports a Resize that `tta` does not do."""
+    name = entry["type"]
+    if name != "Resize":
+        report.lacks(where, f"{name} with several scales or flips")
+    elif not entry.get("keep_ratio", True):
+        report.lacks(where, "Resize(keep_ratio=False) with several scales or flips")
+    elif entry.get("min_size") is not None:
+        report.lacks(where, "Resize(min_size) with several scales or flips")
+
+
+def read_multi_scale_flip_aug(
+    aug: Mapping[str, Any], path: str, report: Report
+) -> tuple[dict[str, Any] | None, tuple[int, int] | None]:
+    """What a MultiScaleFlipAug averages over.
+
+    Args:
+        aug: the transform.
+        path: where it stands.
+        report: is told of what our `tta` cannot do.
+
+    Returns:
+        (tta, scale): our `tta`, or None for a single version of the image; and (w, h)
+        of this single version, or None for the image's own size.
+    """
+    scale, ratios = aug.get("img_scale"), aug.get("img_ratios")
+    ratios = [1.0] if ratios is None else ratios
+    ratios = list(ratios) if isinstance(ratios, (list, tuple)) else [ratios]
+    if scale is not None and isinstance(scale[0], (list, tuple)):
+        if len(scale) > 1:
+            report.lacks(path, "MultiScaleFlipAug(img_scale) of several scales")
+        scale, ratios = scale[0], [1.0]  # 0.x, too, forgets the ratios then
+    # Without a RandomFlip inside nobody flips.
+    inside = [
+        with_base_type(t, f"{path}.transforms")["type"]
+        for t in aug.get("transforms") or []
+    ]
+    flip = bool(aug.get("flip", False)) and "RandomFlip" in inside
+    if len(ratios) == 1 and not flip and (scale is not None or ratios == [1.0]):
+        return None, scale and tuple(int(side * ratios[0]) for side in scale)
+    direction = aug.get("flip_direction", "horizontal")
+    if flip and not isinstance(direction, str) and len(direction) > 1:
+        report.note(
+            f"{path}: mmseg counts the image that is not flipped {len(direction)} "
+            "times, once for every flip_direction; it counts once here"
+        )
+    if scale is None:
+        report.note(
+            f"{path}: without img_scale, sizes are rounded half up as in mmseg 1.x; "
+            "0.x cuts off, so that an image may differ by a pixel"
+        )
+    tta = {"img_ratios": ratios, "flip": flip, "flip_direction": direction}
+    if scale is not None:
+        tta["img_scale"] = tuple(scale)
+    return tta, None
+
+
+def read_tta_pipeline(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What `tta_pipeline` of 1.x averages over, as our `tta`.
+
+    Returns:
+        None if it is not what our `tta` does: the image's own size times some ratios,
+        and the same flips of each.
+    """
+    entries = [with_base_type(entry, "tta_pipeline") for entry in entries]
+    found = [entry for entry in entries if entry["type"] == "TestTimeAug"]
+    if len(found) != 1:
+        return None
+    ratios, directions = [], []
+    for choices in found[0].get("transforms") or []:
+        types = {base_type(choice) for choice in choices}
+        if types == {"Resize"} and not ratios:
+            if not all(map(_keeps_ratio, choices)):
+                return None
+            ratios = [choice.get("scale_factor") for choice in choices]
+        elif types == {"RandomFlip"} and not directions:
+            directions = [_direction(choice) for choice in choices]
+        elif not types <= {"LoadAnnotations", "PackSegInputs"}:
+            return None
+    flips = [direction for direction in directions if direction is not None]
+    plain = all(isinstance(ratio, (int, float)) for ratio in ratios)
+    if not ratios or not plain or len(directions) - len(flips) != bool(directions):
+        return None
+    tta = {"img_ratios": ratios, "flip": bool(flips)}
+    if flips not in ([], ["horizontal"]):
+        tta["flip_direction"] = flips
+    return tta
+
+
+def _keeps_ratio(resize):
+    """Whether a Resize does no more than keep the ratio, as `tta` does."""
+    known = set(resize) <= {"type", "scale_factor", "keep_ratio"}
+    return known and resize.get("keep_ratio", False)
+
+
+def _direction(choice):
+    return choice.get("direction", "horizontal") if choice.get("prob") else None

@@ -1,0 +1,228 @@
+"""What a run does besides its model and data: optimiser, schedule, length, hooks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxseg.config import plain
+from jaxseg.mmseg_config.line import is_v0
+from jaxseg.mmseg_config.optimizer import translate_optimizer
+from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.schedule import translate_schedule
+
+# Keys of 0.x that nothing reads in a config of 1.x.
+_WITHOUT_EFFECT_IN_V1 = ("runner", "total_iters", "lr_config", "optimizer_config")
+_WITHOUT_EFFECT_IN_V1 += ("fp16", "evaluation", "checkpoint_config", "log_config")
+
+# What writes the numbers that a run has in its work directory here, too.
+_WRITERS = (
+    "LocalVisBackend",
+    "TensorboardLoggerHook",
+    "TensorboardVisBackend",
+    "TextLoggerHook",
+)
+
+# Hooks of every run whose work is done without them here.
+_PART_OF_THE_LOOP = ("timer", "param_scheduler", "sampler_seed", "runtime_info")
+
+
+def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    """Translates what only the training needs, but for the data.
+
+    Args:
+        raw: a whole config of either line.
+        report: is told what jaxseg does not have, and what is not honoured.
+
+    Returns:
+        Our `optim_wrapper`, `param_scheduler`, `train_cfg`, `default_hooks`,
+        `randomness`, `ema` and `load_from`, as far as the config has them.
+    """
+    raw = plain(raw)
+    train_cfg = _length_v0(raw, report) if is_v0(raw) else _length_v1(raw, report)
+    max_iters = train_cfg.get("max_iters")
+    hooks = _hooks_v0(raw) if is_v0(raw) else _hooks_v1(raw, report)
+    result = {
+        "optim_wrapper": translate_optimizer(raw, report),
+        "param_scheduler": translate_schedule(raw, max_iters, report),
+        "train_cfg": train_cfg,
+        "default_hooks": {
+            "checkpoint": _checkpoint(hooks["checkpoint"], raw, max_iters, report),
+            "logger": {"interval": hooks["log_interval"]},
+        },
+        "randomness": _randomness(raw),
+        "ema": _ema(raw, report),
+        "load_from": _load_from(raw, report),
+    }
+    _note_the_rest(raw, report)
+    return {key: value for key, value in result.items() if value}
+
+
+def _length_v1(raw, report):
+    """`train_cfg`: an IterBasedTrainLoop, or what there is in its place."""
+    config = raw.get("train_cfg")
+    if not config:
+        return {}
+    config = dict(config)
+    by_epoch = config.pop("by_epoch", "max_epochs" in config)
+    name = config.get("type", "EpochBasedTrainLoop" if by_epoch else None)
+    if name not in (None, "IterBasedTrainLoop"):
+        report.lacks("train_cfg", name)
+        return config | {"type": name}
+    for key in ("val_begin", "dynamic_intervals"):
+        if config.get(key, 1) not in (1, None):
+            report.note(
+                f"train_cfg.{key}={config[key]}: not honoured, the run is evaluated "
+                "every val_interval iterations from its start"
+            )
+    return _present(config, "max_iters") | {
+        "val_interval": config.get("val_interval", 1000)
+    }
+
+
+def _length_v0(raw, report):
+    """`runner`, or the older `total_iters`, and evaluation.interval."""
+    runner = raw.get("runner") or {}
+    if not runner:
+        for key, name in (("total_iters", "IterBased"), ("total_epochs", "EpochBased")):
+            if key in raw:
+                runner = {"type": f"{name}Runner", "max_iters": raw[key]}
+    if not runner:
+        return {}
+    if runner.get("type") != "IterBasedRunner":
+        report.lacks("train_cfg", str(runner.get("type")))
+        return dict(runner)
+    return _present(runner, "max_iters") | {
+        "val_interval": (raw.get("evaluation") or {}).get("interval")
+    }
+
+
+def _present(config, key):
+    """The key, if it is there; settings.py says what a missing one means."""
+    return {key: config[key]} if key in config else {}
+
+
+def _hooks_v1(raw, report):
+    hooks = raw.get("default_hooks") or {}
+    for name, hook in hooks.items():
+        if name in (*_PART_OF_THE_LOOP, "checkpoint", "logger") or not hook:
+            continue
+        if name != "visualization" or hook.get("draw"):
+            report.note(f"default_hooks.{name}: {hook.get('type')} is not run")
+    # mmengine's own default counts epochs, of which such a run has one.
+    checkpoint = {"by_epoch": True, **(hooks.get("checkpoint") or {})}
+    return {
+        "checkpoint": checkpoint,
+        "log_interval": (hooks.get("logger") or {}).get("interval", 10),
+    }
+
+
+def _hooks_v0(raw):
+    checkpoint = {"by_epoch": False, **(raw.get("checkpoint_config") or {})}
+    evaluation = raw.get("evaluation") or {}
+    for key in ("save_best", "rule"):
+        if evaluation.get(key):
+            checkpoint[key] = evaluation[key]
+    checkpoint.pop("meta", None)
+    return {
+        "checkpoint": checkpoint,
+        "log_interval": (raw.get("log_config") or {}).get("interval", 10),
+    }
+
+
+def _checkpoint(hook, raw, max_iters, report):
+    path, interval = "default_hooks.checkpoint", hook.get("interval", -1)
+    if hook.get("by_epoch") and interval > 0:
+        report.note(
+            f"{path}: it counts epochs, of which a run of iterations has one: the last "
+            "checkpoint alone is kept (and the best, with save_best)"
+        )
+        interval = -1
+    most = max_iters or 1
+    interval = interval if 0 < interval < most else most
+    keep = hook.get("max_keep_ckpts", -1)
+    for key in ("save_begin", "out_dir", "published_keys", "filename_tmpl"):
+        if hook.get(key):
+            report.note(f"{path}.{key}={hook[key]!r}: not honoured")
+    return {
+        "interval": interval,
+        # Where mmseg keeps all, their number is said.
+        "max_keep_ckpts": keep if keep > 0 else -(-most // interval),
+        "save_best": _save_best(hook, raw, path, report),
+    }
+
+
+def _save_best(hook, raw, path, report):
+    best = hook.get("save_best")
+    if isinstance(best, list):
+        if len(best) > 1:
+            report.note(f"{path}.save_best: of {best}, the first is used")
+        best = best[0] if best else None
+    if best is None:
+        return None
+    if hook.get("rule") == "less":
+        report.lacks(path, "rule='less'")
+    if best == "auto":  # the first score of the evaluation
+        metrics = (
+            (raw.get("evaluation") or {}).get("metric", "mIoU")
+            if is_v0(raw)
+            else (raw.get("val_evaluator") or {}).get("iou_metrics", "mIoU")
+        )
+        best = metrics if isinstance(metrics, str) else metrics[0]
+    return best
+
+
+def _randomness(raw):
+    seed = (raw.get("randomness") or {}).get("seed", raw.get("seed"))
+    return {} if seed is None else {"seed": seed}
+
+
+def _ema(raw, report):
+    result = {}
+    for i, hook in enumerate(raw.get("custom_hooks") or []):
+        path, name = f"custom_hooks.{i}", hook.get("type")
+        if name != "EMAHook":
+            report.note(f"{path}: {name} is not run")
+            continue
+        kind = hook.get("ema_type", "ExponentialMovingAverage")
+        if kind != "ExponentialMovingAverage":
+            report.lacks(path, f"EMAHook(ema_type={kind!r})")
+        for key in ("begin_iter", "begin_epoch", "interval", "resume_from"):
+            if hook.get(key) not in (None, 0, 1):
+                report.note(f"{path}.{key}={hook[key]!r}: not honoured")
+        result = {"momentum": hook.get("momentum", 0.0002)}
+    return result
+
+
+def _load_from(raw, report):
+    resume = raw.get("resume_from") or (raw.get("resume") and raw.get("load_from"))
+    if resume:
+        report.note(
+            f"resume of {resume!r}: its weights are taken, not its optimiser and "
+            "iteration; a run in --workdir is gone on with by itself"
+        )
+    return resume or raw.get("load_from")
+
+
+def _note_the_rest(raw, report):
+    if not is_v0(raw):
+        for key in _WITHOUT_EFFECT_IN_V1:
+            if key in raw:
+                report.note(f"{key}: a key of mmseg 0.x, without effect in 1.x")
+    visualizer, log_config = raw.get("visualizer") or {}, raw.get("log_config") or {}
+    writers = visualizer.get("vis_backends") or log_config.get("hooks") or []
+    for name in (writer.get("type") for writer in writers):
+        if name not in _WRITERS:
+            report.note(
+                f"{name}: not written to; the numbers are in metrics.jsonl and in "
+                "TensorBoard's files"
+            )
+    if raw.get("custom_imports"):
+        report.note(
+            f"custom_imports: {raw['custom_imports'].get('imports')} not imported, an "
+            "mmseg config runs no code; --config.custom_imports.imports=[...] does"
+        )
+    if (raw.get("auto_scale_lr") or {}).get("enable"):
+        report.lacks("optim_wrapper", "auto_scale_lr(enable=True)")
+    if raw.get("work_dir"):
+        report.note(f"work_dir={raw['work_dir']!r}: not used, --workdir is")
+    if len(raw.get("workflow") or [None]) > 1:
+        report.note("workflow: not honoured, only the losses of training are logged")

@@ -1,0 +1,109 @@
+"""A whole mmseg config, of either line, in jaxseg's vocabulary."""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxseg.config import ConfigError, plain
+from jaxseg.mmseg_config.datasets import translate_data
+from jaxseg.mmseg_config.evaluation import translate_evaluation
+from jaxseg.mmseg_config.model import translate_model
+from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.training import translate_training
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation:
+    """What an mmseg config says in our words.
+
+    Attributes:
+        config: ours, with what is missing left in its place.
+        missing: (path in it, name) of what jaxseg does not have.
+        notes: what was read and not honoured.
+        source: the file.
+    """
+
+    config: dict[str, Any]
+    missing: list[tuple[str, str]]
+    notes: list[str]
+    source: str
+
+    def require(self, parts: Sequence[str] | None = None) -> None:
+        """Raises ConfigError naming all that is missing in some parts.
+
+        Args:
+            parts: paths such as `model`, `val_dataloader.dataset.pipeline`; None
+                for the whole config.
+        """
+        require(self.missing, parts, self.source)
+
+
+def require(
+    missing: Sequence[tuple[str, str]], parts: Sequence[str] | None, source: str
+) -> None:
+    """As `Translation.require`."""
+    lines = [
+        f"  {path}: {name} is not in jaxseg yet"
+        for path, name in missing
+        if parts is None or any(_below(path, part) for part in parts)
+    ]
+    if lines:
+        raise ConfigError("\n".join([f"{source} cannot be used:", *lines]))
+
+
+def _below(path, part):
+    return path == part or path.startswith(f"{part}.")
+
+
+def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation:
+    """Translates a config, all of it before anything is refused.
+
+    Args:
+        raw: what `inherit.read` gives.
+        source: the file, whose name says how many GPUs batch_size is meant for.
+
+    Raises:
+        ConfigError: if it contradicts itself, or is no mmseg config.
+    """
+    report = Report()
+    config = {
+        "model": translate_model(raw, report),
+        **translate_data(raw, report),
+        **translate_evaluation(raw, report),
+        **translate_training(raw, report),
+    }
+    loader = config.get("train_dataloader")
+    if loader:
+        loader["batch_size"] = _global_batch(
+            loader.get("batch_size", 1), source, report
+        )
+    return Translation(plain(config), report.missing, report.notes, str(source))
+
+
+def _global_batch(per_gpu, source, report):
+    count = gpus_of(source)
+    if count is None:
+        report.note(
+            f"train_dataloader.batch_size={per_gpu} is per GPU in mmseg, and the name "
+            "of the file does not say how many: it is taken for one. "
+            "--config.train_dataloader.batch_size=N sets the batch of all devices"
+        )
+    return per_gpu * (count or 1)
+
+
+def gpus_of(source: str | pathlib.Path) -> int | None:
+    """The number of GPUs in a config's name, as both lines write it.
+
+    `fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py` has 4 of them with 2 samples each, and
+    so has 0.x's `fcn_r50-d8_4x2_512x1024_40k_cityscapes.py`: a product without `b`
+    counts if it is beside that of the crop, and is the smaller one.
+    """
+    name = pathlib.Path(source).stem
+    found = re.search(r"(?:^|[_-])(\d+)xb\d+(?=[_-]|$)", name)
+    if found is None:
+        pairs = re.findall(r"(?=[_-](\d+)x(\d+)(?:[_-]|$))", name)
+        small = [pair for pair in pairs if max(map(int, pair)) <= 32]
+        return int(small[0][0]) if len(pairs) == 2 and len(small) == 1 else None
+    return int(found[1])

@@ -1,0 +1,149 @@
+"""How many configs of mmsegmentation jaxseg reads, translates and builds.
+
+    python scripts/mmseg_coverage.py mmsegmentation-1.2.2/mmseg/.mim/configs
+
+Of every config of a tree, but for those under `_base_`: is it read; is nothing of it
+missing in jaxseg, in the model and in all of it; and are its model, pipelines, optimiser
+and schedule built, which is done by shape alone, without weights or data. Below is what
+is missing, with the number of configs that ask for it. The exit code is 1 if a config
+fails in a way that names nothing that is missing.
+"""
+
+import argparse
+import collections
+import functools
+import json
+import logging
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+
+from input_pipeline import transforms
+from jaxseg.mmseg_config.reader.inherit import read
+from jaxseg.mmseg_config.translate import Translation, translate
+from jaxseg.resolve import resolve
+from jaxseg.train.optim import make_optimizer
+from jaxseg.train.settings import read_settings
+from jaxseg.train.state import init_variables
+
+HOW_TO_GET_THEM = """\
+{root}: there are no configs here. Those of a release are in its wheel:
+  pip download --no-deps mmsegmentation==1.2.2
+  python -m zipfile -e mmsegmentation-1.2.2-py3-none-any.whl mmsegmentation-1.2.2
+  python {script} mmsegmentation-1.2.2/mmseg/.mim/configs"""
+
+# Parts of a config that look at data on disk when they are resolved.
+_NEED_DATA = ("train_dataloader", "val_dataloader", "model")
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("root", type=pathlib.Path, help="a folder of configs")
+    root = parser.parse_args(arguments).root
+    paths = [
+        path
+        for path in sorted(root.rglob("*.py"))
+        if "_base_" not in path.relative_to(root).parts
+    ]
+    if not paths:
+        print(HOW_TO_GET_THEM.format(root=root, script=sys.argv[0]), file=sys.stderr)
+        return 2
+    # Each config's custom keys without a match are no news here.
+    logging.getLogger("jaxseg").setLevel(logging.WARNING)
+    counts, missing, failures = collections.Counter(), collections.Counter(), []
+    for path in paths:
+        try:
+            raw = read(path)
+            counts["read"] += 1
+            translation = translate(raw, path)
+            missing.update({name for _, name in translation.missing})
+            counts.update(_check(translation))
+        except Exception as error:  # noqa: BLE001 - of any kind, it is one of the counts
+            failures.append(f"{path.relative_to(root)}: {error!r}")
+    _print(len(paths), counts, missing, failures)
+    return 1 if failures else 0
+
+
+def _check(translation: Translation) -> list[str]:
+    """What of a config works; raises if it fails although nothing is missing."""
+    done = ["translated"]
+    if not any(path.split(".")[0] == "model" for path, _ in translation.missing):
+        done.append("model")
+        _model_shapes(_key(translation.config["model"]))
+    if translation.missing:
+        return done
+    config = translation.config
+    done.append("all")
+    read_settings({k: v for k, v in config.items() if k not in _NEED_DATA})
+    for part in ("train_dataloader", "val_dataloader"):
+        for pipeline in _pipelines(config.get(part)):
+            resolve(pipeline, f"{part} ... pipeline", (transforms,))
+    parts = {k: config.get(k) for k in ("model", "optim_wrapper", "param_scheduler")}
+    if config.get("optim_wrapper"):
+        _build_optimizer(_key(parts), config["train_cfg"]["max_iters"])
+    return [*done, "built"]
+
+
+def _pipelines(node: Any) -> Iterator[list[Any]]:
+    """Every pipeline of a data set, and of those inside it."""
+    if isinstance(node, list):
+        for child in node:
+            yield from _pipelines(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key == "pipeline" and child:
+                yield child
+            else:
+                yield from _pipelines(child)
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+@functools.cache
+def _model_shapes(model: str):
+    """The model and its variables' shapes; configs that share it build it once."""
+    segmentor = resolve(json.loads(model), "model")
+    channels = segmentor.backbone.in_channels
+    size = segmentor.data_preprocessor.size or (128, 128)
+    init = functools.partial(init_variables, segmentor, 0, channels, size)
+    return segmentor, jax.eval_shape(init)
+
+
+@functools.cache
+def _build_optimizer(parts: str, max_iters: int) -> None:
+    parts = json.loads(parts)
+    segmentor, variables = _model_shapes(_key(parts["model"]))
+    params = variables["params"]
+    make_optimizer(
+        parts["optim_wrapper"],
+        parts["param_scheduler"] or [],
+        max_iters,
+        params,
+        frozen=segmentor.frozen_keys(params),
+    )
+
+
+def _print(total, counts, missing, failures):
+    for key, text in (
+        ("read", "read"),
+        ("translated", "translated, what is missing named"),
+        ("model", "models that are complete, and built by shape"),
+        ("all", "configs that are complete"),
+        ("built", "their pipelines, optimiser and schedule built"),
+    ):
+        print(f"{counts[key]:5d} of {total}  {text}")
+    print("\nconfigs  missing")
+    for name, count in sorted(missing.items(), key=lambda item: (-item[1], item[0])):
+        print(f"{count:7d}  {name}")
+    for failure in failures:
+        print(f"FAILED  {failure}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

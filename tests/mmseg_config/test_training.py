@@ -1,0 +1,454 @@
+import pytest
+
+from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.training import translate_training
+from jaxseg.train.schedule import make_schedule
+from jaxseg.train.settings import read_settings
+
+SGD = dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=0.0005)
+
+
+def v1(**changes):
+    raw = dict(
+        default_scope="mmseg",
+        optim_wrapper=dict(type="OptimWrapper", optimizer=SGD, clip_grad=None),
+        param_scheduler=[dict(type="PolyLR", power=0.9, end=100, by_epoch=False)],
+        train_cfg=dict(type="IterBasedTrainLoop", max_iters=100, val_interval=20),
+        default_hooks=dict(
+            timer=dict(type="IterTimerHook"),
+            logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
+            param_scheduler=dict(type="ParamSchedulerHook"),
+            checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=20),
+            sampler_seed=dict(type="DistSamplerSeedHook"),
+            visualization=dict(type="SegVisualizationHook"),
+        ),
+        visualizer=dict(vis_backends=[dict(type="LocalVisBackend")]),
+        env_cfg=dict(cudnn_benchmark=True),
+        log_processor=dict(by_epoch=False),
+        log_level="INFO",
+        load_from=None,
+        resume=False,
+        auto_scale_lr=dict(enable=False, base_batch_size=16),
+    )
+    return raw | changes
+
+
+def v0(**changes):
+    raw = dict(
+        data=dict(samples_per_gpu=2),
+        optimizer=SGD,
+        optimizer_config=dict(),
+        lr_config=dict(policy="poly", power=0.9, min_lr=1e-4, by_epoch=False),
+        runner=dict(type="IterBasedRunner", max_iters=100),
+        checkpoint_config=dict(by_epoch=False, interval=20),
+        evaluation=dict(interval=20, metric="mIoU", pre_eval=True),
+        log_config=dict(interval=50, hooks=[dict(type="TextLoggerHook")]),
+        dist_params=dict(backend="nccl"),
+        workflow=[("train", 1)],
+        cudnn_benchmark=True,
+        load_from=None,
+        resume_from=None,
+    )
+    return raw | changes
+
+
+def translated(raw):
+    report = Report()
+    return translate_training(raw, report), report
+
+
+def names(report):
+    return [name for _, name in report.missing]
+
+
+@pytest.mark.parametrize("raw", [v0(), v1()], ids=["0.x", "1.x"])
+def test_both_lines_say_the_same_run(raw):
+    ours, report = translated(raw)
+    assert report == Report()
+    assert ours.pop("param_scheduler")
+    assert ours == dict(
+        optim_wrapper=dict(type="OptimWrapper", optimizer=SGD),
+        train_cfg=dict(max_iters=100, val_interval=20),
+        default_hooks=dict(
+            checkpoint=dict(interval=20, max_keep_ckpts=5, save_best=None),
+            logger=dict(interval=50),
+        ),
+    )
+    settings = read_settings(ours)
+    assert settings.train_loop.max_iters == 100 and settings.checkpoint.interval == 20
+
+
+# MARK: the learning rate
+
+
+def rates(raw, lr=0.01, steps=(0, 1, 14, 15, 16, 50, 98, 99)):
+    ours, report = translated(raw)
+    assert report == Report()
+    schedule = make_schedule(ours["param_scheduler"], 100)(lr)
+    return [float(schedule(step)) for step in steps]
+
+
+WARM_UP = dict(type="LinearLR", start_factor=1e-6, begin=0, end=15, by_epoch=False)
+
+
+@pytest.mark.parametrize(
+    ("begin", "expected"),
+    # mmengine 0.10.7, stepped over an SGD of torch 2.13.
+    [
+        (15, (1e-08, 7.14295e-4, 0.01, 0.01, 0.009893865, 0.0061948118, 2.8356245e-4)),
+        (
+            0,
+            (1e-08, 7.0870767e-4, 0.0087568092, 0.0086650947, 0.008573271)
+            + (0.0053729941, 2.5881109e-4),
+        ),
+    ],
+    ids=["poly after the warm-up", "poly under the warm-up"],
+)
+def test_poly_with_warm_up_of_1x(begin, expected):
+    poly = dict(type="PolyLR", power=0.9, eta_min=1e-4, end=100, by_epoch=False)
+    found = rates(v1(param_scheduler=[WARM_UP, dict(poly, begin=begin)]))
+    assert found == pytest.approx([*expected, 1e-4], rel=1e-6)
+
+
+def test_poly_with_warm_up_of_0x():
+    config = dict(warmup="linear", warmup_iters=15, warmup_ratio=1e-6)
+    found = rates(v0(lr_config=v0()["lr_config"] | config))
+
+    def formula(t):  # mmcv 1.x's PolyLrUpdaterHook and get_warmup_lr
+        lr = (0.01 - 1e-4) * (1 - t / 100) ** 0.9 + 1e-4
+        return lr * (1 - (1 - t / 15) * (1 - 1e-6)) if t < 15 else lr
+
+    steps = (0, 1, 14, 15, 16, 50, 98, 99)
+    assert found == pytest.approx([formula(t) for t in steps], rel=1e-6)
+    # It never quite reaches min_lr.
+    assert found[-1] > 1.5e-4
+
+
+def test_steps_of_0x():
+    config = dict(policy="step", step=[40, 80], gamma=0.1)
+    assert rates(v0(lr_config=config), steps=(39, 40, 99)) == pytest.approx(
+        [0.01, 0.001, 0.0001]
+    )
+    # One number stands for all its multiples, and gamma is 0.1 unless said.
+    config = dict(policy="step", step=40)
+    assert rates(v0(lr_config=config), steps=(39, 40, 80)) == pytest.approx(
+        [0.01, 0.001, 0.0001]
+    )
+
+
+def test_cosine_of_0x():
+    config = dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False)
+    assert rates(v0(lr_config=config), steps=(0, 50)) == pytest.approx([0.01, 0.005])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [v0(lr_config=dict(policy="fixed")), v0(lr_config={}), v1(param_scheduler=[])],
+)
+def test_a_constant_rate(raw):
+    ours, report = translated(raw)
+    assert "param_scheduler" not in ours and report == Report()
+
+
+def test_a_single_scheduler_needs_no_list():
+    entry = v1()["param_scheduler"][0]
+    assert translated(v1(param_scheduler=entry))[0]["param_scheduler"] == [entry]
+
+
+@pytest.mark.parametrize(
+    ("raw", "missing"),
+    [
+        (v1(param_scheduler=[dict(type="OneCycleLR", by_epoch=False)]), "OneCycleLR"),
+        # mmengine counts epochs where nothing is said.
+        (v1(param_scheduler=[dict(type="PolyLR")]), "PolyLR(by_epoch=True)"),
+        (v0(lr_config=dict(policy="cyclic")), "CyclicLrUpdater"),
+        (
+            v0(lr_config=dict(policy="poly", by_epoch=True)),
+            "PolyLrUpdater(by_epoch=True)",
+        ),
+        (
+            v0(lr_config=dict(policy="step", step=[1], min_lr=1e-5)),
+            "StepLrUpdater(min_lr=1e-05)",
+        ),
+    ],
+)
+def test_schedules_that_are_missing(raw, missing):
+    assert names(translated(raw)[1]) == [missing]
+
+
+# MARK: the optimiser
+
+
+def wrapper_of(raw):
+    ours, report = translated(raw)
+    return ours["optim_wrapper"], report
+
+
+def wrapped(**changes):
+    return v1(optim_wrapper=v1()["optim_wrapper"] | changes)
+
+
+def test_the_optimizer_beside_the_wrapper_is_dead():
+    ours, report = wrapper_of(v1(optimizer=dict(SGD, lr=1.0)))
+    assert ours["optimizer"]["lr"] == 0.01
+    assert [note.partition(":")[0] for note in report.notes] == ["optimizer"]
+    assert wrapper_of(v1(optimizer=SGD))[1] == Report()
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (wrapped(type="AmpOptimWrapper", loss_scale=512.0), "AmpOptimWrapper"),
+        (
+            v0(optimizer_config=dict(type="Fp16OptimizerHook", loss_scale="dynamic")),
+            "AmpOptimWrapper",
+        ),
+        # A mark that mmseg's training does not read, in either line.
+        (v0(fp16=dict(loss_scale="dynamic")), "OptimWrapper"),
+        (v1(fp16=dict(loss_scale="dynamic")), "OptimWrapper"),
+    ],
+)
+def test_mixed_precision(raw, kind):
+    ours, report = wrapper_of(raw)
+    assert ours == dict(type=kind, optimizer=SGD)
+    assert report.missing == [] and len(report.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (wrapped(accumulative_counts=2), "OptimWrapper"),
+        (
+            v0(
+                optimizer_config=dict(
+                    type="GradientCumulativeOptimizerHook", cumulative_iters=2
+                )
+            ),
+            "OptimWrapper",
+        ),
+        (
+            v0(
+                optimizer_config=dict(
+                    type="GradientCumulativeFp16OptimizerHook", cumulative_iters=2
+                )
+            ),
+            "AmpOptimWrapper",
+        ),
+    ],
+)
+def test_accumulation(raw, kind):
+    assert wrapper_of(raw)[0] == dict(type=kind, optimizer=SGD, accumulative_counts=2)
+
+
+CLIP = dict(max_norm=1, norm_type=2)
+
+
+@pytest.mark.parametrize(
+    "raw", [wrapped(clip_grad=CLIP), v0(optimizer_config=dict(grad_clip=CLIP))]
+)
+def test_clipping(raw):
+    assert wrapper_of(raw)[0]["clip_grad"] == CLIP
+
+
+RULES = dict(
+    custom_keys={"head": dict(lr_mult=10.0, wd_mult=0.0), "theta": dict(wd_mult=0.0)},
+    norm_decay_mult=0.0,
+)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [wrapped(paramwise_cfg=RULES), v0(optimizer=dict(SGD, paramwise_cfg=RULES))],
+)
+def test_custom_keys_without_those_that_nobody_reads(raw):
+    ours, report = wrapper_of(raw)
+    assert ours["paramwise_cfg"] == dict(
+        custom_keys={"head": dict(lr_mult=10.0), "theta": {}},
+        allow_unmatched=True,
+        norm_decay_mult=0.0,
+    )
+    assert report.missing == []
+    assert [
+        note.partition(":")[0].rpartition("custom_keys.")[2] for note in report.notes
+    ] == [
+        "head.wd_mult",
+        "theta.wd_mult",
+    ]
+
+
+def test_layer_decay_by_both_of_its_names():
+    rules = dict(num_layers=12, layer_decay_rate=0.9)
+    older = dict(constructor="LayerDecayOptimizerConstructor", paramwise_cfg=rules)
+    rules = dict(num_layers=12, decay_rate=0.9, decay_type="layer_wise_vit")
+    newer = dict(
+        constructor="LearningRateDecayOptimizerConstructor", paramwise_cfg=rules
+    )
+    for raw in (wrapped(**older), wrapped(**newer), v0(optimizer=SGD | older)):
+        ours, report = wrapper_of(raw)
+        assert report == Report()
+        assert ours["constructor"] == "LearningRateDecayOptimizerConstructor"
+        assert ours["paramwise_cfg"] == dict(
+            num_layers=12, decay_rate=0.9, decay_type="layer_wise"
+        )
+
+
+@pytest.mark.parametrize(
+    ("raw", "missing"),
+    [
+        (wrapped(type="ApexOptimWrapper"), "ApexOptimWrapper"),
+        (wrapped(optimizer=dict(type="Lamb", lr=1.0)), "Lamb"),
+        (wrapped(optimizer=dict(SGD, dampening=0.5)), "SGD(dampening=0.5)"),
+        (
+            wrapped(clip_grad=dict(max_norm=1, norm_type=1)),
+            "type='norm', norm_type=1",
+        ),
+        (wrapped(constructor="MyConstructor"), "MyConstructor"),
+        (
+            wrapped(
+                constructor="LearningRateDecayOptimizerConstructor",
+                paramwise_cfg=dict(
+                    num_layers=6, decay_rate=0.9, decay_type="stage_wise"
+                ),
+            ),
+            "decay_type='stage_wise'",
+        ),
+        (v0(optimizer_config=dict(type="MyHook")), "MyHook"),
+        (
+            v1(auto_scale_lr=dict(enable=True, base_batch_size=16)),
+            "auto_scale_lr(enable=True)",
+        ),
+    ],
+)
+def test_optimizers_that_are_missing(raw, missing):
+    assert names(translated(raw)[1]) == [missing]
+
+
+def test_arguments_that_ask_for_nothing():
+    ours, report = wrapper_of(wrapped(optimizer=dict(SGD, dampening=0, foreach=None)))
+    assert ours["optimizer"] == SGD and report == Report()
+
+
+# MARK: length, checkpoints, the rest
+
+
+def test_total_iters_before_there_were_runners():
+    raw = v0(total_iters=70)
+    del raw["runner"]
+    assert translated(raw)[0]["train_cfg"] == dict(max_iters=70, val_interval=20)
+
+
+@pytest.mark.parametrize(
+    ("raw", "missing"),
+    [
+        (v1(train_cfg=dict(by_epoch=True, max_epochs=9)), "EpochBasedTrainLoop"),
+        (
+            v1(train_cfg=dict(type="EpochBasedTrainLoop", max_epochs=9)),
+            "EpochBasedTrainLoop",
+        ),
+        (v0(runner=dict(type="EpochBasedRunner", max_epochs=9)), "EpochBasedRunner"),
+        (v0(runner=None, total_epochs=9), "EpochBasedRunner"),
+    ],
+)
+def test_runs_by_epochs_are_missing(raw, missing):
+    assert names(translated(raw)[1]) == [missing]
+
+
+def test_leftovers_of_0x_in_a_config_of_1x_have_no_effect():
+    leftovers = dict(
+        runner=dict(type="IterBasedRunner", max_iters=320), total_iters=7, fp16={}
+    )
+    ours, report = translated(v1(**leftovers))
+    assert ours == translated(v1())[0]
+    assert [note.partition(":")[0] for note in report.notes] == [
+        "runner",
+        "total_iters",
+        "fp16",
+    ]
+
+
+def hook(**changes):
+    hooks = v1()["default_hooks"]
+    return v1(default_hooks=hooks | dict(checkpoint=hooks["checkpoint"] | changes))
+
+
+@pytest.mark.parametrize(
+    ("raw", "interval", "keep", "best"),
+    [
+        (hook(interval=30), 30, 4, None),  # all of them: 30, 60, 90, 100
+        (hook(max_keep_ckpts=2), 20, 2, None),
+        (hook(interval=-1), 100, 1, None),
+        (hook(save_best="mDice"), 20, 5, "mDice"),
+        (hook(save_best=["mDice", "mIoU"]), 20, 5, "mDice"),
+        (hook(save_best="auto"), 20, 5, "mIoU"),
+        (v1(default_hooks={}), 100, 1, None),
+        (v0(checkpoint_config=dict(interval=20, max_keep_ckpts=1)), 20, 1, None),
+        (v0(evaluation=dict(metric=["mDice"], save_best="auto")), 20, 5, "mDice"),
+    ],
+)
+def test_checkpoints(raw, interval, keep, best):
+    ours, report = translated(raw)
+    assert report.missing == []
+    assert ours["default_hooks"]["checkpoint"] == dict(
+        interval=interval, max_keep_ckpts=keep, save_best=best
+    )
+
+
+def test_checkpoints_by_epochs_are_noted():
+    ours, report = translated(hook(by_epoch=True, interval=1))
+    assert ours["default_hooks"]["checkpoint"]["interval"] == 100
+    assert "counts epochs" in report.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "noted"),
+    [
+        (dict(custom_hooks=[dict(type="MyHook")]), "custom_hooks.0: MyHook is not run"),
+        (
+            dict(custom_imports=dict(imports=["mine"])),
+            "custom_imports: ['mine'] not imported",
+        ),
+        (
+            dict(visualizer=dict(vis_backends=[dict(type="WandbVisBackend")])),
+            "WandbVisBackend: not written to",
+        ),
+        (dict(work_dir="runs/a"), "work_dir='runs/a': not used"),
+        (
+            dict(resume=True, load_from="a.pth"),
+            "resume of 'a.pth': its weights are taken",
+        ),
+        (
+            dict(train_cfg=dict(max_iters=100, val_interval=20, val_begin=60)),
+            "train_cfg.val_begin=60: not honoured",
+        ),
+    ],
+)
+def test_what_a_user_would_expect_is_noted(changes, noted):
+    _, report = translated(v1(**changes))
+    assert report.missing == []
+    assert len(report.notes) == 1 and report.notes[0].startswith(noted)
+
+
+@pytest.mark.parametrize("raw", [v0(seed=304), v1(randomness=dict(seed=304))])
+def test_the_seed(raw):
+    assert translated(raw)[0]["randomness"] == dict(seed=304)
+
+
+@pytest.mark.parametrize("raw", [v0(load_from="a.pth"), v1(load_from="a.pth")])
+def test_load_from(raw):
+    ours, report = translated(raw)
+    assert ours["load_from"] == "a.pth" and report == Report()
+
+
+def test_resume_from_of_0x_takes_the_weights():
+    ours, report = translated(v0(resume_from="a.pth"))
+    assert ours["load_from"] == "a.pth" and len(report.notes) == 1
+
+
+@pytest.mark.parametrize("make", [v0, v1])
+def test_moving_average(make):
+    hooks = [dict(type="EMAHook", momentum=0.001, priority=49)]
+    assert translated(make(custom_hooks=hooks))[0]["ema"] == dict(momentum=0.001)
+    other = [dict(type="EMAHook", ema_type="StochasticWeightAverage")]
+    assert names(translated(make(custom_hooks=other))[1]) == [
+        "EMAHook(ema_type='StochasticWeightAverage')"
+    ]

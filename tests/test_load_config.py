@@ -1,0 +1,298 @@
+import json
+
+import numpy as np
+import pytest
+
+from jaxseg.apis import inference_model, init_model
+from jaxseg.config import ConfigError
+from jaxseg.load_config import EVALUATION, INFERENCE, is_mmseg_config, load_config
+from jaxseg.train.loop import train
+
+MODEL = """
+norm_cfg = dict(type='SyncBN', requires_grad=True)
+model = dict(
+    type='EncoderDecoder',
+    backbone=dict(
+        type='UNet', base_channels=4, num_stages=2, strides=(2, 1),
+        enc_num_convs=(1, 1), dec_num_convs=(1, ), downsamples=(True, ),
+        enc_dilations=(1, 1), dec_dilations=(1, ), norm_cfg=norm_cfg, dcn=None),
+    decode_head=dict(
+        type='FCNHead', in_channels=4, in_index=1, channels=8, num_convs=1,
+        concat_input=False, num_classes=4, norm_cfg=norm_cfg,
+        loss_decode=[dict(type='CrossEntropyLoss'), dict(type='DiceLoss')]),
+    train_cfg=dict(),
+    test_cfg=dict(mode='whole'))
+"""
+
+# What the two lines write for the same run.
+V1 = """
+_base_ = ['model.py']
+data_preprocessor = dict(
+    type='SegDataPreProcessor', mean=[127.5] * 3, std=[60.] * 3, bgr_to_rgb=True,
+    pad_val=0, seg_pad_val=255, size=(64, 64))
+model = dict(data_preprocessor=data_preprocessor)
+dataset_type = 'BaseSegDataset'
+metainfo = dict(
+    classes=('ground', 'red', 'green', 'blue'),
+    palette=[[40, 40, 40], [220, 30, 30], [30, 200, 30], [30, 30, 220]])
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackSegInputs')]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(64, 64), keep_ratio=True),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs')]
+train_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type, data_root='DATA', metainfo=metainfo, img_suffix='.png',
+        data_prefix=dict(img_path='images/train', seg_map_path='labels/train'),
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type, data_root='DATA', metainfo=metainfo, img_suffix='.png',
+        data_prefix=dict(img_path='images/val', seg_map_path='labels/val'),
+        pipeline=test_pipeline))
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
+    paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=2.), nothing=dict())))
+param_scheduler = [
+    dict(type='PolyLR', power=0.9, eta_min=1e-4, begin=0, end=2, by_epoch=False)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval=1),
+    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2))
+"""
+
+V0 = """
+_base_ = './model.py'
+dataset_type = 'CustomDataset'
+img_norm_cfg = dict(mean=[127.5] * 3, std=[60.] * 3, to_rgb=True)
+crop_size = (64, 64)
+data_shared = dict(
+    type=dataset_type, data_root='DATA', img_suffix='.png', seg_map_suffix='.png',
+    classes=('ground', 'red', 'green', 'blue'),
+    palette=[[40, 40, 40], [220, 30, 30], [30, 200, 30], [30, 30, 220]])
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='Normalize', **img_norm_cfg),
+    dict(type='Pad', size=crop_size, pad_val=0, seg_pad_val=255),
+    dict(type='DefaultFormatBundle'),
+    dict(type='Collect', keys=['img', 'gt_semantic_seg'])]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='MultiScaleFlipAug', img_scale=(64, 64), flip=False,
+        transforms=[
+            dict(type='Resize', keep_ratio=True),
+            dict(type='RandomFlip'),
+            dict(type='Normalize', **img_norm_cfg),
+            dict(type='ImageToTensor', keys=['img']),
+            dict(type='Collect', keys=['img'])])]
+data = dict(
+    samples_per_gpu=2, workers_per_gpu=0,
+    train=dict(
+        img_dir='images/train', ann_dir='labels/train', pipeline=train_pipeline,
+        **data_shared),
+    val=dict(
+        img_dir='images/val', ann_dir='labels/val', pipeline=test_pipeline,
+        **data_shared))
+log_config = dict(interval=1, hooks=[dict(type='TextLoggerHook', by_epoch=False)])
+optimizer = dict(
+    type='SGD', lr=0.1, momentum=0.9,
+    paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=2.), nothing=dict())))
+optimizer_config = dict()
+lr_config = dict(policy='poly', power=0.9, min_lr=1e-4, by_epoch=False)
+runner = dict(type='IterBasedRunner', max_iters=2)
+checkpoint_config = dict(by_epoch=False, interval=2)
+evaluation = dict(interval=2, metric='mIoU', pre_eval=True)
+"""
+
+
+@pytest.fixture
+def write(tmp_path, tiny_data):
+    """Writes an mmseg config beside its base; returns its path."""
+
+    def write(text, name="unet_4xb2-2_squares.py"):
+        (tmp_path / "model.py").write_text(MODEL)
+        (tmp_path / name).write_text(text.replace("DATA", str(tiny_data)))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [(V0, "unet_4x2_64x64_2_squares.py"), (V1, "unet_4xb2-2_squares-64x64.py")],
+    ids=["0.x", "1.x"],
+)
+def test_an_unmodified_config_trains_and_predicts(write, tmp_path, text, name):
+    path = write(text, name)
+    config = load_config(path)
+    assert config["train_dataloader"]["batch_size"] == 8
+    assert train(config, tmp_path / "run") == 0
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in lines]
+    assert [(line["step"], line["split"]) for line in lines] == [
+        (1, "train"),
+        (2, "train"),
+        (2, "val"),
+    ]
+    assert {"decode.loss_ce", "decode.loss_dice"} <= lines[0].keys()
+    model = init_model(path, tmp_path / "run")
+    assert model.classes == ("ground", "red", "green", "blue")
+    label_map = inference_model(model, np.zeros((64, 128, 3), np.uint8))
+    assert label_map.shape == (64, 128)
+
+
+def test_an_experiment_makes_the_same_of_it(write):
+    path = write(V1)
+    assert load_config(f"experiments/mmseg.py:{path}") == load_config(path)
+
+
+def test_what_has_no_effect_is_logged_once(write, caplog):
+    caplog.set_level("INFO", logger="jaxseg")
+    path = write(V1 + "custom_imports = dict(imports=['no_such_module'])\n")
+    load_config(load_config(path), INFERENCE)
+    (line,) = [
+        r.getMessage() for r in caplog.records if "custom_imports" in r.msg % r.args
+    ]
+    assert line.startswith(f"{path}: custom_imports: ['no_such_module'] not imported")
+
+
+NO_DATASET = V1.replace("'BaseSegDataset'", "'NoDataset'").replace(
+    "type='SGD'", "type='NoOptimizer'"
+)
+
+
+@pytest.mark.parametrize("form", ["{}", "experiments/mmseg.py:{}"])
+def test_all_is_named_that_the_caller_needs(write, form):
+    source = form.format(write(NO_DATASET))
+    missing = [
+        "train_dataloader.dataset: NoDataset",
+        "val_dataloader.dataset: NoDataset",
+        "optim_wrapper.optimizer: NoOptimizer",
+    ]
+    for needs, named in ((None, missing), (EVALUATION, missing[1:2])):
+        with pytest.raises(ConfigError) as error:
+            load_config(source, needs)
+        first, *lines = str(error.value).splitlines()
+        assert first == f"{source} cannot be used:"
+        assert lines == [f"  {name} is not in jaxseg yet" for name in named]
+
+
+def test_a_model_alone_needs_no_data_set(write):
+    path = write(NO_DATASET)
+    config = load_config(path, INFERENCE)
+    assert config.keys() == {
+        "model",
+        "val_dataloader",
+        "val_evaluator",
+        "param_scheduler",
+        "train_cfg",
+        "default_hooks",
+    }
+    assert [t["type"] for t in config["val_dataloader"]["dataset"]["pipeline"]] == [
+        "LoadImageFromFile",
+        "Resize",
+        "LoadAnnotations",
+        "PackSegInputs",
+    ]
+    model = init_model(path)
+    assert model.classes == ("ground", "red", "green", "blue")
+    assert inference_model(model, np.zeros((64, 128, 3), np.uint8)).shape == (64, 128)
+
+
+def test_a_missing_backbone_is_named_everywhere(write):
+    path = write(V1 + "model.update(backbone=dict(type='NoNet', _delete_=True))\n")
+    for call in (load_config, init_model):
+        with pytest.raises(ConfigError, match="model.backbone: NoNet is not in jaxseg"):
+            call(path)
+
+
+def test_an_override_takes_the_place_of_what_is_missing(write):
+    path = write(NO_DATASET)
+    overrides = [
+        ("train_dataloader.dataset.type", "BaseSegDataset"),
+        ("val_dataloader.dataset.type", "BaseSegDataset"),
+        ("optim_wrapper.optimizer", dict(type="SGD", lr=0.1)),
+    ]
+    config = load_config(path, None, overrides)
+    assert config["val_dataloader"]["dataset"]["type"] == "BaseSegDataset"
+    assert "missing" not in config
+    with pytest.raises(ConfigError, match="optim_wrapper.optimizer") as error:
+        load_config(path, None, overrides[:2])
+    assert "NoDataset" not in str(error.value)
+
+
+def test_custom_imports_of_the_command_line_bring_what_is_missing(
+    write, tmp_path, monkeypatch
+):
+    (tmp_path / "my_net_for_load_config.py").write_text(
+        "import dataclasses\n"
+        "from jaxseg.resolve import register\n"
+        "@register\n"
+        "@dataclasses.dataclass\n"
+        "class MyNetForLoadConfig:\n"
+        "    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    path = write(
+        V1
+        + "custom_imports = dict(imports=['my_net_for_load_config'])\n"
+        + "model.update(backbone=dict(type='MyNetForLoadConfig', _delete_=True))\n"
+    )
+    with pytest.raises(ConfigError, match="MyNetForLoadConfig is not in jaxseg yet"):
+        load_config(path)
+    override = ("custom_imports", dict(imports=["my_net_for_load_config"]))
+    config = load_config(path, overrides=[override])
+    assert config["model"]["backbone"] == dict(type="MyNetForLoadConfig")
+
+
+def test_a_config_of_ours_is_as_it_was(tmp_path):
+    config = dict(train_cfg=dict(max_iters=5))
+    (tmp_path / "a.json").write_text(json.dumps(config))
+    (tmp_path / "a.py").write_text(f"def get_config():\n    return {config}\n")
+    for source in (config, tmp_path / "a.json", str(tmp_path / "a.py")):
+        assert load_config(source) == config
+    assert load_config(config, overrides=[("train_cfg.max_iters", 6)]) == dict(
+        train_cfg=dict(max_iters=6)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def get_config():\n    return {}\n", False),
+        ("get_config = lambda: {}\n", False),
+        ("from other import get_config\n", False),
+        ("from other import main as get_config\n", False),
+        ("model = dict(get_config=1)\n", True),
+        ("model = dict(\n", True),  # the reader of mmseg's files says what is wrong
+        ("", True),
+    ],
+)
+def test_whose_config_it_is_is_seen_without_running_it(tmp_path, text, expected):
+    path = tmp_path / "a.py"
+    path.write_text(text + "\nraise SystemExit\n" if text.endswith(")\n") else text)
+    assert is_mmseg_config(path) is expected
+
+
+def test_a_config_that_is_not_there():
+    with pytest.raises(ConfigError, match="nowhere.py: there is no such config file"):
+        load_config("nowhere.py")
+
+
+def test_a_config_without_a_model(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("lr = 0.1\n")
+    with pytest.raises(ConfigError, match="model is missing, or no dict"):
+        load_config(path)
