@@ -1,0 +1,164 @@
+"""Reads a data set through before it is trained on, and says what is wrong with it.
+
+    python -m jaxseg.doctor --config experiments/camvid_fpn.py
+    python -m jaxseg.doctor --config FILE --config.train_dataloader.dataset.data_root=DIR
+    python -m jaxseg.doctor --images DIR --labels DIR --classes background,vessel
+
+Every image and label of training and validation is decoded. Prints sizes, statistics, a
+table of the classes and what to do; writes report.json, with all numbers, and
+samples.png, with labels over their images.
+
+The exit code is 1 if there are errors, which would stop training or spoil it, and 0 if
+there are warnings at most. docs/doctor.md says what is checked.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+
+from input_pipeline.errors import DataError
+from jaxseg.config import ConfigError, parse_value
+from jaxseg.diagnose.contact_sheet import draw_contact_sheet
+from jaxseg.diagnose.diagnosis import Diagnosis, diagnose_config, diagnose_folders
+from jaxseg.diagnose.report import as_json, as_text
+from jaxseg.load_config import load_config
+
+# A model of which jaxseg lacks a part is no reason not to look at the data.
+_NEEDED = ("train_dataloader", "val_dataloader")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the report and writes its files; returns the exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    overrides = []
+    for argument in rest:
+        path, equals, value = argument.removeprefix("--config.").partition("=")
+        if not argument.startswith("--config.") or not equals:
+            parser.error(
+                f"unknown argument {argument}; single values of the config "
+                "are replaced by --config.PATH=VALUE"
+            )
+        overrides.append((path, parse_value(value)))
+    _check(parser, options, overrides)
+    # OpenCV warns of damaged files without their names, which the report has.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    try:
+        diagnosis = _diagnose(options, overrides)
+    except (ConfigError, DataError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(as_text(diagnosis))
+    _write(diagnosis, _output(options), options.samples)
+    return 1 if diagnosis.errors else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m jaxseg.doctor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--config", help="what --config of jaxseg.main takes; mmseg's configs, too")
+    add("--images", metavar="DIR", help="a folder of images, instead of a config")
+    add("--labels", metavar="DIR", help="the folder of their labels")
+    add(
+        "--classes",
+        default="",
+        help="names by label id, from 0 on: a,b,c; without them ids are counted, and "
+        "none is wrong",
+    )
+    add(
+        "--img_suffix",
+        metavar="END",
+        help="end of an image's name, such as _img.jpg; found out by default",
+    )
+    add(
+        "--seg_map_suffix",
+        metavar="END",
+        help="what stands instead of it in the label's name, such as _gt.png; found "
+        "out by default",
+    )
+    add(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="for report.json and samples.png; default: work_dirs/NAME/doctor",
+    )
+    add(
+        "--samples",
+        type=int,
+        default=12,
+        metavar="N",
+        help="samples of a split in samples.png; default: 12",
+    )
+    add(
+        "--num_threads",
+        type=int,
+        metavar="N",
+        help="files that are read at a time; default: one a core",
+    )
+    return parser
+
+
+def _check(parser, options, overrides) -> None:
+    """Ends with exit code 2 and a sentence for options that do not go together."""
+    folders = options.images, options.labels
+    if (options.config is None) == (folders == (None, None)):
+        parser.error("give either --config, or --images and --labels")
+    if options.config is None and None in folders:
+        parser.error("--images and --labels are needed both")
+    if options.config is None and overrides:
+        parser.error(f"--config.{overrides[0][0]} changes a config: give --config")
+    if options.config is not None and (
+        options.classes or options.img_suffix or options.seg_map_suffix
+    ):
+        parser.error(
+            "--classes, --img_suffix and --seg_map_suffix go with --images; of a config "
+            "they are --config.train_dataloader.dataset.metainfo and so on"
+        )
+    if options.samples < 1 or (options.num_threads or 1) < 1:
+        parser.error("--samples and --num_threads must be 1 at least")
+
+
+def _diagnose(options, overrides) -> Diagnosis:
+    if options.config is not None:
+        config = load_config(options.config, _NEEDED, overrides)
+        return diagnose_config(config, options.num_threads)
+    names = (name.strip() for name in options.classes.split(","))
+    return diagnose_folders(
+        options.images,
+        options.labels,
+        tuple(name for name in names if name),
+        options.img_suffix,
+        options.seg_map_suffix,
+        options.num_threads,
+    )
+
+
+def _output(options) -> Path:
+    if options.output is not None:
+        return options.output
+    if options.config is None:
+        return Path("work_dirs", Path(options.images).resolve().name, "doctor")
+    path = Path(options.config.partition(":")[0])
+    if path.name == "config.json":  # of a work directory, which it belongs to
+        return path.parent / "doctor"
+    return Path("work_dirs", path.stem, "doctor")
+
+
+def _write(diagnosis: Diagnosis, folder: Path, samples: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    report = json.dumps(as_json(diagnosis), indent=1)
+    (folder / "report.json").write_text(report, encoding="utf-8")
+    draw_contact_sheet(diagnosis.splits, samples).save(folder / "samples.png")
+    print(f"{folder}/report.json, {folder}/samples.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
