@@ -24,15 +24,20 @@ def init_model(
     """Builds a model, with trained weights or fresh ones.
 
     Args:
-        config: a config file (`.py`, `.json`) or dict; `model` is all that it needs.
-        checkpoint: a work directory, its `checkpoints` folder, or one step of it.
+        config: a config file (`.py`, `.json`), an unmodified one of mmseg, or a dict;
+            `model` is all that it needs.
+        checkpoint: a work directory, its `checkpoints` folder or one step of it; a
+            `.pth` of mmseg, `.safetensors` or `.npz` file; or a URL whose file name has
+            a digest. Its classes and palette become the model's. None leaves the
+            model as a training would start it, without `pretrained`.
 
     Returns:
         The model; its `encode_decode(images)` takes normalised float32 images
         (N, H, W, C) to float32 logits (N, H, W, out_channels).
 
     Raises:
-        ConfigError, LoadError: naming what does not fit.
+        ConfigError, LoadError: naming what does not fit, every missing, unexpected
+            and misshapen weight in one error.
     """
     return load_model(config, checkpoint)
 

@@ -22,6 +22,7 @@ TOP_LEVEL = (
     "default_hooks",
     "randomness",
     "load_from",
+    "adapt_in_channels",
     "resume",
     "mesh",
     "ema",

@@ -53,8 +53,9 @@ _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
     "eval and predict: a work directory, its checkpoints folder, or one step of it; "
-    "DIR:best takes the best step by save_best, not the latest. Default: the work "
-    "directory.",
+    "DIR:best takes the best step by save_best, not the latest. Or a .pth of mmseg, "
+    ".safetensors or .npz file, or a URL, for which --config is needed. Default: the "
+    "work directory.",
 )
 _INPUT = flags.DEFINE_string(
     "input", None, "predict: an image, a folder (at any depth), or a quoted glob."

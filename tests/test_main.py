@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 from PIL import Image
 
 from jaxseg import main
@@ -275,3 +276,19 @@ def test_a_config_that_does_not_fit_the_data_gets_a_sentence(
         TINY.format(data=tiny_data), f"--config.{setting}", f"--workdir={tmp_path}"
     )
     assert message in message_of(run)
+
+
+@pytest.mark.parametrize(
+    ("config", "workdir"),
+    [
+        ("experiments/digits_unet.py", "work_dirs/digits_unet"),
+        ("tests/tiny.py:/data/set", "work_dirs/tiny"),
+        ("runs/a/config.json", "runs/a"),
+        # As many runs as there are configs of mmseg.
+        ("experiments/mmseg.py:fcn/fcn-1.0_x.py", "work_dirs/fcn-1.0_x"),
+        ("configs/fcn/fcn-1.0_x.py", "work_dirs/fcn-1.0_x"),
+    ],
+)
+def test_a_run_is_named_after_its_config(config, workdir):
+    with flagsaver.flagsaver(config=config, workdir=None):
+        assert str(main._workdir()) == workdir

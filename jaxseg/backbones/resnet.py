@@ -9,6 +9,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxseg.convert.key_table import KeyTable
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.norm import BN
 from jaxseg.layers.remat import remat_if
@@ -21,6 +22,23 @@ _DEPTHS = {
     101: ("bottleneck", (3, 4, 23, 3)),
     152: ("bottleneck", (3, 8, 36, 3)),
 }
+
+_KEY_TABLE = KeyTable(
+    renames=(
+        # mmpretrain's stem of V1c and V1d.
+        (r"^stem\.0\.conv\.", "stem.0."),
+        (r"^stem\.0\.bn\.", "stem.1."),
+        (r"^stem\.1\.conv\.", "stem.3."),
+        (r"^stem\.1\.bn\.", "stem.4."),
+        (r"^stem\.2\.conv\.", "stem.6."),
+        (r"^stem\.2\.bn\.", "stem.7."),
+        # timm's.
+        (r"^conv1\.(\d)\.", r"stem.\1."),
+        (r"^bn1\.", "stem.7."),
+    ),
+    # The classifier, and the last stages, which num_stages may leave out.
+    unused=("fc.", "layer2.", "layer3.", "layer4."),
+)
 
 
 class _Downsample(nn.Module):
@@ -157,6 +175,8 @@ class ResNet(nn.Module):
     contract_dilation: bool = False
     with_cp: bool = False
     zero_init_residual: bool = True
+
+    key_table = _KEY_TABLE
 
     def __post_init__(self):
         if self.depth not in _DEPTHS:

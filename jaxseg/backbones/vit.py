@@ -1,10 +1,13 @@
 """Vision Transformer: https://arxiv.org/abs/2010.11929."""
 
+import math
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
+from jaxseg.convert.key_table import KeyTable
 from jaxseg.layers.activation import GELU
 from jaxseg.layers.dropout import Dropout
 from jaxseg.layers.embed import PatchEmbed
@@ -17,6 +20,31 @@ from jaxseg.layers.transformer import (
     truncated_normal,
 )
 from jaxseg.ops.resize import resize
+
+# timm's and DeiT's names, and those of mmpretrain that differ.
+_KEY_TABLE = KeyTable(
+    renames=(
+        (r"^patch_embed\.proj\.", "patch_embed.projection."),
+        (r"^blocks\.", "layers."),
+        (r"^norm\.", "ln1."),
+        (r"\.norm(\d)\.", r".ln\1."),
+        (r"\.attn\.qkv\.", ".attn.attn.in_proj_"),
+        (r"\.attn\.proj\.", ".attn.attn.out_proj."),
+        (r"\.mlp\.fc1\.", ".ffn.layers.0.0."),
+        (r"\.mlp\.fc2\.", ".ffn.layers.1."),
+    ),
+    # Classifiers, DeiT's token of distillation, the norm after the last block, and
+    # the bias that mmseg 1.x has no place for by default.
+    unused=(
+        "head.",
+        "head_dist.",
+        "pre_logits.",
+        "dist_token",
+        "ln1.",
+        "patch_embed.projection.bias",
+    ),
+    fields={"patch_bias": "patch_embed.projection.bias"},
+)
 
 
 class _EncoderLayer(nn.Module):
@@ -73,7 +101,8 @@ class VisionTransformer(nn.Module):
         norm_cfg, act_cfg: flavours of the layers.
         patch_norm: norm after the patch projection.
         patch_bias: bias of the patch projection. mmseg 0.x and the ImageNet weights
-            have it, mmseg 1.x by default drops it.
+            have it, mmseg 1.x by default drops it. For inference, a config that does
+            not say it takes it from the checkpoint.
         pre_norm: norm before the first block.
         final_norm: norm after the last block.
         interpolate_mode: of the position table, where the number of tokens differs.
@@ -106,6 +135,8 @@ class VisionTransformer(nn.Module):
     interpolate_mode: str = "bicubic"
     norm_eval: bool = False
     with_cp: bool = False
+
+    key_table = _KEY_TABLE
 
     def __post_init__(self):
         if self.output_cls_token and not self.with_cls_token:
@@ -159,23 +190,52 @@ class VisionTransformer(nn.Module):
                 outs.append(self._as_map(x, grid))
         return tuple(outs)
 
-    def _positions(self, grid, dtype):
+    @property
+    def _table_grid(self):
         size = self.img_size
         size = (size, size) if isinstance(size, int) else size
-        rows, columns = (side // self.patch_size for side in size)
+        return tuple(side // self.patch_size for side in size)
+
+    def _positions(self, grid, dtype):
+        rows, columns = self._table_grid
         table = self.param(
             "pos_embed", truncated_normal, (1, rows * columns + 1, self.embed_dims)
         )
         # As in mmseg, it is the number of tokens that decides: an image of another
         # shape with equally many patches keeps the table as it is.
         if rows * columns != grid[0] * grid[1]:
-            patches = table[:, 1:].reshape(1, rows, columns, self.embed_dims)
-            patches = resize(patches, grid, mode=self.interpolate_mode)
-            patches = patches.reshape(1, grid[0] * grid[1], self.embed_dims)
-            table = jnp.concatenate([table[:, :1], patches], axis=1)
+            table = _resize_table(table, (rows, columns), grid, self.interpolate_mode)
         return table.astype(dtype)
+
+    def resize_weight(self, key: str, weight: np.ndarray) -> np.ndarray:
+        """A stored weight of another shape at this model's size, as mmseg loads it.
+
+        Args:
+            key: below the backbone.
+            weight: of a checkpoint. The position table is taken to be of a square
+                image; a second token before its patches (DeiT's, of distillation) is
+                dropped.
+
+        Returns:
+            The position table resized by `interpolate_mode`, anything else unchanged.
+        """
+        if key != "pos_embed" or weight.ndim != 3 or weight.shape[1] < 2:
+            return weight
+        side = math.isqrt(weight.shape[1] - 1)
+        return np.asarray(
+            _resize_table(weight, (side, side), self._table_grid, self.interpolate_mode)
+        )
 
     def _as_map(self, x, grid):
         tokens = x[:, 1:] if self.with_cls_token else x
         features = tokens.reshape(x.shape[0], *grid, self.embed_dims)
         return (features, x[:, 0]) if self.output_cls_token else features
+
+
+def _resize_table(table, grid, new_grid, mode):
+    """(1, 1 + h * w, C), the class token first, from one grid (h, w) to another."""
+    channels = table.shape[-1]
+    patches = table[:, -grid[0] * grid[1] :].reshape(1, *grid, channels)
+    patches = resize(jnp.asarray(patches), new_grid, mode=mode)
+    patches = patches.reshape(1, new_grid[0] * new_grid[1], channels)
+    return jnp.concatenate([table[:, :1], patches], axis=1)

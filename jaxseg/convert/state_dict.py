@@ -19,22 +19,15 @@ _TO_TORCH = {
     ("transposed_kernel", 4): (2, 3, 0, 1),
 }
 
+COUNTER = "num_batches_tracked"
+
 
 class StateDictError(ValueError):
     """A state dict that does not fit a model; the message lists every difference."""
 
 
 def _axes(path, ndim):
-    return _TO_TORCH.get((path[-1], ndim))
-
-
-def _to_flax(path, array, ndim):
-    axes = _axes(path, ndim)
-    return (
-        array
-        if axes is None or array.ndim != ndim
-        else array.transpose(np.argsort(axes))
-    )
+    return _TO_TORCH.get((path[-1], ndim), tuple(range(ndim)))
 
 
 def keys_of(variables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -47,59 +40,71 @@ def keys_of(variables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {torch_key(path[1:]): path for path in paths}
 
 
+def torch_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape that PyTorch has for every leaf, by key.
+
+    Args:
+        variables: of a model, or their `jax.eval_shape`.
+    """
+    return {
+        torch_key(path[1:]): tuple(leaf.shape[a] for a in _axes(path, leaf.ndim))
+        for path, leaf in traverse_util.flatten_dict(dict(variables)).items()
+    }
+
+
+def is_passed_over(key: str) -> bool:
+    """Whether a key names something that no model of ours has, and that mmseg's has.
+
+    That is how many batches a norm has seen, which counts nothing as long as the norm
+    has a momentum; and the second copy of the weights that mmcv's EMAHook keeps under
+    `ema_backbone_conv1_weight`.
+    """
+    return key.endswith(COUNTER) or (key.startswith("ema_") and "." not in key)
+
+
 def from_state_dict(
     state_dict: Mapping[str, np.ndarray],
     target: Mapping[str, Any],
-    skip: tuple[str, ...] = (),
+    source: str = "the state dict",
 ) -> dict[str, Any]:
     """Puts a state dict into the tree of a model.
 
     Args:
-        state_dict: arrays by PyTorch key. `num_batches_tracked` counts nothing here
-            and is passed over.
+        state_dict: arrays by PyTorch key, some of which are passed over
+            (`is_passed_over`).
         target: the model's variables, or their `jax.eval_shape`.
-        skip: prefixes of keys that are neither looked up nor complained about.
+        source: where the state dict is from, for errors.
 
     Returns:
-        NumPy arrays in the tree of `target`, without the skipped leaves.
+        NumPy arrays in the tree of `target`, views on those of `state_dict`.
 
     Raises:
         StateDictError: listing every missing, unexpected and misshapen key.
     """
-    leaves = traverse_util.flatten_dict(dict(target))
-    wanted = {k: p for k, p in keys_of(target).items() if not k.startswith(skip or ())}
-    given = {
-        key
-        for key in state_dict
-        if not key.endswith("num_batches_tracked") and not key.startswith(skip or ())
-    }
+    wanted = torch_shapes(target)
+    given = {key for key in state_dict if not is_passed_over(key)}
     problems = [f"missing: {key}" for key in sorted(wanted.keys() - given)]
     problems += [f"unexpected: {key}" for key in sorted(given - wanted.keys())]
-    result = {}
     for key in sorted(wanted.keys() & given):
-        path, shape = wanted[key], leaves[wanted[key]].shape
-        array = _to_flax(path, np.asarray(state_dict[key]), len(shape))
-        if array.shape != shape:
-            axes = _axes(path, len(shape))
-            theirs = shape if axes is None else tuple(shape[axis] for axis in axes)
-            problems.append(
-                f"misshapen: {key} is {np.shape(state_dict[key])}, the model has "
-                f"{theirs}"
-            )
-        result[path] = array
+        shape = np.shape(state_dict[key])
+        if shape != wanted[key]:
+            problems.append(f"misshapen: {key} is {shape}, the model has {wanted[key]}")
     if problems:
         raise StateDictError(
-            f"the state dict does not fit the model in {len(problems)} keys:\n  "
+            f"{source} does not fit the model in {len(problems)} keys:\n  "
             + "\n  ".join(problems)
         )
+    result = {}
+    for key, path in keys_of(target).items():
+        array = np.asarray(state_dict[key])
+        result[path] = array.transpose(np.argsort(_axes(path, array.ndim)))
     return traverse_util.unflatten_dict(result)
 
 
 def to_state_dict(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of a model under PyTorch's keys and in its layout."""
+    """The arrays of a model under PyTorch's keys and in its layout; NumPy's are views."""
     result = {}
     for path, leaf in traverse_util.flatten_dict(dict(variables)).items():
         array = np.asarray(leaf)
-        axes = _axes(path, array.ndim)
-        result[torch_key(path[1:])] = array if axes is None else array.transpose(axes)
+        result[torch_key(path[1:])] = array.transpose(_axes(path, array.ndim))
     return result

@@ -41,7 +41,9 @@ def translate_model(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
     return model
 
 
-def _take_pretrained(model: dict[str, Any], report: Report) -> str | None:
+def _take_pretrained(
+    model: dict[str, Any], report: Report
+) -> str | dict[str, str] | None:
     """Takes the backbone's starting weights out of the three places for them."""
     found = {"model.pretrained": model.pop("pretrained", None)}
     if isinstance(model.get("backbone"), Mapping):
@@ -49,7 +51,7 @@ def _take_pretrained(model: dict[str, Any], report: Report) -> str | None:
         found["model.backbone.pretrained"] = backbone.pop("pretrained", None)
         start = backbone.get("init_cfg")
         if isinstance(start, Mapping) and start.get("type") == "Pretrained":
-            found["model.backbone.init_cfg"] = start.get("checkpoint")
+            found["model.backbone.init_cfg"] = _of_init_cfg(start)
             del backbone["init_cfg"]
     found = {path: value for path, value in found.items() if value is not None}
     if len(found) > 1:
@@ -60,10 +62,17 @@ def _take_pretrained(model: dict[str, Any], report: Report) -> str | None:
     return list(found.values())[-1] if found else None
 
 
+def _of_init_cfg(start: Mapping[str, Any]) -> Any:
+    """`pretrained` of init_cfg=dict(type='Pretrained', checkpoint=..., prefix=...)."""
+    if start.get("prefix") is None:
+        return start.get("checkpoint")
+    return {"checkpoint": start.get("checkpoint"), "prefix": start["prefix"]}
+
+
 def _test_cfg(test_cfg: Mapping[str, Any], report: Report) -> dict[str, Any]:
     mode = test_cfg.get("mode", "whole")
     if mode not in ("whole", "slide"):
-        report.lacks("model.test_cfg", f"mode={mode!r}")
+        report.lacks("model.test_cfg.mode", f"mode={mode!r}")
     if mode == "whole":
         return {"mode": mode}
     sides = {

@@ -26,8 +26,9 @@ class EncoderDecoder(nn.Module):
         test_cfg: dict(mode='whole'), or dict(mode='slide', crop_size=(height,
             width), stride=(height, width)).
         pretrained: where the backbone's starting weights come from: a name such as
-            `open-mmlab://resnet50_v1c`, a URL or a file. The training reads it; the
-            module itself does not.
+            `open-mmlab://resnet50_v1c`, a URL or a file, or dict(checkpoint=...,
+            prefix=...) of those under a prefix. The training reads it; the module
+            itself does not.
         dtype: compute type, `float32` or `bfloat16`. Layers compute in the type of
             their input; parameters, norm statistics, softmax and losses are float32.
     """
@@ -39,13 +40,14 @@ class EncoderDecoder(nn.Module):
     data_preprocessor: SegDataPreProcessor = SegDataPreProcessor()
     train_cfg: Mapping[str, Any] | None = None
     test_cfg: Mapping[str, Any] | None = None
-    pretrained: str | None = None
+    pretrained: str | Mapping[str, str] | None = None
     dtype: str = "float32"
 
     def __post_init__(self):
         allowed = ("float32", "bfloat16", "float64")
         if self.dtype not in allowed:
             raise ValueError(f"dtype is {self.dtype!r}, allowed: {', '.join(allowed)}")
+        _check_pretrained(self.pretrained)
         super().__post_init__()
 
     @property
@@ -121,6 +123,19 @@ class EncoderDecoder(nn.Module):
             prefix = f"aux_{i}" if several else "aux"
             losses |= _prefixed(prefix, head.loss(logits, label))
         return losses
+
+
+def _check_pretrained(pretrained):
+    given = (
+        pretrained if isinstance(pretrained, Mapping) else {"checkpoint": pretrained}
+    )
+    is_whole = {"checkpoint"} <= set(given) <= {"checkpoint", "prefix"}
+    is_named = is_whole and all(isinstance(value, str) for value in given.values())
+    if pretrained is not None and not is_named:
+        raise ValueError(
+            f"pretrained is {pretrained!r}, allowed: a name, URL or path, or "
+            "dict(checkpoint=..., prefix=...) with one"
+        )
 
 
 def _prefixed(prefix, losses):

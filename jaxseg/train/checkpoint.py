@@ -126,6 +126,7 @@ class Checkpoints:
         *,
         config: dict,
         metrics: Mapping[str, float] | None = None,
+        source: Mapping | None = None,
     ) -> bool:
         """Starts saving `state` and returns; the files are written in the background.
 
@@ -139,6 +140,7 @@ class Checkpoints:
           state: Pytree of arrays, sharded or not. The caller may donate it afterwards.
           config: The resolved config, plain JSON types.
           metrics: Validation results at this step. A NaN never becomes the best.
+          source: Of weights that were converted: what `load_weights` says of it.
 
         Returns:
           False where `step` is the latest checkpoint already: nothing is written.
@@ -163,7 +165,7 @@ class Checkpoints:
             )
         flat = manifest.flatten(state)
         body = manifest.build(
-            step, manifest.describe(flat), config, metrics, self._best_by
+            step, manifest.describe(flat), config, metrics, self._best_by, source
         )
         self._note_score(step, body)
         self._saving = step

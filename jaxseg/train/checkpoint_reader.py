@@ -66,7 +66,8 @@ def load_weights(
 
     Returns:
       The collections as nested dicts of numpy arrays; 'config', the resolved config
-      of the run; 'step' and 'path' of the checkpoint read.
+      of the run; 'source' of converted weights, else None; 'step' and 'path' of the
+      checkpoint read.
 
     Raises:
       FileNotFoundError: No finished checkpoint is there.
@@ -104,6 +105,7 @@ def _read_weights(step_dir: Path, collections: tuple[str, ...]) -> dict:
     return {
         **manifest.nest(restored),
         "config": body["config"],
+        "source": body.get("source"),
         "step": body["step"],
         "path": step_dir,
     }

@@ -264,14 +264,14 @@ def _or_none(value):
 
 
 def evaluate_checkpoint(
-    config: Mapping[str, Any] | None, checkpoint: Path, path: Path
+    config: Mapping[str, Any] | None, checkpoint: str | Path, path: Path
 ) -> Scores:
     """Scores a checkpoint on val_dataloader, and reports.
 
     Args:
         config: a whole config; None takes the one saved in the checkpoint. Its
             train_dataloader is not looked at, so that data need not be there.
-        checkpoint: a work directory, its `checkpoints` folder, or one step of it.
+        checkpoint: as in `load.read_checkpoint`.
         path: JSON file for the scores.
     """
     model = load_model(config, checkpoint)

@@ -24,7 +24,6 @@ from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.curves import draw_curves
 from jaxseg.train.evaluate import Evaluator, check_classes, report
-from jaxseg.train.load import load_from
 from jaxseg.train.log import FILE_NAME, MetricWriter, read_metrics
 from jaxseg.train.model import check_channels
 from jaxseg.train.optim import Optimizer, make_optimizer
@@ -33,6 +32,7 @@ from jaxseg.train.preemption import StopRequested, StopSignal
 from jaxseg.train.progress import Meter, Progress
 from jaxseg.train.settings import Settings, read_settings
 from jaxseg.train.sharding import gather, make_mesh, put_batch, state_sharding
+from jaxseg.train.starting_weights import find_starting_weights, starting_weights
 from jaxseg.train.state import TrainState, init_variables, new_state
 from jaxseg.train.step import StepOptions, make_train_step, metric_names
 from jaxseg.train.workdir import WorkdirLock, check_shared
@@ -106,25 +106,40 @@ class Run:
             process_count=jax.process_count(),
         )
 
-    def fresh_state(self, batch: Mapping[str, np.ndarray], resumes: bool):
+    def fresh_state(self, batch: Mapping[str, np.ndarray]):
         """The optimiser, and the state before the first step, on its devices.
 
         Args:
             batch: any batch of the run.
-            resumes: whether a checkpoint is read into it, so that `load_from` has
-                nothing to say.
         """
+        variables = starting_weights(self.config, self.model, self._variables(batch))
+        optimizer, new = self._state_maker(variables, batch)
+        state = new(variables)
+        return optimizer, jax.device_put(state, state_sharding(state, self.mesh))
+
+    def abstract_state(self, batch: Mapping[str, np.ndarray]):
+        """As `fresh_state`, by shape and place alone: a checkpoint is read into it."""
+        variables = jax.eval_shape(lambda: self._variables(batch))
+        optimizer, new = self._state_maker(variables, batch)
+        state = jax.eval_shape(new, variables)
+        place = lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s)
+        return optimizer, jax.tree.map(place, state, state_sharding(state, self.mesh))
+
+    def _variables(self, batch):
         sample = {"img": batch["img"][0], "img_path": "train_dataloader.dataset"}
         check_channels(sample, self.model)
         height, width, channels = batch["img"].shape[1:]
-        variables = init_variables(self.model, self.seed, channels, (height, width))
-        if self.config.get("load_from") and not resumes:
-            variables = load_from(self.config["load_from"], variables)
+        return init_variables(self.model, self.seed, channels, (height, width))
+
+    def _state_maker(self, variables, batch):
+        """The optimiser, and a function from variables to the first state."""
         optimizer = self._optimizer(variables["params"])
         names = metric_names(self.model, variables, batch)
         ema = self.settings.ema is not None
-        state = new_state(variables, optimizer, self.seed, ema, names)
-        return optimizer, jax.device_put(state, state_sharding(state, self.mesh))
+        new = functools.partial(
+            new_state, optimizer=optimizer, seed=self.seed, ema=ema, metrics=names
+        )
+        return optimizer, new
 
     def _optimizer(self, params) -> Optimizer:
         return make_optimizer(
@@ -225,11 +240,13 @@ def _start(run: Run, checkpoints: Checkpoints):
         )
     if resumes:
         _check_same_data(run.config, checkpoints.read_config())
+    else:
+        find_starting_weights(run.config, run.model)
     with run.batches(0) as batches:
         batch = next(batches)
-    optimizer, state = run.fresh_state(batch, resumes)
     if not resumes:
-        return optimizer, state, 0
+        return *run.fresh_state(batch), 0
+    optimizer, state = run.abstract_state(batch)
     state, start = checkpoints.restore(state)
     _log.info("resumed at step %d of %s", start, checkpoints.directory)
     return optimizer, state, start

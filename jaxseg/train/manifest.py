@@ -119,6 +119,7 @@ def build(
     config: dict,
     metrics: Mapping | None,
     best_by: tuple[str, str] | None,
+    source: Mapping | None = None,
 ) -> dict:
     """Returns the manifest of one checkpoint: what `read` gives back.
 
@@ -129,6 +130,7 @@ def build(
       config: The resolved config, plain JSON types.
       metrics: Validation results; one that is not finite is stored as null.
       best_by: Metric and mode ('max' or 'min') by which the run keeps its best.
+      source: Of weights that were converted: what the file had besides, plain data.
     """
     finite = {
         name: float(value) if math.isfinite(value) else None
@@ -140,6 +142,7 @@ def build(
         "metrics": finite,
         "best_by": best_by,
         "config": config,
+        "source": source,
         "arrays": arrays,
     }
     # Through JSON once, so that the crc is that of what a reader parses (tuples
@@ -177,7 +180,14 @@ def add_metrics(step_dir: Path, metrics: Mapping[str, float]) -> None:
     The file is replaced at once, so that a reader finds either the old or the new one.
     """
     body = read(step_dir)
-    new = build(body["step"], body["arrays"], body["config"], metrics, body["best_by"])
+    new = build(
+        body["step"],
+        body["arrays"],
+        body["config"],
+        metrics,
+        body["best_by"],
+        body.get("source"),
+    )
     path = step_dir / ITEM / FILE_NAME
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(new))

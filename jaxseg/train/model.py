@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ import numpy as np
 
 from input_pipeline import datasets, transforms
 from input_pipeline.sources import random_palette, resolve_classes
-from jaxseg.config import ConfigError, load
+from jaxseg.config import ConfigError
+from jaxseg.convert.key_table import key_table_of
+from jaxseg.load_config import INFERENCE, load_config
 from jaxseg.resolve import import_custom, lookup, resolve
 from jaxseg.segmentors.inference import Predictor
-from jaxseg.train.load import fit_weights, read_checkpoint
+from jaxseg.train.load import Checkpoint, LoadError, as_variables, fill, read_checkpoint
 from jaxseg.train.state import init_variables
+
+_log = logging.getLogger("jaxseg")
 
 # What turns labels into arrays has no place in a pipeline for images alone.
 _FOR_LABELS = ("LoadAnnotations",)
@@ -146,31 +151,27 @@ def load_model(
 
     Args:
         config: a config file or dict; None takes the one saved in the checkpoint.
-        checkpoint: a work directory, its `checkpoints` folder, or one step of it.
-            None leaves the model as it starts training, by the config's seed.
+        checkpoint: as in `load.read_checkpoint`. None leaves the model as it starts
+            training, by the config's seed, but for the weights of `pretrained`.
 
     Raises:
         ConfigError: if the config is wrong.
         LoadError: if the weights do not fit.
     """
     saved = None if checkpoint is None else read_checkpoint(checkpoint)
-    if config is None:
-        if saved is None:
-            raise ValueError("load_model needs a config or a checkpoint")
-        config = saved["config"]
-    config = load(config)
-    if "model" not in config:
-        raise ConfigError("the config has no `model`")
-    import_custom(config)
-    segmentor = resolve(config["model"], "model")
-    variables = _fresh_variables(config, segmentor, abstract=saved is not None)
+    if config is None and saved is None:
+        raise ValueError("load_model needs a config or a checkpoint")
+    config, segmentor = build_segmentor(config, saved)
+    variables = fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
-        variables = fit_weights(saved, variables, str(checkpoint))
+        source = str(checkpoint)
+        tree = fill(saved.state_dict, variables, source, segmentor.backbone)
+        variables = as_variables(tree, variables, source)
     classes, palette = _classes_of(config, saved, segmentor)
     if len(classes) != segmentor.decode_head.num_classes:
         raise ConfigError(
             f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
-            f"but the data set has {len(classes)} classes: {', '.join(classes[:5])}"
+            f"but the data has {len(classes)} classes: {', '.join(classes[:5])}"
         )
     predictor = Predictor(segmentor, jax.local_devices()[:1])
     return SegModel(
@@ -184,8 +185,56 @@ def load_model(
     )
 
 
-def _fresh_variables(config, segmentor, abstract):
-    """Parameters as training starts, or only their shapes."""
+def build_segmentor(
+    config: str | Path | Mapping[str, Any] | None, checkpoint: Checkpoint | None
+) -> tuple[dict[str, Any], Any]:
+    """Builds the segmentor of a config, for inference with a checkpoint.
+
+    A field of the backbone that the config leaves out, and that the checkpoint's keys
+    show to be on (`KeyTable.fields`), is put into the config, and that is logged: the
+    weights of a ViT trained by mmseg 0.x have a bias that 1.x's configs do not ask for.
+
+    Args:
+        config: a config file or dict; None takes the one saved in the checkpoint.
+        checkpoint: what will be filled in, or None.
+
+    Returns:
+        The config and the segmentor.
+
+    Raises:
+        ConfigError: if the config is wrong.
+        LoadError: if there is none.
+    """
+    if config is None:
+        config = checkpoint.config
+    if config is None:
+        raise LoadError(
+            f"{checkpoint.path} holds weights and no config of jaxseg's: give a config"
+        )
+    config = load_config(config, INFERENCE)
+    if "model" not in config:
+        raise ConfigError("the config has no `model`")
+    import_custom(config)
+    segmentor = resolve(config["model"], "model")
+    given = config["model"].get("backbone", {})
+    on = [
+        field
+        for field, key in key_table_of(segmentor.backbone).fields.items()
+        if checkpoint is not None
+        and field not in given
+        and f"backbone.{key}" in checkpoint.state_dict
+    ]
+    if not on:
+        return config, segmentor
+    for field in on:
+        _log.info("model.backbone.%s=True: so it is in %s", field, checkpoint.path)
+    backbone = {**given, **dict.fromkeys(on, True)}
+    config = {**config, "model": {**config["model"], "backbone": backbone}}
+    return config, resolve(config["model"], "model")
+
+
+def fresh_variables(config: Mapping[str, Any], segmentor: Any, abstract: bool) -> Any:
+    """Parameters and statistics as training starts, or only their shapes."""
     preprocessor = segmentor.data_preprocessor
     channels = segmentor.backbone.in_channels
     seed = (config.get("randomness") or {}).get("seed", 0)
@@ -214,10 +263,11 @@ def _test_pipeline(config):
 
 def _classes_of(config, saved, segmentor):
     """Names and colours: as trained, as the config's data set has them, or made up."""
-    for source in (config, (saved or {}).get("config") or {}):
-        meta = source.get("dataset_meta")
-        if meta is not None:
-            return tuple(meta["classes"]), tuple(map(tuple, meta["palette"]))
+    for meta in (config.get("dataset_meta"), saved.meta if saved else None):
+        if meta and meta.get("classes"):
+            classes = tuple(meta["classes"])
+            palette = meta.get("palette") or random_palette(len(classes))
+            return classes, tuple(map(tuple, palette))
     dataset = _val_dataset(config)
     known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
     if "type" in dataset:

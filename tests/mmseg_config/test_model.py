@@ -153,6 +153,15 @@ def test_pretrained_in_its_places(model):
     assert resolve(ours, "model").pretrained == "a.pth"
 
 
+def test_the_prefix_of_pretrained_weights_is_kept():
+    # As in the four ResNet-50 configs with mmpretrain's rsb weights.
+    start = dict(type="Pretrained", checkpoint="a.pth", prefix="backbone.")
+    ours, report = translated(v1(backbone_of(init_cfg=start)))
+    assert ours["pretrained"] == dict(checkpoint="a.pth", prefix="backbone.")
+    assert report == Report()
+    assert dict(resolve(ours, "model").pretrained) == ours["pretrained"]
+
+
 def test_pretrained_twice_is_noted():
     # As in six configs of mmseg 0.30: training refuses them, inference does not.
     model = backbone_of(init_cfg=dict(type="Pretrained", checkpoint="mine.pth"))
@@ -231,7 +240,7 @@ def test_what_whole_images_do_not_need_is_dropped():
 
 def test_an_unknown_mode_is_missing():
     _, report = translated(v1(fcn(test_cfg=dict(mode="slide_flip"))))
-    assert report.missing == [("model.test_cfg", "mode='slide_flip'")]
+    assert report.missing == [("model.test_cfg.mode", "mode='slide_flip'")]
 
 
 @pytest.mark.parametrize("raw", [{}, dict(model=None), dict(model="fcn")])

@@ -36,7 +36,9 @@ def test_weights_from_a_workdir_a_directory_or_a_step(tmp_path, where):
     state = make_state(20)
     assert weights["config"] == CONFIG
     assert weights["path"] == tmp_path / "checkpoints/20"
-    assert set(weights) == {"params", "batch_stats", "ema", "config", "step", "path"}
+    said = {"config", "source", "step", "path"}
+    assert set(weights) == {"params", "batch_stats", "ema"} | said
+    assert weights["source"] is None
     for name in ("params", "batch_stats", "ema"):
         jax.tree.map(np.testing.assert_array_equal, weights[name], state[name])
     mean = weights["batch_stats"]["bn"]["mean"]
@@ -47,7 +49,7 @@ def test_weights_from_a_workdir_a_directory_or_a_step(tmp_path, where):
 def test_only_the_collections_asked_for_are_read(tmp_path):
     write(tmp_path, [10])
     weights = load_weights(tmp_path, collections=("batch_stats",))
-    assert set(weights) == {"batch_stats", "config", "step", "path"}
+    assert set(weights) == {"batch_stats", "config", "source", "step", "path"}
     with pytest.raises(CheckpointError, match="holds none of teacher"):
         load_weights(tmp_path, collections=("teacher",))
     with pytest.raises(ValueError, match="which is 'newest'; allowed: 'latest'"):

@@ -261,7 +261,7 @@ def test_tta_wants_the_image_at_its_own_size():
     settings = settings_of(dataset, tta=augmentation.TestTimeAug())
     with pytest.raises(
         ConfigError,
-        match=r"scene 0 is 16x24, and 8x8 after the pipeline; .* take Resize out",
+        match=r"scene 0 is 16x24, and 8x8 after the pipeline; .* changes its size",
     ):
         Evaluator(Predictor(Painter()), settings)({})
 

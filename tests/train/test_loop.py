@@ -3,11 +3,12 @@
 import json
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 
 from jaxseg.config import ConfigError, load
-from jaxseg.train import manifest
+from jaxseg.train import loop, manifest
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.evaluate import Evaluator
 from jaxseg.train.log import read_metrics
@@ -44,6 +45,31 @@ def test_what_is_logged_saved_and_evaluated_when(config, tmp_path):
     rates = [line["lr"] for line in lines if line["split"] == "train"]
     expected = [1e-4 + (0.1 - 1e-4) * (1 - t / 5) ** 0.9 for t in (1, 3, 5)]
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_a_resumed_run_draws_and_loads_no_starting_weights(
+    config, tmp_path, monkeypatch
+):
+    config["train_cfg"]["max_iters"] = 3
+    assert train(config, tmp_path) == 0
+    monkeypatch.setattr(loop, "starting_weights", None)  # a call would fail
+    run = Run(config, tmp_path)
+    with run.batches(0) as batches:
+        _, state = run.abstract_state(next(batches))
+    leaves = jax.tree.leaves(state)
+    assert {type(leaf) for leaf in leaves} == {jax.ShapeDtypeStruct}
+    assert all(leaf.sharding.mesh.size == 8 for leaf in leaves)
+    config["train_cfg"]["max_iters"] = 6
+    assert train(config | {"load_from": "not/there"}, tmp_path) == 0
+    assert (tmp_path / "checkpoints" / "6").exists()
+
+
+def test_starting_weights_that_are_not_there_end_a_new_run(config, tmp_path):
+    with pytest.raises(FileNotFoundError, match="not/there: no finished checkpoint"):
+        train(config | {"load_from": "not/there"}, tmp_path)
+    config["adapt_in_channels"] = True
+    with pytest.raises(ConfigError, match="neither load_from nor model.pretrained"):
+        train(config, tmp_path)
 
 
 @pytest.mark.parametrize(

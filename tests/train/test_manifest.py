@@ -1,5 +1,7 @@
 """The checksum of an array, and paths of a state."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,16 @@ def test_nest_undoes_flatten():
     flat = manifest.flatten(state)
     assert list(flat) == ["params/layer1.0/kernel", "step"]
     assert manifest.nest(flat) == state
+
+
+def test_what_is_known_of_the_source_stays_when_scores_are_added(tmp_path):
+    source = {"meta": {"classes": ["a"]}, "keys": ["x"], "counters": {"n": 1 << 40}}
+    body = manifest.build(7, {}, {}, None, None, source)
+    (tmp_path / manifest.ITEM).mkdir()
+    (tmp_path / manifest.ITEM / manifest.FILE_NAME).write_text(json.dumps(body))
+    manifest.add_metrics(tmp_path, {"mIoU": 50.0})
+    assert manifest.read(tmp_path)["source"] == source
+    assert manifest.read(tmp_path)["metrics"] == {"mIoU": 50.0}
 
 
 def test_checksum_of_a_small_array_by_hand():

@@ -1,6 +1,7 @@
 """Models from configs and checkpoints: weights, classes, palette, pipeline."""
 
 import functools
+import logging
 
 import jax
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from input_pipeline.sources import random_palette
 from input_pipeline.transforms import LoadImageFromFile, Resize
 from jaxseg.config import ConfigError, plain
+from jaxseg.convert.state_dict import to_state_dict
+from jaxseg.convert.weights_file import write_weights
 from jaxseg.resolve import resolve
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.load import LoadError
@@ -102,8 +105,71 @@ def test_weights_that_do_not_fit(trained):
     with pytest.raises(LoadError) as raised:
         load_model(config_of(num_classes=4), folder)
     message = str(raised.value)
-    assert f"{folder} does not fit the model in 2 weights" in message
+    assert f"{folder} does not fit the model in 2 keys" in message
     assert "misshapen: decode_head.conv_seg.bias is (3,), the model has (4,)" in message
+
+
+def as_pth(path, variables, **meta):
+    write_weights(path, to_state_dict(variables), meta)
+    return path
+
+
+def test_a_file_of_mmsegs_brings_weights_and_classes(tmp_path):
+    config, names = config_of(), ["sky", "road", "car"]
+    variables = random_variables(config)
+    file = as_pth(tmp_path / "a.pth", variables, classes=names, palette=PALETTE)
+    # mmseg's init_model, too, asks the checkpoint first.
+    config["val_dataloader"] = dict(
+        dataset=dict(metainfo=dict(classes=["x", "y", "z"]))
+    )
+    model = load_model(config, file)
+    assert model.classes == tuple(names)
+    assert model.palette == ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+    jax.tree.map(np.testing.assert_array_equal, model.variables, variables)
+    unnamed = load_model(config, as_pth(tmp_path / "b.pth", variables))
+    assert unnamed.classes == ("x", "y", "z")
+    with pytest.raises(LoadError, match=r"a\.pth holds weights and no config"):
+        load_model(None, file)
+
+
+def test_half_precision_is_computed_with_in_float32(tmp_path):
+    config = config_of()
+    half = jax.tree.map(lambda leaf: leaf.astype("float16"), random_variables(config))
+    model = load_model(config, as_pth(tmp_path / "a.pth", half))
+    jax.tree.map(np.testing.assert_array_equal, model.variables, half)
+    assert {leaf.dtype for leaf in jax.tree.leaves(model.variables)} == {
+        np.dtype("float32")
+    }
+
+
+def test_the_bias_of_the_patches_is_there_if_it_is_in_the_checkpoint(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "jaxseg")
+    config = config_of()
+    with_bias = config_of()
+    with_bias["model"]["backbone"]["patch_bias"] = True
+    variables = random_variables(with_bias)
+    file = as_pth(tmp_path / "a.pth", variables)
+    # As mmseg 1.x's configs are; its own model would drop the bias of 0.x's weights.
+    model = load_model(config, file)
+    jax.tree.map(np.testing.assert_array_equal, model.variables, variables)
+    assert model.config["model"] == with_bias["model"]
+    assert "patch_bias" not in config["model"]["backbone"]
+    assert "model.backbone.patch_bias=True: so it is in" in caplog.text
+    # What the config says is what is built.
+    without = config_of()
+    without["model"]["backbone"]["patch_bias"] = False
+    with pytest.raises(LoadError) as raised:
+        load_model(without, file)
+    assert "unexpected: backbone.patch_embed.projection.bias" in str(raised.value)
+    assert "belongs to model.backbone.patch_bias=True" in str(raised.value)
+
+
+def test_inference_does_not_look_for_starting_weights(tmp_path):
+    config = config_of()
+    file = as_pth(tmp_path / "a.pth", random_variables(config))
+    config["model"]["pretrained"] = "open-mmlab://there_is_none"
+    load_model(config, file)
+    load_model(config)
 
 
 def test_without_either():

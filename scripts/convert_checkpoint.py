@@ -1,0 +1,88 @@
+"""A checkpoint from one form to another, every weight checked and none changed.
+
+Of mmseg's, for jaxseg; CONFIG is an unmodified config of mmseg or one of jaxseg's:
+    python scripts/convert_checkpoint.py --config CONFIG --src X.pth --dst DIR
+
+And back, for mmseg; a folder of jaxseg's has its config in it:
+    python scripts/convert_checkpoint.py --to-mmseg --src DIR --dst X.pth
+
+jaxseg takes a .pth as it is, wherever it takes a checkpoint; this is for keeping it in
+another form, and for models that are not quite those of the file.
+"""
+
+import argparse
+import logging
+import pathlib
+import sys
+
+from jaxseg.config import ConfigError
+from jaxseg.train.checkpoint import CheckpointError
+from jaxseg.train.convert import convert_checkpoint
+from jaxseg.train.load import LoadError
+
+_USER_ERRORS = (CheckpointError, ConfigError, FileNotFoundError, LoadError)
+
+
+def main(arguments: list[str]) -> int:
+    """Converts; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--config",
+        help="config of the model, of jaxseg or of mmseg 0.x or 1.x; not needed for a "
+        "checkpoint of jaxseg",
+    )
+    parser.add_argument(
+        "--src",
+        required=True,
+        help="what to read: a .pth, .safetensors or .npz file; a work directory of "
+        "jaxseg, its checkpoints folder, one step of it, or DIR:best; a URL",
+    )
+    parser.add_argument(
+        "--dst",
+        required=True,
+        help="what to write: a new folder, for a checkpoint of jaxseg; or a file ending "
+        "in .safetensors or .npz, or, with --to-mmseg, .pth",
+    )
+    parser.add_argument(
+        "--to-mmseg",
+        action="store_true",
+        help="write a .pth that torch.load(weights_only=True) and mmseg's init_model take",
+    )
+    parser.add_argument(
+        "--skip",
+        default="",
+        metavar="KEY,KEY",
+        help="modules or parameters not to take from --src, such as "
+        "decode_head.conv_seg,auxiliary_head.conv_seg of other classes: they start fresh",
+    )
+    parser.add_argument(
+        "--adapt-in-channels",
+        action="store_true",
+        help="adapt a first layer for 3 channels to the config's backbone.in_channels: "
+        "summed up for 1, else repeated and scaled by 3 / channels",
+    )
+    options = parser.parse_args(arguments)
+    if options.to_mmseg != (pathlib.Path(options.dst).suffix == ".pth"):
+        parser.error("--to-mmseg and a --dst ending in .pth belong together")
+    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
+    logging.getLogger("jaxseg").propagate = False
+    logging.getLogger("jaxseg").setLevel(logging.INFO)
+    try:
+        lines = convert_checkpoint(
+            options.config,
+            options.src,
+            options.dst,
+            skip=[name for name in options.skip.split(",") if name],
+            adapt=options.adapt_in_channels,
+        )
+    except _USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
