@@ -1,75 +1,98 @@
+import json
+import pathlib
+
 import numpy as np
 import pytest
 
-from jaxseg.metrics.confusion import confusion_matrix
-from jaxseg.metrics.iou import METRICS, format_table, segmentation_metrics
+from jaxseg.metrics.confusion import (
+    add_to_total,
+    confusion_matrix,
+    empty_total,
+    read_total,
+)
+from jaxseg.metrics.iou import _ratios, format_table, segmentation_metrics
 
 NAN = np.nan
 
-# Five classes: 3 is absent, 4 is predicted and never labelled; 255 is ignored, 5 and 7
-# are out of range. The expected numbers below are what IoUMetric of mmseg 1.2.2 gives
-# for these two images.
-LABELS = np.array(
-    [
-        [[0, 0, 0, 1, 1, 255], [0, 2, 2, 1, 1, 255], [5, 2, 2, 2, 1, 0]],
-        [[1, 1, 0, 0, 2, 2], [1, 7, 0, 0, 2, 255], [1, 1, 0, 0, 2, 2]],
-    ]
+# Seven classes on four images of different sizes: one absent, one predicted and never
+# labelled, one never right; labels out of range, and of several ignore_index. What
+# IoUMetric of mmseg 1.2.2 says of them: see make_iou_metric.py beside the file.
+STORED = np.load(pathlib.Path(__file__).with_name("iou_metric.npz"))
+NUM_CLASSES = STORED["areas_0"].shape[1]
+NUM_IMAGES = sum(name.startswith("pred_") for name in STORED)
+CASES = json.loads(str(STORED["cases"]))
+
+
+def count(ignore_index=255):
+    """The total of the stored images, summed as an evaluation sums it."""
+    total = empty_total(NUM_CLASSES)
+    for i in range(NUM_IMAGES):
+        pred, label = STORED[f"pred_{i}"], STORED[f"label_{i}"]
+        counts = confusion_matrix(pred, label, NUM_CLASSES, ignore_index)
+        total = add_to_total(total, counts)
+    return read_total(total)
+
+
+def areas(confusion):
+    """Pixels that are right, predicted and labelled, a row each."""
+    return np.stack([np.diag(confusion), confusion.sum(0), confusion[:-1].sum(1)])
+
+
+def test_the_stored_images_have_every_kind_of_label_and_class():
+    label = np.concatenate([STORED[f"label_{i}"].ravel() for i in range(NUM_IMAGES)])
+    assert {7, 9, 200, 255} <= set(label.tolist())
+    right, predicted, labelled = areas(count())
+    assert set(zip(right > 0, predicted > 0, labelled > 0, strict=True)) == {
+        (True, True, True),
+        (False, False, False),
+        (False, True, False),
+        (False, True, True),
+    }
+
+
+@pytest.mark.parametrize("k, case", list(enumerate(CASES)))
+def test_integers_are_those_of_mmseg(k, case):
+    right, predicted, labelled = areas(count(case["settings"].get("ignore_index", 255)))
+    union = predicted + labelled - right
+    found = np.stack([right, union, predicted, labelled])
+    np.testing.assert_array_equal(found, STORED[f"areas_{k}"])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_scores_are_those_of_mmseg(case):
+    settings = dict(case["settings"])
+    confusion = count(settings.pop("ignore_index", 255))
+    metrics = settings.pop("iou_metrics")
+    summary, per_class = segmentation_metrics(confusion, metrics, **settings)
+    # float32 there: the second decimal is equal, the bits behind it are not.
+    assert {name: f"{value:.2f}" for name, value in summary.items()} == {
+        name: f"{value:.2f}" for name, value in case["summary"].items()
+    }
+    assert {"aAcc", *per_class} == case["scores"].keys()
+    for name, values in per_class.items():
+        expected = np.round(100 * np.array(case["scores"][name]), 2)
+        np.testing.assert_allclose(values, expected, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if "nan_to_num" not in case["settings"]]
 )
-PREDICTIONS = np.array(
-    [
-        [[0, 0, 1, 1, 1, 1], [0, 2, 2, 1, 0, 0], [0, 2, 2, 4, 1, 0]],
-        [[1, 1, 0, 0, 2, 1], [1, 2, 0, 1, 2, 2], [1, 4, 0, 0, 2, 2]],
-    ]
-)
-
-
-@pytest.fixture(scope="module")
-def confusion():
-    return np.asarray(confusion_matrix(PREDICTIONS, LABELS, 5))
-
-
-def test_equals_mmseg(confusion):
-    summary, per_class = segmentation_metrics(confusion, METRICS)
-    assert summary == {
-        "aAcc": 80.65,
-        "mIoU": 50.87,
-        "mAcc": 80.61,
-        "mDice": 60.55,
-        "mFscore": 80.74,
-        "mPrecision": 60.86,
-        "mRecall": 80.61,
-    }
-    expected = {
-        "IoU": [69.23, 61.54, 72.73, NAN, 0.0],
-        "Acc": [81.82, 80.0, 80.0, NAN, NAN],
-        "Dice": [81.82, 76.19, 84.21, NAN, 0.0],
-        "Fscore": [81.82, 76.19, 84.21, NAN, NAN],
-        "Precision": [81.82, 72.73, 88.89, NAN, 0.0],
-        "Recall": [81.82, 80.0, 80.0, NAN, NAN],
-    }
-    assert per_class.keys() == expected.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(per_class[name], values, err_msg=name)
-
-
-def test_nan_to_num_equals_mmseg(confusion):
-    summary, _ = segmentation_metrics(confusion, METRICS, nan_to_num=0)
-    assert summary == {
-        "aAcc": 80.65,
-        "mIoU": 40.7,
-        "mAcc": 48.36,
-        "mDice": 48.44,
-        "mFscore": 48.44,
-        "mPrecision": 48.69,
-        "mRecall": 48.36,
-    }
-
-
-def test_beta_equals_mmseg(confusion):
-    summary, per_class = segmentation_metrics(confusion, ["mFscore"], beta=2)
-    assert summary["mFscore"] == 80.63
-    np.testing.assert_array_equal(per_class["Fscore"], [81.82, 78.43, 81.63, NAN, NAN])
-    assert list(summary) == ["aAcc", "mFscore", "mPrecision", "mRecall"]
+def test_scores_before_rounding_are_those_of_mmseg(case):
+    settings = case["settings"]
+    confusion = count(settings.get("ignore_index", 255))
+    right, predicted, labelled = areas(confusion).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        ratios = _ratios(
+            right,
+            labelled,
+            predicted,
+            settings["iou_metrics"],
+            settings.get("beta", 1),
+        )
+    for name, values in ratios.items():
+        # float32 keeps 24 bits, 6e-8; a quotient of quotients here is a few of them.
+        expected = case["scores"][name]
+        np.testing.assert_allclose(values, expected, rtol=1e-6, err_msg=name)
 
 
 def test_no_labelled_pixel_gives_nan_without_a_warning():

@@ -1,32 +1,7 @@
-"""A picture, its label, and a generator that replays MMSegmentation's draws."""
+"""A picture and its label."""
 
 import numpy as np
 import pytest
-
-
-class ReplayedDraws:
-    """Draws of NumPy's global generator, which MMSegmentation takes, after a seed."""
-
-    def __init__(self, seed: int):
-        self._state = np.random.RandomState(seed)
-
-    def random(self):
-        return self._state.random_sample()
-
-    def integers(self, low, high=None):
-        return self._state.randint(low, high)
-
-    def uniform(self, low, high):
-        return self._state.uniform(low, high)
-
-    def choice(self, count, p):
-        return self._state.choice(count, p=p)
-
-
-@pytest.fixture
-def replay():
-    """`replay(seed)`: the draws that MMSegmentation makes after np.random.seed(seed)."""
-    return ReplayedDraws
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from PIL import Image
 from input_pipeline.errors import DataError
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 
-IDS = np.array([[0, 1, 2, 3], [4, 254, 255, 7]], np.uint8)
 PALETTE = ((0, 0, 0), (200, 10, 10), (10, 200, 10))
 
 
@@ -49,26 +48,6 @@ def test_only_local_files_and_known_color_types():
         LoadImageFromFile(backend_args={"backend": "petrel"})
     with pytest.raises(ValueError, match="color_type is 'bgr'"):
         LoadImageFromFile(color_type="bgr")
-
-
-# The two results are those of mmseg 1.2.2.
-@pytest.mark.parametrize(
-    "reduce_zero_label, expected",
-    [
-        (False, [[1, 0, 2, 255], [4, 254, 255, 7]]),
-        (True, [[255, 1, 0, 2], [255, 253, 255, 6]]),
-    ],
-)
-def test_reduce_zero_label_then_label_map(tmp_path, reduce_zero_label, expected):
-    Image.fromarray(IDS).save(tmp_path / "a.png")
-    label = load(
-        seg_map_path=str(tmp_path / "a.png"),
-        reduce_zero_label=reduce_zero_label,
-        label_map={0: 1, 1: 0, 3: 255},
-        classes=classes(255),
-    )
-    assert label.dtype == np.uint8
-    np.testing.assert_array_equal(label, expected)
 
 
 def test_binary_mask_by_label_map():

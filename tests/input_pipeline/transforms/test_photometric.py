@@ -1,7 +1,5 @@
 """Distortion of colours."""
 
-import zlib
-
 import cv2
 import numpy as np
 import pytest
@@ -9,37 +7,6 @@ import pytest
 from input_pipeline.errors import DataError
 from input_pipeline.transforms import PhotoMetricDistortion
 from input_pipeline.transforms.photometric import Distortion, distort
-
-# CRC-32 of the RGB result of mmseg 1.2.2 after np.random.seed(0..11). Among the twelve
-# are all steps, each left out and taken, and contrast both first and last.
-CRCS = [
-    2130891289,
-    1255994409,
-    3418340130,
-    3368354148,
-    1170272114,
-    3073170334,
-    1473505396,
-    2088980671,
-    1931775506,
-    1812666413,
-    104668852,
-    4210236790,
-]
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_bytes_are_mmseg_s(picture, replay, seed):
-    distorted = PhotoMetricDistortion()({"img": picture}, replay(seed))["img"]
-    assert zlib.crc32(distorted) == CRCS[seed]
-
-
-def test_the_seeds_cover_every_step(replay):
-    drawn = [PhotoMetricDistortion().draw(replay(seed)) for seed in range(12)]
-    for step in ("brightness", "contrast", "saturation", "hue"):
-        assert {getattr(d, step) is None for d in drawn} == {True, False}
-    orders = {d.contrast_first for d in drawn if d.contrast is not None}
-    assert orders == {True, False}
 
 
 def test_brightness_and_contrast_by_hand():
