@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxseg.config import load, override, plain
+from jaxseg.config import load, override
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.reader.limits import MAX_FILE_BYTES
 from jaxseg.mmseg_config.translate import require, translate
@@ -46,14 +46,13 @@ def load_config(
         config = import_mmseg_config(source)
     else:
         config = load(source)
-    missing = config.pop("missing", [])
-    before = [_at(config, path) for path, _ in missing]
-    override(config, list(overrides))
+    overrides = list(overrides)
+    override(config, overrides)
     import_custom(config)
     missing = [
         (path, name)
-        for (path, name), value in zip(missing, before, strict=True)
-        if not is_registered(name) and not _is_replaced(value, _at(config, path))
+        for path, name in config.pop("missing", [])
+        if not is_registered(name) and not _is_replaced(path, overrides)
     ]
     name = "config" if isinstance(source, Mapping) else str(source)
     require(missing, needs, name)
@@ -104,22 +103,12 @@ def _names(statement: ast.stmt) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def _at(config, path):
-    """A copy of what stands at a path, or None."""
-    node = config
-    for key in path.split("."):
-        if isinstance(node, list) and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
-        else:
-            node = node.get(key) if isinstance(node, dict) else None
-    return plain(node)
-
-
-def _is_replaced(before, after):
-    """Whether an override put something else where jaxseg lacked something."""
-    if isinstance(before, dict) and isinstance(after, dict) and "type" in before:
-        return before["type"] != after.get("type")
-    return before != after
+def _is_replaced(path, overrides):
+    """Whether an override puts something else where jaxseg lacks something."""
+    return any(
+        key == f"{path}.type" or f"{path}.".startswith(f"{key}.")
+        for key, _ in overrides
+    )
 
 
 def _leave_out(config, path):

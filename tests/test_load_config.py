@@ -233,6 +233,39 @@ def test_an_override_takes_the_place_of_what_is_missing(write):
     assert "NoDataset" not in str(error.value)
 
 
+BY_EPOCHS = V1.replace("by_epoch=False)]", "by_epoch=True)]").replace(
+    "train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)",
+    "train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=2, val_interval=1)\n"
+    "auto_scale_lr = dict(enable=True, base_batch_size=16)",
+)
+
+
+def test_overrides_turn_a_run_by_epochs_into_one_of_iterations(write):
+    path = write(BY_EPOCHS)
+    overrides = [
+        ("train_cfg", dict(max_iters=2)),
+        ("param_scheduler.0.by_epoch", False),
+        ("optim_wrapper.optimizer.lr", 0.05),
+    ]
+    config = load_config(path, None, overrides)
+    assert config["param_scheduler"][0]["type"] == "PolyLR"
+    for left_out, what in zip(
+        overrides,
+        ("train_cfg: EpochBased", "0.by_epoch: PolyLR", "lr: auto_scale_lr"),
+        strict=True,
+    ):
+        rest = [item for item in overrides if item != left_out]
+        with pytest.raises(ConfigError, match=what) as error:
+            load_config(path, None, rest)
+        assert str(error.value).count("not in jaxseg") == 1
+
+
+def test_a_change_inside_a_missing_component_does_not_replace_it(write):
+    path = write(V1 + "model.update(backbone=dict(type='NoNet', _delete_=True))\n")
+    with pytest.raises(ConfigError, match="model.backbone: NoNet is not in jaxseg"):
+        load_config(path, None, [("model.backbone.depth", 18)])
+
+
 def test_custom_imports_of_the_command_line_bring_what_is_missing(
     write, tmp_path, monkeypatch
 ):

@@ -69,7 +69,7 @@ def _merge(merged, evaluator, report):
     """Adds the keys of one IoUMetric to those of the ones before it."""
     for key, value in evaluator.items():
         if key in _FIELDS and merged.setdefault(key, value) != value:
-            report.lacks(PATH, f"several IoUMetric of different {key}")
+            report.lacks(f"{PATH}.{key}", f"several IoUMetric of different {key}")
         elif key in ("output_dir", "format_only") and value:
             report.note(
                 f"{PATH}.{key}: not used; --mode=predict writes label maps, and an "

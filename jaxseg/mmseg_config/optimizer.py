@@ -133,7 +133,7 @@ def _groups(constructor, paramwise_cfg, report):
         paramwise_cfg["decay_rate"] = paramwise_cfg.pop("layer_decay_rate", None)
         paramwise_cfg["decay_type"] = "layer_wise"
     if constructor not in CONSTRUCTORS:
-        report.lacks(PATH, constructor)
+        report.lacks(f"{PATH}.constructor", constructor)
         return {"constructor": constructor, "paramwise_cfg": paramwise_cfg}
     rules = {
         key: paramwise_cfg[key]
@@ -142,7 +142,7 @@ def _groups(constructor, paramwise_cfg, report):
     }
     kind = paramwise_cfg.get("decay_type", "layer_wise").removesuffix("_vit")
     if kind != "layer_wise":
-        report.lacks(f"{PATH}.paramwise_cfg", f"decay_type={kind!r}")
+        report.lacks(f"{PATH}.paramwise_cfg.decay_type", f"decay_type={kind!r}")
     return {"constructor": constructor, "paramwise_cfg": rules | {"decay_type": kind}}
 
 

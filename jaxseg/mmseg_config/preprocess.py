@@ -63,7 +63,7 @@ def _from_v1(used, unused, report):
 
 def _from_pipelines(data, report):
     train = [list(_flat(p)) for p in _pipelines(data.get("train"))]
-    tests = data.get("test") or data.get("val")
+    tests = data.get("val") or data.get("test")  # as datasets.py takes them
     test = [list(_flat(pipeline)) for pipeline in _pipelines(tests)]
     found = [_normalize(pipeline) for pipeline in train + test]
     if any(other != found[0] for other in found):

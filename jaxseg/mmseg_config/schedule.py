@@ -39,7 +39,7 @@ def _from_v1(entry, path, report):
         return entry
     # Where an entry says nothing, mmengine counts epochs.
     if entry.get("by_epoch", True):
-        report.lacks(path, f"{name}(by_epoch=True)")
+        report.lacks(f"{path}.by_epoch", f"{name}(by_epoch=True)")
     for key in ("verbose", "last_step", "convert_to_iter_based", "param_name"):
         entry.pop(key, None)
     _check_keys(entry, getattr(schedulers, name), path, report)
@@ -59,9 +59,10 @@ def _from_v0(config, max_iters, report):
         report.lacks(path, name)
         return [entry]
     # An IterBasedRunner counts iterations where nothing is said.
-    for key in ("by_epoch", "warmup_by_epoch"):
-        if entry.pop(key, False):
-            report.lacks(path, f"{name}({key}=True)")
+    if entry.pop("by_epoch", False):
+        report.lacks(f"{path}.by_epoch", f"{name}(by_epoch=True)")
+    if entry.pop("warmup_by_epoch", False):
+        report.lacks(f"{path}.warmup_iters", f"{name}(warmup_by_epoch=True)")
     if isinstance(entry.get("step"), int) and max_iters:
         # One number stands for all its multiples.
         entry["step"] = list(range(entry["step"], max_iters, entry["step"]))

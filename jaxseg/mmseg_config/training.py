@@ -45,7 +45,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
         "param_scheduler": translate_schedule(raw, max_iters, report),
         "train_cfg": train_cfg,
         "default_hooks": {
-            "checkpoint": _checkpoint(hooks["checkpoint"], raw, max_iters, report),
+            "checkpoint": _checkpoint(hooks["checkpoint"], max_iters, report),
             "logger": {"interval": hooks["log_interval"]},
         },
         "randomness": _randomness(raw),
@@ -82,17 +82,22 @@ def _length_v0(raw, report):
     """`runner`, or the older `total_iters`, and evaluation.interval."""
     runner = raw.get("runner") or {}
     if not runner:
-        for key, name in (("total_iters", "IterBased"), ("total_epochs", "EpochBased")):
-            if key in raw:
-                runner = {"type": f"{name}Runner", "max_iters": raw[key]}
+        if "total_iters" in raw:
+            runner = {"type": "IterBasedRunner", "max_iters": raw["total_iters"]}
+        elif "total_epochs" in raw:
+            runner = {"type": "EpochBasedRunner", "max_epochs": raw["total_epochs"]}
     if not runner:
         return {}
     if runner.get("type") != "IterBasedRunner":
         report.lacks("train_cfg", str(runner.get("type")))
         return dict(runner)
-    return _present(runner, "max_iters") | {
-        "val_interval": (raw.get("evaluation") or {}).get("interval")
-    }
+    evaluation = raw.get("evaluation") or {}
+    if evaluation.get("start"):
+        report.note(
+            f"evaluation.start={evaluation['start']}: not honoured, the run is "
+            "evaluated every interval iterations from its start"
+        )
+    return _present(runner, "max_iters") | {"val_interval": evaluation.get("interval")}
 
 
 def _present(config, key):
@@ -128,29 +133,32 @@ def _hooks_v0(raw):
     }
 
 
-def _checkpoint(hook, raw, max_iters, report):
+def _checkpoint(hook, max_iters, report):
     path, interval = "default_hooks.checkpoint", hook.get("interval", -1)
     if hook.get("by_epoch") and interval > 0:
         report.note(
-            f"{path}: it counts epochs, of which a run of iterations has one: the last "
-            "checkpoint alone is kept (and the best, with save_best)"
+            f"{path}.interval={interval}: not honoured, it counts epochs"
+            + (
+                ", of which a run of iterations has one: the last checkpoint alone is "
+                "kept (and the best, with save_best)"
+                if max_iters is not None
+                else ""
+            )
         )
         interval = -1
-    most = max_iters or 1
-    interval = interval if 0 < interval < most else most
     keep = hook.get("max_keep_ckpts", -1)
     for key in ("save_begin", "out_dir", "published_keys", "filename_tmpl"):
         if hook.get(key):
             report.note(f"{path}.{key}={hook[key]!r}: not honoured")
-    return {
-        "interval": interval,
-        # Where mmseg keeps all, their number is said.
-        "max_keep_ckpts": keep if keep > 0 else -(-most // interval),
-        "save_best": _save_best(hook, raw, path, report),
-    }
+    result = {"save_best": _save_best(hook, path, report)}
+    if max_iters is not None:
+        result["interval"] = interval if 0 < interval < max_iters else max_iters
+        if keep <= 0:  # where mmseg keeps all, their number is said
+            keep = -(-max_iters // result["interval"])
+    return result | ({"max_keep_ckpts": keep} if keep > 0 else {})
 
 
-def _save_best(hook, raw, path, report):
+def _save_best(hook, path, report):
     best = hook.get("save_best")
     if isinstance(best, list):
         if len(best) > 1:
@@ -159,15 +167,9 @@ def _save_best(hook, raw, path, report):
     if best is None:
         return None
     if hook.get("rule") == "less":
-        report.lacks(path, "rule='less'")
-    if best == "auto":  # the first score of the evaluation
-        metrics = (
-            (raw.get("evaluation") or {}).get("metric", "mIoU")
-            if is_v0(raw)
-            else (raw.get("val_evaluator") or {}).get("iou_metrics", "mIoU")
-        )
-        best = metrics if isinstance(metrics, str) else metrics[0]
-    return best
+        report.lacks(f"{path}.save_best", "rule='less'")
+    # The first score of an evaluation, whatever its iou_metrics are.
+    return "aAcc" if best == "auto" else best
 
 
 def _randomness(raw):
@@ -184,7 +186,7 @@ def _ema(raw, report):
             continue
         kind = hook.get("ema_type", "ExponentialMovingAverage")
         if kind != "ExponentialMovingAverage":
-            report.lacks(path, f"EMAHook(ema_type={kind!r})")
+            report.lacks("ema", f"EMAHook(ema_type={kind!r})")
         for key in ("begin_iter", "begin_epoch", "interval", "resume_from"):
             if hook.get(key) not in (None, 0, 1):
                 report.note(f"{path}.{key}={hook[key]!r}: not honoured")
@@ -221,7 +223,7 @@ def _note_the_rest(raw, report):
             "mmseg config runs no code; --config.custom_imports.imports=[...] does"
         )
     if (raw.get("auto_scale_lr") or {}).get("enable"):
-        report.lacks("optim_wrapper", "auto_scale_lr(enable=True)")
+        report.lacks("optim_wrapper.optimizer.lr", "auto_scale_lr(enable=True)")
     if raw.get("work_dir"):
         report.note(f"work_dir={raw['work_dir']!r}: not used, --workdir is")
     if len(raw.get("workflow") or [None]) > 1:

@@ -85,7 +85,9 @@ def test_a_list_of_evaluators():
     }
     assert report == Report()
     _, report = translate({"val_evaluator": [dice, {**dice, "beta": 1}]})
-    assert report.missing == [("val_evaluator", "several IoUMetric of different beta")]
+    assert report.missing == [
+        ("val_evaluator.beta", "several IoUMetric of different beta")
+    ]
 
 
 def test_another_evaluator_of_the_test_is_noted():

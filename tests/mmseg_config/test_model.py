@@ -333,6 +333,10 @@ def test_normalisation_of_0x_must_be_one():
         ("model.data_preprocessor", "another Normalize in another pipeline")
     ]
     assert preprocessor(v0(train=[NORMALIZE], test=[NORMALIZE]))[1] == Report()
+    # The data set of the test is not used where there is one of validation.
+    raw = v0(train=[NORMALIZE], test=[other])
+    raw["data"]["val"] = dict(pipeline=[NORMALIZE])
+    assert preprocessor(raw)[1].missing == []
 
 
 def test_padding_of_0x_to_a_multiple_is_missing():

@@ -2,7 +2,6 @@ import pytest
 
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.training import translate_training
-from jaxseg.train.schedule import make_schedule
 from jaxseg.train.settings import read_settings
 
 SGD = dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=0.0005)
@@ -76,104 +75,6 @@ def test_both_lines_say_the_same_run(raw):
     )
     settings = read_settings(ours)
     assert settings.train_loop.max_iters == 100 and settings.checkpoint.interval == 20
-
-
-# MARK: the learning rate
-
-
-def rates(raw, lr=0.01, steps=(0, 1, 14, 15, 16, 50, 98, 99)):
-    ours, report = translated(raw)
-    assert report == Report()
-    schedule = make_schedule(ours["param_scheduler"], 100)(lr)
-    return [float(schedule(step)) for step in steps]
-
-
-WARM_UP = dict(type="LinearLR", start_factor=1e-6, begin=0, end=15, by_epoch=False)
-
-
-@pytest.mark.parametrize(
-    ("begin", "expected"),
-    # mmengine 0.10.7, stepped over an SGD of torch 2.13.
-    [
-        (15, (1e-08, 7.14295e-4, 0.01, 0.01, 0.009893865, 0.0061948118, 2.8356245e-4)),
-        (
-            0,
-            (1e-08, 7.0870767e-4, 0.0087568092, 0.0086650947, 0.008573271)
-            + (0.0053729941, 2.5881109e-4),
-        ),
-    ],
-    ids=["poly after the warm-up", "poly under the warm-up"],
-)
-def test_poly_with_warm_up_of_1x(begin, expected):
-    poly = dict(type="PolyLR", power=0.9, eta_min=1e-4, end=100, by_epoch=False)
-    found = rates(v1(param_scheduler=[WARM_UP, dict(poly, begin=begin)]))
-    assert found == pytest.approx([*expected, 1e-4], rel=1e-6)
-
-
-def test_poly_with_warm_up_of_0x():
-    config = dict(warmup="linear", warmup_iters=15, warmup_ratio=1e-6)
-    found = rates(v0(lr_config=v0()["lr_config"] | config))
-
-    def formula(t):  # mmcv 1.x's PolyLrUpdaterHook and get_warmup_lr
-        lr = (0.01 - 1e-4) * (1 - t / 100) ** 0.9 + 1e-4
-        return lr * (1 - (1 - t / 15) * (1 - 1e-6)) if t < 15 else lr
-
-    steps = (0, 1, 14, 15, 16, 50, 98, 99)
-    assert found == pytest.approx([formula(t) for t in steps], rel=1e-6)
-    # It never quite reaches min_lr.
-    assert found[-1] > 1.5e-4
-
-
-def test_steps_of_0x():
-    config = dict(policy="step", step=[40, 80], gamma=0.1)
-    assert rates(v0(lr_config=config), steps=(39, 40, 99)) == pytest.approx(
-        [0.01, 0.001, 0.0001]
-    )
-    # One number stands for all its multiples, and gamma is 0.1 unless said.
-    config = dict(policy="step", step=40)
-    assert rates(v0(lr_config=config), steps=(39, 40, 80)) == pytest.approx(
-        [0.01, 0.001, 0.0001]
-    )
-
-
-def test_cosine_of_0x():
-    config = dict(policy="CosineAnnealing", min_lr=0.0, by_epoch=False)
-    assert rates(v0(lr_config=config), steps=(0, 50)) == pytest.approx([0.01, 0.005])
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [v0(lr_config=dict(policy="fixed")), v0(lr_config={}), v1(param_scheduler=[])],
-)
-def test_a_constant_rate(raw):
-    ours, report = translated(raw)
-    assert "param_scheduler" not in ours and report == Report()
-
-
-def test_a_single_scheduler_needs_no_list():
-    entry = v1()["param_scheduler"][0]
-    assert translated(v1(param_scheduler=entry))[0]["param_scheduler"] == [entry]
-
-
-@pytest.mark.parametrize(
-    ("raw", "missing"),
-    [
-        (v1(param_scheduler=[dict(type="OneCycleLR", by_epoch=False)]), "OneCycleLR"),
-        # mmengine counts epochs where nothing is said.
-        (v1(param_scheduler=[dict(type="PolyLR")]), "PolyLR(by_epoch=True)"),
-        (v0(lr_config=dict(policy="cyclic")), "CyclicLrUpdater"),
-        (
-            v0(lr_config=dict(policy="poly", by_epoch=True)),
-            "PolyLrUpdater(by_epoch=True)",
-        ),
-        (
-            v0(lr_config=dict(policy="step", step=[1], min_lr=1e-5)),
-            "StepLrUpdater(min_lr=1e-05)",
-        ),
-    ],
-)
-def test_schedules_that_are_missing(raw, missing):
-    assert names(translated(raw)[1]) == [missing]
 
 
 # MARK: the optimiser
@@ -350,7 +251,14 @@ def test_total_iters_before_there_were_runners():
     ],
 )
 def test_runs_by_epochs_are_missing(raw, missing):
-    assert names(translated(raw)[1]) == [missing]
+    ours, report = translated(raw)
+    assert names(report) == [missing]
+    assert "max_iters" not in ours["train_cfg"]
+
+
+def test_total_iters_is_what_0x_reads_beside_total_epochs():
+    ours, report = translated(v0(runner=None, total_epochs=9, total_iters=100))
+    assert ours["train_cfg"]["max_iters"] == 100 and report.missing == []
 
 
 def test_leftovers_of_0x_in_a_config_of_1x_have_no_effect():
@@ -379,10 +287,11 @@ def hook(**changes):
         (hook(interval=-1), 100, 1, None),
         (hook(save_best="mDice"), 20, 5, "mDice"),
         (hook(save_best=["mDice", "mIoU"]), 20, 5, "mDice"),
-        (hook(save_best="auto"), 20, 5, "mIoU"),
+        # The first score of an IoUMetric, whatever else it computes.
+        (hook(save_best="auto"), 20, 5, "aAcc"),
         (v1(default_hooks={}), 100, 1, None),
         (v0(checkpoint_config=dict(interval=20, max_keep_ckpts=1)), 20, 1, None),
-        (v0(evaluation=dict(metric=["mDice"], save_best="auto")), 20, 5, "mDice"),
+        (v0(evaluation=dict(metric=["mDice"], save_best="auto")), 20, 5, "aAcc"),
     ],
 )
 def test_checkpoints(raw, interval, keep, best):
@@ -396,7 +305,18 @@ def test_checkpoints(raw, interval, keep, best):
 def test_checkpoints_by_epochs_are_noted():
     ours, report = translated(hook(by_epoch=True, interval=1))
     assert ours["default_hooks"]["checkpoint"]["interval"] == 100
-    assert "counts epochs" in report.notes[0]
+    assert "counts epochs, of which a run of iterations has one" in report.notes[0]
+
+
+def test_checkpoints_of_a_run_by_epochs_wait_for_one_of_iterations():
+    loop = dict(type="EpochBasedTrainLoop", max_epochs=9)
+    raw = hook(by_epoch=True, interval=1, max_keep_ckpts=2) | dict(train_cfg=loop)
+    ours, report = translated(raw)
+    # Not an interval of one iteration: an override of train_cfg makes it such a run.
+    assert ours["default_hooks"]["checkpoint"] == dict(save_best=None, max_keep_ckpts=2)
+    assert report.notes == [
+        "default_hooks.checkpoint.interval=1: not honoured, it counts epochs"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -426,6 +346,12 @@ def test_what_a_user_would_expect_is_noted(changes, noted):
     _, report = translated(v1(**changes))
     assert report.missing == []
     assert len(report.notes) == 1 and report.notes[0].startswith(noted)
+
+
+def test_evaluations_of_0x_start_with_the_run():
+    _, report = translated(v0(evaluation=dict(interval=20, start=60)))
+    (note,) = report.notes
+    assert note.startswith("evaluation.start=60: not honoured")
 
 
 @pytest.mark.parametrize("raw", [v0(seed=304), v1(randomness=dict(seed=304))])
