@@ -50,11 +50,12 @@ def inference_model(
     Args:
         model: from `init_model`.
         image: a file, or an RGB array (H, W, 3) uint8.
-        return_logits: also return the logits.
+        return_logits: also return the logits; where the config has `tta` enabled, the
+            mean probabilities of its scales and flips.
 
     Returns:
         Label map (H, W) at the image's own size, uint8 (uint16 of more than 256
-        classes); with return_logits also logits (H, W, out_channels) float32.
+        classes); with return_logits also (H, W, out_channels) float32.
     """
     return model.predict(image, return_logits)
 

@@ -20,7 +20,7 @@ from jaxseg.train.checkpoint import CheckpointError
 from jaxseg.train.convert import convert_checkpoint
 from jaxseg.train.load import LoadError
 
-_USER_ERRORS = (CheckpointError, ConfigError, FileNotFoundError, LoadError)
+_USER_ERRORS = (CheckpointError, ConfigError, LoadError, OSError)
 
 
 def main(arguments: list[str]) -> int:
@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--dst",
         required=True,
-        help="what to write: a new folder, for a checkpoint of jaxseg; or a file ending "
-        "in .safetensors or .npz, or, with --to-mmseg, .pth",
+        help="what to write: a folder, for a checkpoint of jaxseg; or a file ending in "
+        ".safetensors or .npz, or, with --to-mmseg, .pth. None that is there, unless "
+        "with --overwrite",
     )
     parser.add_argument(
         "--to-mmseg",
@@ -63,6 +64,12 @@ def main(arguments: list[str]) -> int:
         help="adapt a first layer for 3 channels to the config's backbone.in_channels: "
         "summed up for 1, else repeated and scaled by 3 / channels",
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace --dst, once all is checked and written; of folders, one with "
+        "nothing but checkpoints in it",
+    )
     options = parser.parse_args(arguments)
     if options.to_mmseg != (pathlib.Path(options.dst).suffix == ".pth"):
         parser.error("--to-mmseg and a --dst ending in .pth belong together")
@@ -76,6 +83,7 @@ def main(arguments: list[str]) -> int:
             options.dst,
             skip=[name for name in options.skip.split(",") if name],
             adapt=options.adapt_in_channels,
+            overwrite=options.overwrite,
         )
     except _USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)

@@ -79,16 +79,21 @@ def from_state_dict(
         NumPy arrays in the tree of `target`, views on those of `state_dict`.
 
     Raises:
-        StateDictError: listing every missing, unexpected and misshapen key.
+        StateDictError: listing every missing, unexpected and misshapen key, and those
+            with whole numbers, which are no weights.
     """
     wanted = torch_shapes(target)
     given = {key for key in state_dict if not is_passed_over(key)}
     problems = [f"missing: {key}" for key in sorted(wanted.keys() - given)]
     problems += [f"unexpected: {key}" for key in sorted(given - wanted.keys())]
     for key in sorted(wanted.keys() & given):
-        shape = np.shape(state_dict[key])
-        if shape != wanted[key]:
-            problems.append(f"misshapen: {key} is {shape}, the model has {wanted[key]}")
+        array = np.asarray(state_dict[key])
+        if array.shape != wanted[key]:
+            problems.append(
+                f"misshapen: {key} is {array.shape}, the model has {wanted[key]}"
+            )
+        elif array.dtype.kind in "biu":
+            problems.append(f"not a weight: {key} is {array.dtype}")
     if problems:
         raise StateDictError(
             f"{source} does not fit the model in {len(problems)} keys:\n  "

@@ -73,6 +73,7 @@ class Predictor:
             donate_argnames="total",
         )
         self._classes = jax.jit(self._run_classes)
+        self._mean = jax.jit(self._run_mean, donate_argnums=0)
 
     def count_of_compilations(self) -> str:
         """`compilations` as a line for the user."""
@@ -105,9 +106,17 @@ class Predictor:
         """As `label_maps`, but float32 logits (N, *size, out_channels)."""
         return self._predict(variables, images, size, how="logits")
 
-    def classes(self, logits: jax.Array) -> jax.Array:
-        """Logits (N, H, W, out_channels) -> (N, H, W), as `label_maps` has them."""
-        return self._classes(logits)
+    def classes(self, values: jax.Array, probabilities: bool = False) -> jax.Array:
+        """The classes of what `logits` or `augmented_probabilities` gave.
+
+        Args:
+            values: (N, H, W, out_channels).
+            probabilities: whether they are probabilities, not logits.
+
+        Returns:
+            (N, H, W), as `label_maps`.
+        """
+        return self._classes(values, 1) if probabilities else self._classes(values)
 
     def augmented_label_maps(
         self,
@@ -130,11 +139,25 @@ class Predictor:
         Returns:
             (N, *size), as `label_maps`.
         """
+        return self._classes(*self._add_versions(variables, images, size, directions))
+
+    def augmented_probabilities(
+        self,
+        variables: Any,
+        images: Sequence[np.ndarray],
+        size: tuple[int, int],
+        directions: Sequence[str] = (),
+    ) -> jax.Array:
+        """As `augmented_label_maps`, but the means, (N, *size, out_channels) float32."""
+        return self._mean(*self._add_versions(variables, images, size, directions))
+
+    def _add_versions(self, variables, images, size, directions):
+        """The sum of the probabilities of all versions, and their number."""
         total = None
         versions = [(image, flip) for image in images for flip in (None, *directions)]
         for image, flip in versions:
             total = self._predict(variables, image, size, "probability", flip, total)
-        return self._classes(total, len(versions))
+        return total, len(versions)
 
     def _predict(self, variables, images, size, how, flip=None, total=None):
         self._drop_programs()
@@ -225,6 +248,10 @@ class Predictor:
             return self._pick(values)
         return self._pick(values / versions, probability=True)
 
+    def _run_mean(self, total, versions):
+        self._count("rest")
+        return total / versions
+
     def _pick(self, values, probability=False):
         """(N, H, W, C) -> classes (N, H, W)."""
         if values.shape[-1] == 1:
@@ -241,7 +268,7 @@ class Predictor:
         compiled = sum(self.compilations.values())
         if compiled - self._dropped > _MOST_PROGRAMS:
             self._dropped = compiled
-            for function in (self._network, self._finish, self._classes):
+            for function in (self._network, self._finish, self._classes, self._mean):
                 function.clear_cache()
 
     def _count(self, program):

@@ -1,6 +1,7 @@
 """Checkpoints from one form to another: mmseg's, jaxseg's, files of weights."""
 
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jaxseg.convert.state_dict import (
 )
 from jaxseg.convert.weights_file import write_weights
 from jaxseg.train.checkpoint import Checkpoints
+from jaxseg.train.checkpoint_reader import step_dirs
 from jaxseg.train.load import (
     LoadError,
     fill,
@@ -33,6 +35,7 @@ def convert_checkpoint(
     target: str | os.PathLike[str],
     skip: Sequence[str] = (),
     adapt: bool = False,
+    overwrite: bool = False,
 ) -> list[str]:
     """Writes a checkpoint of any form in another one.
 
@@ -44,11 +47,12 @@ def convert_checkpoint(
     Args:
         config: as for `build_segmentor`.
         source: as for `read_checkpoint`.
-        target: a file ending in one of `FILES`, which is replaced if it is there; or a
-            folder that is new or empty, for a checkpoint of ours.
+        target: a file ending in one of `FILES`; or a folder, for a checkpoint of ours.
         skip: modules or parameters, by the keys that mmseg has, that are not taken
             from the source: they start fresh, by the config's seed.
         adapt: whether a first layer for 3 channels is adapted to the model's.
+        overwrite: whether a target that is there is replaced, once the new one is
+            whole; of folders, one with nothing but checkpoints in it.
 
     Returns:
         What is to be said about it, line by line.
@@ -56,15 +60,12 @@ def convert_checkpoint(
     Raises:
         ConfigError: if the config is wrong.
         LoadError: listing every missing, unexpected and misshapen key; or if the
-            target is a folder with something in it.
+            target is there and cannot or shall not be replaced.
     """
     target = Path(target).expanduser()
     is_file = target.suffix in FILES
-    if not is_file and target.exists() and (target.is_file() or any(target.iterdir())):
-        raise LoadError(
-            f"{target} is there and not empty; a checkpoint is written to a new folder, "
-            f"or to a file ending in {', '.join(FILES)}"
-        )
+    if target.exists():
+        _check_replaceable(target, is_file, overwrite)
     checkpoint = read_checkpoint(source)
     config, segmentor = build_segmentor(config or checkpoint.config, checkpoint)
     variables = fresh_variables(config, segmentor, abstract=True)
@@ -79,6 +80,7 @@ def convert_checkpoint(
     given = {key: a for key, a in state_dict.items() if key.endswith(COUNTER)}
     result = with_counters(to_state_dict(tree), given, checkpoint.step)
     result = in_order(result, list(checkpoint.state_dict))
+    target.parent.mkdir(parents=True, exist_ok=True)
     if is_file:
         write_weights(target, result, meta)
     else:
@@ -94,6 +96,24 @@ def convert_checkpoint(
         *(f"left out: {key}" for key in left_out),
         f"{target}: {len(result)} entries, step {checkpoint.step}",
     ]
+
+
+def _check_replaceable(target, is_file, overwrite):
+    if target.is_dir() == is_file:
+        kind = "folder" if is_file else "file"
+        raise LoadError(
+            f"{target} is a {kind}; a checkpoint of jaxseg is written to a folder, any "
+            f"other to a file ending in {', '.join(FILES)}"
+        )
+    there = set() if is_file else set(target.iterdir())
+    if not overwrite and (is_file or there):
+        raise LoadError(f"{target} is there; --overwrite replaces it")
+    if others := there - set(step_dirs(target, finished=True)):
+        names = ", ".join(sorted(path.name for path in others)[:5])
+        raise LoadError(
+            f"{target} holds {names}: only a folder with nothing but checkpoints in it "
+            "is replaced"
+        )
 
 
 def _start_fresh(state_dict, config, segmentor, skip):
@@ -122,6 +142,12 @@ def _write_folder(folder, tree, config, step, source):
     known = {name: source["meta"].get(name) for name in ("classes", "palette")}
     if all(known.values()) and "dataset_meta" not in config:
         config = {**config, "dataset_meta": known}
-    with Checkpoints(folder) as checkpoints:
-        checkpoints.save(step, tree, config=plain(config), source=plain(source))
-        checkpoints.wait()
+    prefix = f".{folder.name}."
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as draft:
+        new = Path(draft) / "new"
+        with Checkpoints(new) as checkpoints:
+            checkpoints.save(step, tree, config=plain(config), source=plain(source))
+            checkpoints.wait()
+        if folder.exists():
+            folder.rename(Path(draft) / "old")  # and goes with the draft
+        new.rename(folder)

@@ -23,7 +23,6 @@ from jaxseg.convert.weights_file import read_weights
 from jaxseg.convert.zoo import url_of
 from jaxseg.train.checkpoint import load_weights
 
-
 # Files of weights, by the names that they usually have.
 _FILES = (".pth", ".pt", ".bin", ".safetensors", ".npz")
 

@@ -18,7 +18,9 @@ from jaxseg.load_config import INFERENCE, load_config
 from jaxseg.resolve import import_custom, lookup, resolve
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.load import Checkpoint, LoadError, as_variables, fill, read_checkpoint
+from jaxseg.train.settings import read_settings
 from jaxseg.train.state import init_variables
+from jaxseg.train.test_time_aug import TestTimeAug, without_resizing
 
 _log = logging.getLogger("jaxseg")
 
@@ -38,7 +40,9 @@ class SegModel:
             it gets them one by one.
         classes: names of the classes.
         palette: (r, g, b) of each class.
-        pipeline: transforms of a test image, without its label.
+        pipeline: transforms of a test image, without its label; with `tta` they leave
+            it at its own size.
+        tta: the versions of an image that `predict` averages, or None.
     """
 
     config: dict[str, Any]
@@ -48,6 +52,7 @@ class SegModel:
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     pipeline: tuple[Any, ...]
+    tta: TestTimeAug | None
 
     def encode_decode(self, images: Any) -> jax.Array:
         """Runs the network at one size.
@@ -107,7 +112,8 @@ class SegModel:
 
         Args:
             image: as in `load_image`.
-            return_logits: also return the logits.
+            return_logits: also return the logits; with `tta` the mean probabilities
+                of the versions, whose largest is the class.
 
         Returns:
             Label map (H, W) integers; with return_logits also (H, W, out_channels)
@@ -118,15 +124,35 @@ class SegModel:
                 image of this size.
         """
         sample = self.load_image(image)
-        arguments = self.variables, sample["img"][None], sample["ori_shape"]
+        run = self._predict if self.tta is None else self._predict_augmented
         try:
-            if not return_logits:
-                return np.asarray(self.predictor.label_maps(*arguments))[0]
-            logits = self.predictor.logits(*arguments)
+            label_maps, logits = run(sample, return_logits)
         except ConfigError as error:
             raise ConfigError(f"{sample['img_path']}: {error}") from error
-        label_maps = self.predictor.classes(logits)
-        return np.asarray(label_maps)[0], np.asarray(logits)[0]
+        label_map = np.asarray(label_maps)[0]
+        return (label_map, np.asarray(logits)[0]) if return_logits else label_map
+
+    def _predict(self, sample, return_logits):
+        arguments = self.variables, sample["img"][None], sample["ori_shape"]
+        if not return_logits:
+            return self.predictor.label_maps(*arguments), None
+        logits = self.predictor.logits(*arguments)
+        return self.predictor.classes(logits), logits
+
+    def _predict_augmented(self, sample, return_logits):
+        size, own = sample["img"].shape[:2], tuple(sample["ori_shape"])
+        if size != own:
+            raise ConfigError(
+                f"it is {own[0]}x{own[1]}, and {size[0]}x{size[1]} after the pipeline; "
+                "`tta` scales the image as it is: take what changes its size out of "
+                "val_dataloader.dataset.pipeline"
+            )
+        versions = [version[None] for version in self.tta.scaled(sample["img"])]
+        arguments = self.variables, versions, own, self.tta.directions
+        if not return_logits:
+            return self.predictor.augmented_label_maps(*arguments), None
+        mean = self.predictor.augmented_probabilities(*arguments)
+        return self.predictor.classes(mean, probabilities=True), mean
 
 
 def check_channels(sample: Mapping[str, Any], segmentor: Any) -> None:
@@ -167,13 +193,14 @@ def load_model(
         source = str(checkpoint)
         tree = fill(saved.state_dict, variables, source, segmentor.backbone)
         variables = as_variables(tree, variables, source)
-    classes, palette = _classes_of(config, saved, segmentor)
+    classes, palette, where = _classes_of(config, saved, segmentor)
     if len(classes) != segmentor.decode_head.num_classes:
         raise ConfigError(
             f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
-            f"but the data has {len(classes)} classes: {', '.join(classes[:5])}"
+            f"but {where} has {len(classes)} classes: {', '.join(classes[:5])}"
         )
     predictor = Predictor(segmentor, jax.local_devices()[:1])
+    tta = read_settings({"tta": config.get("tta")}).tta
     return SegModel(
         config=config,
         segmentor=segmentor,
@@ -181,7 +208,8 @@ def load_model(
         predictor=predictor,
         classes=classes,
         palette=palette,
-        pipeline=_test_pipeline(config),
+        pipeline=_test_pipeline(config, tta),
+        tta=tta,
     )
 
 
@@ -251,10 +279,12 @@ def _val_dataset(config):
     return dataset
 
 
-def _test_pipeline(config):
+def _test_pipeline(config, tta):
     """The pipeline of val_dataloader; without one, the image as it is."""
     entries = _val_dataset(config).get("pipeline") or [{"type": "LoadImageFromFile"}]
     entries = [entry for entry in entries if entry.get("type") not in _FOR_LABELS]
+    if tta is not None:
+        entries = without_resizing(entries)
     if not entries or entries[0].get("type") != "LoadImageFromFile":
         entries = [{"type": "LoadImageFromFile"}, *entries]
     path = "val_dataloader.dataset.pipeline"
@@ -262,18 +292,24 @@ def _test_pipeline(config):
 
 
 def _classes_of(config, saved, segmentor):
-    """Names and colours: as trained, as the config's data set has them, or made up."""
-    for meta in (config.get("dataset_meta"), saved.meta if saved else None):
+    """Names and colours: as trained, as the config's data set has them, or made up.
+
+    And where they stand, for errors.
+    """
+    trained = {"dataset_meta": config.get("dataset_meta")}
+    if saved is not None:
+        trained[str(saved.path)] = saved.meta
+    for where, meta in trained.items():
         if meta and meta.get("classes"):
             classes = tuple(meta["classes"])
             palette = meta.get("palette") or random_palette(len(classes))
-            return classes, tuple(map(tuple, palette))
+            return classes, tuple(map(tuple, palette)), where
     dataset = _val_dataset(config)
     known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
     if "type" in dataset:
         known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
     count = segmentor.decode_head.num_classes
     if not known and not metainfo:
-        return tuple(f"class {i}" for i in range(count)), random_palette(count)
+        return tuple(f"class {i}" for i in range(count)), random_palette(count), path
     meta, _, _ = resolve_classes(path, known, metainfo)
-    return meta["classes"], meta["palette"]
+    return meta["classes"], meta["palette"], path

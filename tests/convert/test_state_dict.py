@@ -119,12 +119,14 @@ def test_all_differences_are_in_one_error(variables):
     state_dict["decode_head.conv_seg.weight"] = np.zeros((7, 4, 1, 1))
     state_dict["backbone.encoder.0.0.convs.0.bn.weight"] = np.zeros((8, 1))
     state_dict["auxiliary_head.2.conv_seg.bias"] = np.zeros(3)
+    state_dict["auxiliary_head.0.conv_seg.bias"] = np.zeros(3, np.int64)
     with pytest.raises(StateDictError) as error:
         from_state_dict(state_dict, variables)
     assert str(error.value).split("\n  ") == [
-        "the state dict does not fit the model in 4 keys:",
+        "the state dict does not fit the model in 5 keys:",
         "missing: decode_head.conv_seg.bias",
         "unexpected: auxiliary_head.2.conv_seg.bias",
+        "not a weight: auxiliary_head.0.conv_seg.bias is int64",
         "misshapen: backbone.encoder.0.0.convs.0.bn.weight is (8, 1), the model has (8,)",
         (
             "misshapen: decode_head.conv_seg.weight is (7, 4, 1, 1), the model has "

@@ -1,11 +1,14 @@
 """Models with mmseg's weights give mmseg's numbers: see tests/reference/README.md."""
 
+import json
 import pathlib
 
 import numpy as np
 import pytest
 
-from jaxseg.reference import check
+from jaxseg.config import ConfigError
+from jaxseg.reference import KINDS, check
+from jaxseg.train.load import LoadError
 
 FOLDER = pathlib.Path(__file__).parents[1] / "reference"
 
@@ -40,13 +43,17 @@ def test_the_quick_cases_are_there():
 
 
 def wrong(rows):
-    return [f"{r.name}: {r.error:.1e} > {r.bound:.1e}" for r in rows if not r.ok]
+    return [
+        f"{r.kind} {r.name}: {r.error:.1e} > {r.bound:.1e}" for r in rows if not r.ok
+    ]
 
 
 @pytest.mark.parametrize("path", CASES)
 def test_equals_mmseg(path):
     rows = check(path)
-    assert len(rows) > 100  # logits, losses, gradients and statistics
+    assert {row.kind for row in rows} == set(KINDS)
+    assert len(rows) > 100
+    assert {row.bound for row in rows} == {1e-6}
     assert not wrong(rows), "\n".join(wrong(rows))
 
 
@@ -60,6 +67,70 @@ def test_equals_mmseg_in_float32(path):
     """
     rows = check(path, "float32")
     steady = 4 * np.load(path)["grad_noise"].max() < 1e-3
-    kept = [r for r in rows if steady or not r.name.startswith("gradient")]
+    kept = [r for r in rows if steady or r.kind != "gradient"]
     assert len(kept) > 20  # logits, losses and statistics at the least
     assert not wrong(kept), "\n".join(wrong(kept))
+
+
+@pytest.fixture
+def case():
+    """The entries of the case that takes least."""
+    name = "unet__unet-s5-d16_fcn_4xb4-40k_chase-db1-128x128.npz"
+    return dict(np.load(FOLDER / name))
+
+
+def check_changed(case, tmp_path, dtype="float64", **changes):
+    np.savez(tmp_path / "case.npz", **(case | changes))
+    return check(tmp_path / "case.npz", dtype)
+
+
+def without(case, prefixes):
+    return {key: value for key, value in case.items() if not key.startswith(prefixes)}
+
+
+def test_a_case_that_mmseg_could_not_train_or_run_in_float64(case, tmp_path):
+    case = without(case, ("loss", "grad", "stat")) | dict(train_error=np.array("why"))
+    (row,) = check_changed(case, tmp_path)
+    assert row.kind == "logits" and row.bound == 1e-6 and row.ok
+    # Numbers of float32 are no better than that, whatever they are compared with.
+    (row,) = check_changed(case, tmp_path, exact=False, noise=0.0)
+    assert row.bound == 1e-4 and row.ok
+    (row,) = check_changed(case, tmp_path, value=case["value"] + 2e-6 * case["absmax"])
+    assert not row.ok and row.error == pytest.approx(2e-6, rel=1e-3)
+
+
+def test_index_tables_are_left_to_the_model(case, tmp_path):
+    keys, shapes = (json.loads(str(case[name])) for name in ("keys", "shapes"))
+    keys.append("backbone.attn.relative_position_index")
+    shapes.append([49, 49])
+    more = {"keys": json.dumps(keys), "shapes": json.dumps(shapes)}
+    case = without(case, ("loss", "grad", "stat"))
+    assert not wrong(check_changed(case, tmp_path, **more))
+
+
+def test_what_cannot_be_compared(case, tmp_path):
+    model = json.loads(str(case["model"]))
+    model["backbone"] = dict(type="NoNet", depth=3)
+    model["decode_head"]["loss_decode"] = dict(type="NoLoss")
+    message = (
+        r"case.npz cannot be used:\n  model.backbone: NoNet is not in jaxseg yet\n"
+        r"  model.decode_head.loss_decode: NoLoss is not in jaxseg yet$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        check_changed(case, tmp_path, model=json.dumps(model))
+    keys = json.loads(str(case["keys"]))
+    keys[0] = "backbone.other.weight"
+    with pytest.raises(LoadError, match=r"case.npz .*2 keys:(.|\n)*backbone.other"):
+        check_changed(case, tmp_path, keys=json.dumps(keys))
+    model = json.loads(str(case["model"]))
+    model["decode_head"]["in_channels"] = 5
+    with pytest.raises(ConfigError, match=r"case.npz.*5"):
+        check_changed(case, tmp_path, model=json.dumps(model))
+    (tmp_path / "a.txt").write_text("no zip")
+    with pytest.raises(ConfigError, match="a.txt: no reference case, which is"):
+        check(tmp_path / "a.txt")
+    with pytest.raises(ConfigError, match="b.npz: there is no such file"):
+        check(tmp_path / "b.npz")
+    np.savez(tmp_path / "other.npz", model="{}")
+    with pytest.raises(ConfigError, match="no reference case: it lacks absmax, config"):
+        check(tmp_path / "other.npz")

@@ -29,6 +29,11 @@ def test_there_and_back(tmp_path):
     theirs = read_weights(FILE).state_dict
     for key, array in read_weights(back).state_dict.items():
         assert array.tobytes() == theirs[key].tobytes()
+    result = convert("--to-mmseg", "--src", ours, "--dst", back)
+    assert result.returncode == 1
+    assert result.stderr == f"error: {back} is there; --overwrite replaces it\n"
+    result = convert("--to-mmseg", "--src", ours, "--dst", back, "--overwrite")
+    assert result.returncode == 0, result.stderr
 
 
 def test_what_is_wrong_is_said_in_a_sentence(tmp_path):

@@ -1,34 +1,36 @@
 # A small model in the vocabulary of mmseg 1.x; make_mmseg_unet.py says what for.
-norm_cfg = dict(type='BN', requires_grad=True)
+norm_cfg = dict(type="BN", requires_grad=True)
 model = dict(
-    type='EncoderDecoder',
+    type="EncoderDecoder",
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
+        type="SegDataPreProcessor",
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(16, 16)),
+        size=(16, 16),
+    ),
     backbone=dict(
-        type='UNet',
+        type="UNet",
         in_channels=3,
         base_channels=4,
         num_stages=2,
         strides=(1, 1),
         enc_num_convs=(1, 1),
-        dec_num_convs=(1, ),
-        downsamples=(True, ),
+        dec_num_convs=(1,),
+        downsamples=(True,),
         enc_dilations=(1, 1),
-        dec_dilations=(1, ),
+        dec_dilations=(1,),
         with_cp=False,
         conv_cfg=None,
         norm_cfg=norm_cfg,
-        act_cfg=dict(type='ReLU'),
-        upsample_cfg=dict(type='InterpConv'),
-        norm_eval=False),
+        act_cfg=dict(type="ReLU"),
+        upsample_cfg=dict(type="InterpConv"),
+        norm_eval=False,
+    ),
     decode_head=dict(
-        type='FCNHead',
+        type="FCNHead",
         in_channels=4,
         in_index=1,
         channels=4,
@@ -38,10 +40,11 @@ model = dict(
         num_classes=3,
         norm_cfg=norm_cfg,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0)),
+        loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0),
+    ),
     auxiliary_head=[
         dict(
-            type='FCNHead',
+            type="FCNHead",
             in_channels=8,
             in_index=0,
             channels=4,
@@ -50,7 +53,9 @@ model = dict(
             num_classes=3,
             norm_cfg=norm_cfg,
             align_corners=False,
-            loss_decode=dict(type='CrossEntropyLoss', loss_weight=0.4))
+            loss_decode=dict(type="CrossEntropyLoss", loss_weight=0.4),
+        )
     ],
     train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
+    test_cfg=dict(mode="whole"),
+)

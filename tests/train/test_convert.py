@@ -189,10 +189,49 @@ def test_a_copy_by_an_ema_hook_is_left_out_and_named(tmp_path):
     same_bits(read_weights(tmp_path / "a.npz").state_dict, file.state_dict)
 
 
-def test_nothing_that_is_there_is_written_into(tmp_path):
+def test_what_is_there_is_replaced_on_request_alone(tmp_path):
+    ours, file = tmp_path / "ours", tmp_path / "a.npz"
+    for target in (ours, file):
+        convert_checkpoint(CONFIG, FILE, target)
+        with pytest.raises(LoadError, match=f"{target.name} is there; --overwrite"):
+            convert_checkpoint(CONFIG, FILE, target)
+    halved = {k: a // 2 for k, a in read_weights(FILE).state_dict.items()}
+    write_weights(tmp_path / "half.pth", halved, {"iter": 7})
+    for target in (ours, file):
+        convert_checkpoint(CONFIG, tmp_path / "half.pth", target, overwrite=True)
+        same_bits(read_checkpoint(target).state_dict, halved)
+    assert [step.name for step in ours.iterdir()] == ["7"]
+    # From a folder to itself, too.
+    convert_checkpoint(None, ours, ours, overwrite=True)
+    same_bits(read_checkpoint(ours).state_dict, halved)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.npz", "half.pth", "ours"}
+
+
+def test_a_conversion_that_fails_leaves_what_is_there(tmp_path):
+    convert_checkpoint(CONFIG, FILE, tmp_path / "ours")
+    write_weights(tmp_path / "a.pth", {"x": np.zeros(1, np.float32)}, {})
+    with pytest.raises(LoadError, match="unexpected: x"):
+        convert_checkpoint(
+            CONFIG, tmp_path / "a.pth", tmp_path / "ours", overwrite=True
+        )
+    same_bits(
+        read_checkpoint(tmp_path / "ours").state_dict, read_weights(FILE).state_dict
+    )
+
+
+def test_nothing_but_checkpoints_is_replaced(tmp_path):
     (tmp_path / "note.txt").write_text("mine")
-    with pytest.raises(LoadError, match="is there and not empty"):
-        convert_checkpoint(CONFIG, FILE, tmp_path)
+    with pytest.raises(LoadError, match=r"holds note\.txt: only a folder with nothing"):
+        convert_checkpoint(CONFIG, FILE, tmp_path, overwrite=True)
+    with pytest.raises(LoadError, match=r"note\.txt is a file; a checkpoint of jaxseg"):
+        convert_checkpoint(CONFIG, FILE, tmp_path / "note.txt", overwrite=True)
+    (tmp_path / "a.npz").mkdir()
+    with pytest.raises(LoadError, match=r"a\.npz is a folder"):
+        convert_checkpoint(CONFIG, FILE, tmp_path / "a.npz", overwrite=True)
+    assert (tmp_path / "note.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_is_written_into(tmp_path):
     (tmp_path / "empty").mkdir()
     convert_checkpoint(CONFIG, FILE, tmp_path / "empty")
     (step,) = (tmp_path / "empty").iterdir()

@@ -6,6 +6,7 @@ import logging
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from input_pipeline.sources import random_palette
 from input_pipeline.transforms import LoadImageFromFile, Resize
@@ -16,6 +17,7 @@ from jaxseg.resolve import resolve
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.load import LoadError
 from jaxseg.train.model import load_model
+from jaxseg.train.predict import predict_files
 from jaxseg.train.state import init_variables
 
 PALETTE = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
@@ -130,6 +132,9 @@ def test_a_file_of_mmsegs_brings_weights_and_classes(tmp_path):
     assert unnamed.classes == ("x", "y", "z")
     with pytest.raises(LoadError, match=r"a\.pth holds weights and no config"):
         load_model(None, file)
+    other = as_pth(tmp_path / "c.pth", variables, classes=["a", "b"])
+    with pytest.raises(ConfigError, match=r"is 3, but .*c\.pth has 2 classes: a, b"):
+        load_model(config, other)
 
 
 def test_half_precision_is_computed_with_in_float32(tmp_path):
@@ -201,7 +206,7 @@ def test_classes_of_the_configs_data_set(tmp_path):
     assert model.palette == ((0, 0, 142), (70, 130, 180), (0, 60, 100))  # Cityscapes'
 
     with pytest.raises(
-        ConfigError, match="num_classes is 3, but .* has 19 classes: ro"
+        ConfigError, match="is 3, but val_dataloader.dataset has 19 classes: ro"
     ):
         load_model(
             config_of(val_dataloader=dict(dataset=dict(type="CityscapesDataset"))),
@@ -240,3 +245,60 @@ def test_without_a_pipeline_the_image_is_taken_as_it_is(trained):
     with pytest.raises(ConfigError, match="val_dataloader.dataset.pipeline.*Resiz"):
         broken = dict(dataset=dict(pipeline=[dict(type="Resiz", scale=3)]))
         load_model(config_of(val_dataloader=broken), trained[0])
+
+
+TTA = dict(img_ratios=[0.5, 1.0], flip=True)
+
+
+def with_tta(tta, *transforms):
+    pipeline = [dict(type="LoadImageFromFile"), *transforms]
+    return config_of(tta=tta, val_dataloader=dict(dataset=dict(pipeline=pipeline)))
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def test_scales_and_flips_are_averaged_where_the_config_asks_for_it(trained, tmp_path):
+    image = np.random.default_rng(1).integers(0, 256, (32, 48, 3), np.uint8)
+    # The versions scale the image themselves: the Resize of the config goes.
+    model = load_model(
+        with_tta(TTA, dict(type="Resize", scale=[24, 16], keep_ratio=True)), trained[0]
+    )
+    assert model.pipeline == (LoadImageFromFile(),)
+    plain_model = load_model(config_of(), trained[0])
+    mean = 0
+    for version in (image, Resize(scale=(24, 16))({"img": image}, None)["img"]):
+        for flip in (slice(None), slice(None, None, -1)):
+            images = np.ascontiguousarray(version[:, flip])[None]
+            logits = plain_model.predictor.logits(
+                plain_model.variables, images, image.shape[:2]
+            )
+            mean = mean + softmax(np.asarray(logits)[0][:, flip]) / 4
+    label_map, probabilities = model.predict(image, return_logits=True)
+    # These weights' logits are hundreds, whose last bits are 1e-5.
+    np.testing.assert_allclose(probabilities, mean, atol=2e-4)
+    np.testing.assert_array_equal(label_map, probabilities.argmax(-1))
+    np.testing.assert_array_equal(model.predict(image), label_map)
+    assert (label_map != plain_model.predict(image)).any()
+    # And so do the files that --mode predict writes.
+    Image.fromarray(image).save(tmp_path / "a.png")
+    [(_, path)] = predict_files(model, [tmp_path / "a.png"], tmp_path / "output")
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), label_map)
+
+
+def test_a_tta_in_reserve_changes_nothing(trained):
+    resize = dict(type="Resize", scale=[24, 16], keep_ratio=True)
+    model = load_model(with_tta(TTA | dict(enabled=False), resize), trained[0])
+    assert model.tta is None
+    assert model.pipeline[1] == Resize(scale=(24, 16), keep_ratio=True)
+    with pytest.raises(ConfigError, match="tta.img_ratio: this key is not known"):
+        load_model(with_tta(dict(img_ratio=[1.0])), trained[0])
+
+
+def test_tta_wants_the_image_at_its_own_size(trained):
+    model = load_model(with_tta(TTA, dict(type="Pad", size=[64, 64])), trained[0])
+    image = np.zeros((32, 48, 3), np.uint8)
+    with pytest.raises(ConfigError, match="given array: it is 32x48, and 64x64 after"):
+        model.predict(image)
