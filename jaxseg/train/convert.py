@@ -148,6 +148,12 @@ def _write_folder(folder, tree, config, step, source):
         with Checkpoints(new) as checkpoints:
             checkpoints.save(step, tree, config=plain(config), source=plain(source))
             checkpoints.wait()
+        old = Path(draft) / "old"  # goes with the draft
         if folder.exists():
-            folder.rename(Path(draft) / "old")  # and goes with the draft
-        new.rename(folder)
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise

@@ -25,7 +25,7 @@ from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.model import check_channels, load_model
 from jaxseg.train.progress import Progress
 from jaxseg.train.settings import DataLoader, Settings, read_settings
-from jaxseg.train.test_time_aug import TestTimeAug
+from jaxseg.train.test_time_aug import TestTimeAug, predict_label_maps
 
 _log = logging.getLogger("jaxseg")
 
@@ -119,14 +119,9 @@ class Evaluator:
         labels = np.stack([sample["gt_seg_map"] for sample in samples])
         size = labels.shape[1:]
         try:
-            if self._tta is None:
-                pred = self.predictor.label_maps(variables, images, size)
-            else:
-                scaled = [self._tta.scaled(image) for image in images]
-                versions = [np.stack(images) for images in zip(*scaled, strict=True)]
-                pred = self.predictor.augmented_label_maps(
-                    variables, versions, size, self._tta.directions
-                )
+            pred = predict_label_maps(
+                self.predictor, variables, images, size, self._tta
+            )
         except ConfigError as error:
             raise ConfigError(f"{samples[0]['img_path']}: {error}") from error
         return pred, labels, is_sample

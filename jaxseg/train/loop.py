@@ -424,7 +424,9 @@ def _finish(run: Run, state: TrainState, scores: Scores | None) -> None:
     draw_curves(run.workdir / FILE_NAME, run.workdir / "curves.png")
     predictions = run.workdir / "predictions"
     predictor = run.evaluator.predictor
-    save_validation_grids(predictor, variables, run.val_set, predictions)
+    save_validation_grids(
+        predictor, variables, run.val_set, predictions, run.settings.tta
+    )
     print(f"curves: {run.workdir / 'curves.png'}; predictions: {predictions}")
     print(predictor.count_of_compilations())
     report(scores, run.val_set.metainfo["classes"], run.workdir / "eval.json")

@@ -13,6 +13,7 @@ from PIL import Image
 from jaxseg.config import ConfigError
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.model import SegModel
+from jaxseg.train.test_time_aug import TestTimeAug, predict_label_maps
 from jaxseg.visualize import as_rgb, overlay, save_prediction_grid
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".npy")
@@ -86,7 +87,12 @@ def predict_files(
 
 
 def save_validation_grids(
-    predictor: Predictor, variables: Any, dataset: Any, output: Path, count: int = 6
+    predictor: Predictor,
+    variables: Any,
+    dataset: Any,
+    output: Path,
+    tta: TestTimeAug | None = None,
+    count: int = 6,
 ) -> None:
     """Writes image | ground truth | prediction of a few validation images.
 
@@ -95,6 +101,7 @@ def save_validation_grids(
         variables: its params and batch_stats.
         dataset: with labels.
         output: folder, gets `NN.png`.
+        tta: as in the evaluation.
         count: number of images, evenly spread over the data set.
     """
     variables = predictor.put_variables(variables)
@@ -104,7 +111,7 @@ def save_validation_grids(
         sample = dataset.sample(int(index), np.random.default_rng(0))
         truth = sample["gt_seg_map"]
         images = np.stack([sample["img"]] * len(predictor.devices))
-        label_maps = predictor.label_maps(variables, images, truth.shape)
+        label_maps = predict_label_maps(predictor, variables, images, truth.shape, tta)
         image = Image.fromarray(as_rgb(sample["img"]))
         # The image is at the test scale, the maps at its original size.
         image = np.asarray(image.resize(truth.shape[::-1], Image.BILINEAR))

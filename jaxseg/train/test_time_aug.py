@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 
 from input_pipeline.transforms import Resize
+from jaxseg.segmentors.inference import Predictor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,3 +65,24 @@ def without_resizing(pipeline: list[Mapping[str, Any]]) -> list[Mapping[str, Any
     They are what goes before `TestTimeAug`, which scales the image itself.
     """
     return [entry for entry in pipeline if "Resize" not in entry.get("type", "")]
+
+
+def predict_label_maps(
+    predictor: Predictor,
+    variables: Any,
+    images: np.ndarray,
+    size: tuple[int, int],
+    tta: TestTimeAug | None,
+) -> jax.Array:
+    """`Predictor.label_maps`, of the mean over the versions if there is a `tta`.
+
+    Args:
+        predictor, variables, size: as there.
+        images: (N, H, W, C) as loaded; with `tta` at their own size.
+        tta: the versions, or None.
+    """
+    if tta is None:
+        return predictor.label_maps(variables, images, size)
+    scaled = [tta.scaled(image) for image in images]
+    versions = [np.stack(images) for images in zip(*scaled, strict=True)]
+    return predictor.augmented_label_maps(variables, versions, size, tta.directions)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from jaxseg.config import ConfigError
+from jaxseg.train import test_time_aug as augmentation
 from jaxseg.train.predict import (
     find_images,
     predict_files,
@@ -145,6 +146,10 @@ class TwoDevices:
         self.seen.append(images[:, 0, 0, 0].tolist())
         return np.zeros((len(images), *size), np.uint8)
 
+    def augmented_label_maps(self, variables, versions, size, directions):
+        self.seen.append(([images.shape for images in versions], directions))
+        return np.zeros((len(versions[0]), *size), np.uint8)
+
 
 def test_validation_grids_are_spread_over_the_data_set(tmp_path):
     predictor = TwoDevices()
@@ -157,3 +162,10 @@ def test_validation_grids_are_spread_over_the_data_set(tmp_path):
     ]
     save_validation_grids(predictor, {}, Data(), tmp_path / "all", count=20)
     assert len(list((tmp_path / "all").iterdir())) == 9
+
+
+def test_validation_grids_show_what_tta_predicts(tmp_path):
+    predictor, tta = TwoDevices(), augmentation.TestTimeAug(img_ratios=(1.0, 2.0))
+    save_validation_grids(predictor, {}, Data(), tmp_path, tta, count=1)
+    shapes = [(2, 10, 15, 3), (2, 20, 30, 3)]
+    assert predictor.seen == [(shapes, ("horizontal",))]
