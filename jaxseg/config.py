@@ -30,6 +30,7 @@ TOP_LEVEL = (
     "custom_imports",
     "dataset_meta",
     "missing",
+    "notes",
 )
 
 

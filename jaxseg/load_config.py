@@ -3,10 +3,11 @@
 import ast
 import logging
 import pathlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxseg.config import load, override
+from jaxseg.config import TOP_LEVEL, load, override
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.reader.limits import MAX_FILE_BYTES
 from jaxseg.mmseg_config.translate import require, translate
@@ -36,7 +37,7 @@ def load_config(
             `custom_imports` that registers it.
 
     Returns:
-        A config in our vocabulary.
+        A config in our vocabulary. What of an mmseg config has no effect is logged.
 
     Raises:
         ConfigError: if the file cannot be used; of an mmseg config it names all that
@@ -55,6 +56,9 @@ def load_config(
         if not is_registered(name) and not _is_replaced(path, overrides)
     ]
     name = "config" if isinstance(source, Mapping) else str(source)
+    for note in config.pop("notes", []):
+        if _concerns(note, needs):
+            _log.info("%s: %s", name, note)
     require(missing, needs, name)
     for path, _ in missing:
         _leave_out(config, path)
@@ -62,19 +66,18 @@ def load_config(
 
 
 def import_mmseg_config(path: str | pathlib.Path) -> dict[str, Any]:
-    """Reads and translates an mmseg config, and logs what is not honoured.
+    """Reads and translates an mmseg config.
 
     Returns:
-        A config in our vocabulary. Its `missing` lists what jaxseg lacks, and
-        `load_config` decides what of that matters.
+        A config in our vocabulary. Its `missing` lists what jaxseg lacks, its `notes`
+        what has no effect; `load_config` decides what of them matters.
 
     Raises:
         ConfigError: if the file cannot be read.
     """
     translation = translate(read(path), path)
-    for note in translation.notes:
-        _log.info("%s: %s", path, note)
-    return translation.config | {"missing": [list(m) for m in translation.missing]}
+    missing = [list(entry) for entry in translation.missing]
+    return translation.config | {"missing": missing, "notes": translation.notes}
 
 
 def is_mmseg_config(source: str | pathlib.Path | Mapping[str, Any]) -> bool:
@@ -101,6 +104,13 @@ def _names(statement: ast.stmt) -> set[str]:
         return {alias.asname or alias.name for alias in statement.names}
     targets = getattr(statement, "targets", [])
     return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _concerns(note, needs):
+    """Whether a note is about a part that is wanted, or about no part of our config."""
+    part = re.match(r"\w*", note)[0]
+    wanted = [need.partition(".")[0] for need in needs or TOP_LEVEL]
+    return part in wanted or part not in TOP_LEVEL
 
 
 def _is_replaced(path, overrides):

@@ -168,6 +168,15 @@ def test_what_has_no_effect_is_logged_once(write, caplog):
     assert line.startswith(f"{path}: custom_imports: ['no_such_module'] not imported")
 
 
+def test_what_is_said_of_the_training_is_for_the_training(write, caplog):
+    caplog.set_level("INFO", logger="jaxseg")
+    path = write(V1, "unet.py")
+    load_config(path, INFERENCE)
+    assert "batch_size" not in caplog.text
+    load_config(path)
+    assert f"{path}: train_dataloader.batch_size=" in caplog.text
+
+
 NO_DATASET = V1.replace("'BaseSegDataset'", "'NoDataset'").replace(
     "type='SGD'", "type='NoOptimizer'"
 )
