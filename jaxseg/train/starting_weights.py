@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ _log = logging.getLogger("jaxseg")
 def find_starting_weights(config: Mapping[str, Any], model: Any) -> None:
     """Fetches what `starting_weights` will read: before a run begins anything else.
 
+    A folder that is there is left for later: to look into it is to read all of it, where
+    of a file only the list of its arrays is read.
+
     Raises:
         LoadError: if it cannot be read or fetched.
     """
@@ -36,7 +40,7 @@ def find_starting_weights(config: Mapping[str, Any], model: Any) -> None:
     if isinstance(pretrained, Mapping):
         pretrained = pretrained["checkpoint"]
     source = config.get("load_from") or pretrained
-    if source is not None:
+    if source is not None and not Path(source).expanduser().is_dir():
         read_checkpoint(source)
 
 

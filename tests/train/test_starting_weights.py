@@ -25,7 +25,11 @@ from jaxseg.segmentors import EncoderDecoder
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.load import LoadError
 from jaxseg.train.loop import Run
-from jaxseg.train.starting_weights import load_pretrained, starting_weights
+from jaxseg.train.starting_weights import (
+    find_starting_weights,
+    load_pretrained,
+    starting_weights,
+)
 
 STORED = np.load(pathlib.Path(__file__).with_name("starting_weights.npz"))
 NAMES = json.loads(STORED["names"].tobytes())
@@ -188,6 +192,17 @@ def test_load_from_comes_on_top_and_only_what_is_named_is_adapted():
     assert starting_weights({}, model, {"params": 1}) == {"params": 1}
     with pytest.raises(ConfigError, match="neither load_from nor model.pretrained"):
         starting_weights({"adapt_in_channels": True}, model, {})
+
+
+def test_they_are_looked_for_before_the_run_begins_anything(tmp_path):
+    for pretrained in ("none.pth", {"checkpoint": "none.pth"}):
+        model = types.SimpleNamespace(pretrained=pretrained)
+        with pytest.raises(LoadError, match="none.pth: there is no such file"):
+            find_starting_weights({}, model)
+    with pytest.raises(FileNotFoundError, match="no_such_run"):
+        find_starting_weights({"load_from": "no_such_run"}, model)
+    find_starting_weights({"load_from": str(tmp_path)}, model)
+    find_starting_weights({}, types.SimpleNamespace(pretrained=None))
 
 
 @pytest.mark.parametrize(
