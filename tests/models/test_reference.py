@@ -59,15 +59,19 @@ def test_equals_mmseg(path):
 
 @pytest.mark.parametrize("path", CASES)
 def test_equals_mmseg_in_float32(path):
-    """To the case's own bounds; gradients where those can be met.
+    """To the case's own bounds; gradients and accuracies where those can be met.
 
     A bound is four times what one run of PyTorch lost in float32. Where its loss is
     above the least bound, 1e-3, rounding is multiplied by batch norms on the way, and
-    another order of summation, PyTorch's own on one thread, misses single entries.
+    another order of summation, PyTorch's own on one thread, misses single entries. An
+    accuracy counts pixels: there, one whose two largest logits are as close as that
+    rounding falls to either side, and a single one is up to 1e-3 of the count.
+    test_equals_mmseg holds both to 1e-6.
     """
     rows = check(path, "float32")
     steady = 4 * np.load(path)["grad_noise"].max() < 1e-3
-    kept = [r for r in rows if steady or r.kind != "gradient"]
+    by_chance = [r for r in rows if r.kind == "gradient" or r.name.endswith("acc_seg")]
+    kept = [r for r in rows if steady or r not in by_chance]
     assert len(kept) > 20  # logits, losses and statistics at the least
     assert not wrong(kept), "\n".join(wrong(kept))
 
