@@ -273,7 +273,7 @@ def _refuse_truncated_jpeg(path: str, data: bytes):
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
         repeated = data[at + 1 : at + 2] == b"\xff"
         at += 1 if repeated else 2 + int.from_bytes(data[at + 2 : at + 4])
-    if data.find(b"\xff\xd9", at) < 0:
+    if data.rfind(b"\xff\xd9", at) < 0:  # near the end, mostly
         raise DataError(
             f"{path}: the JPEG is truncated: its end marker FFD9 is missing after "
             f"{len(data)} bytes."

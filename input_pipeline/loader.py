@@ -5,6 +5,7 @@ pure function of (seed, step). So the state of the iterator is the step number, 
 the number of threads, of worker processes and of hosts changes nothing but the speed.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -13,12 +14,20 @@ import grain
 import numpy as np
 from absl import flags
 
-from input_pipeline.errors import DataError
+from input_pipeline.errors import DataError, WorkerError
 from input_pipeline.sources import SegDataset
+from input_pipeline.transforms.formatting import DEVICE_KEYS
 
 # cv2 releases the GIL, so a few threads keep two cores busy; each prepares a batch (or
 # a sample of the evaluation), and as many wait in the buffer.
 NUM_THREADS = 4
+
+# Key of a batch, on the way to the loader: what was wrong with the samples replaced.
+_FAULTS = "faults"
+# Neighbours of a bad sample that are tried; more of them are no accident.
+_MOST_REPLACED = 10
+
+_log = logging.getLogger("jaxseg")
 
 
 def train_batches(
@@ -32,6 +41,7 @@ def train_batches(
     num_threads: int = NUM_THREADS,
     process_index: int = 0,
     process_count: int = 1,
+    max_bad_samples: int = 0,
 ) -> "Loader":
     """Endless batches, shuffled anew in every pass, running on across its end.
 
@@ -48,18 +58,21 @@ def train_batches(
         is asked for.
       process_index: this host's place among `process_count`.
       process_count: hosts; each gets a contiguous block of the global batch.
+      max_bad_samples: how many samples may fail on this host; each is replaced by the
+        next one of the data set that does not, and a warning says so. 0: none.
 
     Returns:
       An iterator over dicts of
         img: (n, H, W, C) in the source's own type, usually uint8; padding is 0.
         gt_seg_map: (n, H, W) integers; padding is the data set's `ignore_index`.
         img_shape: (n, 2) int32, height and width of each sample without padding.
+        device_flip, device_distortion: (n, ...), if transforms have `on_device` set.
       with n = batch_size / process_count.
 
     Raises:
       DataError: fewer samples than a batch, or a batch that does not divide over the
         processes. While iterating: what a transform raises, a sample without a label,
-        or samples that do not fit into one batch.
+        samples that do not fit into one batch, or more bad ones than are allowed.
     """
     if batch_size < 1 or batch_size % process_count:
         raise DataError(
@@ -72,10 +85,9 @@ def train_batches(
             f"of {batch_size} (train_dataloader.batch_size). Make the batch smaller, "
             "or wrap the data set in a RepeatDataset."
         )
-    samples = grain.MapDataset.range(len(dataset)).seed(seed).shuffle().repeat()
-    samples = samples.random_map(dataset.sample)
+    read = _Replacing(dataset) if max_bad_samples else dataset.sample
     batches = _HostBatches(
-        samples,
+        _order(dataset, seed).random_map(read),
         global_size=batch_size,
         host=process_index,
         hosts=process_count,
@@ -83,7 +95,45 @@ def train_batches(
         size=size,
         ignore_index=dataset.ignore_index,
     )
-    return _iterate(batches, num_workers, num_threads)
+    return _iterate(batches, num_workers, num_threads, max_bad_samples)
+
+
+def indices_of_batch(
+    dataset: SegDataset, batch_size: int, seed: int, step: int
+) -> list[int]:
+    """Which samples of the data set make global batch `step` of `train_batches`."""
+    order = _order(dataset, seed)
+    return [int(order[step * batch_size + place]) for place in range(batch_size)]
+
+
+def _order(dataset: SegDataset, seed: int) -> grain.MapDataset:
+    return grain.MapDataset.range(len(dataset)).seed(seed).shuffle().repeat()
+
+
+class _Replacing:
+    """Reads a sample, or instead of one that fails the next one that does not.
+
+    Which one that is depends on nothing but the files, so a resumed run, or one of
+    another number of workers, trains on the same. The result says what went wrong
+    under `_FAULTS`; only the loader, which sees every batch, can count.
+    """
+
+    def __init__(self, dataset: SegDataset):
+        self._dataset = dataset
+
+    def __call__(self, index: int, rng: np.random.Generator) -> dict:
+        faults = []
+        while True:
+            try:
+                sample = self._dataset.sample(index, rng)
+            except Exception as error:  # whatever a transform raises
+                where = " ".join(getattr(error, "__notes__", ()))
+                faults.append(f"{error} ({where})")
+                if len(faults) == _MOST_REPLACED:
+                    raise
+                index = (index + 1) % len(self._dataset)
+                continue
+            return {**sample, _FAULTS: faults} if faults else sample
 
 
 def eval_samples(
@@ -120,13 +170,38 @@ class Loader(Iterator):
     their shared memory stay.
     """
 
-    def __init__(self, iterator: grain.DatasetIterator):
+    def __init__(self, iterator: grain.DatasetIterator, max_bad_samples: int = 0):
         self._iterator = iterator
+        self._max_bad_samples = max_bad_samples
+        self._bad_samples = 0
 
     def __next__(self) -> dict:
         if self._iterator is None:
             raise ValueError("This loader is closed; make a new one.")
-        return next(self._iterator)
+        try:
+            item = next(self._iterator)
+        except RuntimeError as error:
+            if "terminated unexpectedly" not in str(error):
+                raise
+            # Killed from outside, mostly for want of memory.
+            raise WorkerError(
+                f"a worker process of the data ended: {error}. Exit code -9 is that of "
+                "a process killed from outside, often for want of memory: use fewer "
+                "(num_workers) or a smaller buffer (num_threads)"
+            ) from error
+        self._count(item.pop(_FAULTS, ()))
+        return item
+
+    def _count(self, faults: Sequence[str]):
+        for fault in faults:
+            self._bad_samples += 1
+            message = (
+                f"bad sample {self._bad_samples} of the {self._max_bad_samples} that "
+                f"train_dataloader.max_bad_samples allows: {fault}"
+            )
+            if self._bad_samples > self._max_bad_samples:
+                raise DataError(message)
+            _log.warning("%s; another one takes its place", message)
 
     def close(self):
         """Ends the threads and processes; a second time does nothing."""
@@ -178,7 +253,9 @@ class _HostBatches(grain.MapDataset):
             return self.slice(index)
         first = (self._start_step + index) * self._global_size
         samples = [self._parent[first + place] for place in self._block]
-        return collate(samples, self._size, self._ignore_index)
+        batch = collate(samples, self._size, self._ignore_index)
+        faults = [fault for sample in samples for fault in sample.get(_FAULTS, ())]
+        return {**batch, _FAULTS: faults} if faults else batch
 
 
 def collate(
@@ -224,6 +301,9 @@ def collate(
         ),
         "img_shape": np.array([s["img"].shape[:2] for s in samples], np.int32),
     }
+    for key in DEVICE_KEYS:
+        if key in samples[0]:
+            batch[key] = np.stack([sample[key] for sample in samples])
     for place, sample in enumerate(samples):
         h, w = sample["img"].shape[:2]
         batch["img"][place, :h, :w] = sample["img"]
@@ -256,7 +336,12 @@ def _describe(sample: dict) -> str:
     return f"{sample['img_path']} {img.shape} {img.dtype}"
 
 
-def _iterate(items: grain.MapDataset, num_workers: int, num_threads: int) -> Loader:
+def _iterate(
+    items: grain.MapDataset,
+    num_workers: int,
+    num_threads: int,
+    max_bad_samples: int = 0,
+) -> Loader:
     options = grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=num_threads
     )
@@ -270,7 +355,7 @@ def _iterate(items: grain.MapDataset, num_workers: int, num_threads: int) -> Loa
             grain.MultiprocessingOptions(num_workers=num_workers),
             worker_init_fn=_one_cv2_thread,
         )
-    return Loader(iter(dataset))
+    return Loader(iter(dataset), max_bad_samples)
 
 
 def _one_cv2_thread(worker_index: int, worker_count: int):

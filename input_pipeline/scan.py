@@ -34,7 +34,7 @@ class ScanReport:
         )
 
 
-def scan(dataset: SegDataset, num_threads: int = 16) -> ScanReport:
+def scan(dataset: SegDataset, num_threads: int = 16, max_bad: int = 0) -> ScanReport:
     """Reads the header of every image and label file, without decoding any.
 
     The number of distinct sizes tells how often evaluation at exact shapes compiles.
@@ -42,6 +42,7 @@ def scan(dataset: SegDataset, num_threads: int = 16) -> ScanReport:
     Args:
       dataset: the data set; each file behind it is read once, however often repeated.
       num_threads: files read at a time; more than cores, as most of it is waiting.
+      max_bad: how many samples may be unusable; they are not counted then.
 
     Returns:
       The sizes that were found.
@@ -51,21 +52,25 @@ def scan(dataset: SegDataset, num_threads: int = 16) -> ScanReport:
         the first ten, and how many in all.
     """
     pairs = list(dict.fromkeys(dataset.files()))
-    read = functools.partial(_read_pair, **_reading(dataset))
+    read = functools.partial(_read_pair, **reading(dataset))
     with futures.ThreadPoolExecutor(num_threads) as threads:
         found = list(threads.map(read, pairs))
     faults = [fault for _, fault in found if fault]
-    if faults:
+    if len(faults) > max_bad:
         raise DataError(
             f"{len(faults)} of the {len(pairs)} samples of the data set cannot be "
             f"used:\n{some_of(faults)}"
         )
-    sizes = collections.Counter(size for size, _ in found)
-    return ScanReport(len(pairs), dict(sizes.most_common()))
+    sizes = collections.Counter(size for size, fault in found if not fault)
+    return ScanReport(len(pairs) - len(faults), dict(sizes.most_common()))
 
 
-def _reading(dataset: SegDataset) -> dict:
-    """How the pipeline of a data set (or of the first one in it) reads its images."""
+def reading(dataset: SegDataset) -> dict:
+    """How the pipeline of a data set (or of the first one in it) reads its images.
+
+    Returns:
+      `color_type` and `max_pixels` of its LoadImageFromFile; empty without one.
+    """
     while not dataset.pipeline and (
         hasattr(dataset, "datasets") or hasattr(dataset, "dataset")
     ):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline.errors import DataError
+from input_pipeline.transforms.resized_crop import join_resize_and_crop
 
 
 class SegDataset:
@@ -58,7 +59,7 @@ class SegDataset:
         """Returns record `index` after the pipeline, whose only randomness is `rng`."""
         results = self[index]
         try:
-            for transform in self.pipeline:
+            for transform in join_resize_and_crop(self.pipeline):
                 results = transform(results, rng)
         except Exception as error:
             where = results.get("img_path", "an image without a file")

@@ -18,6 +18,7 @@ from input_pipeline.datasets.lip import LIPDataset
 from input_pipeline.datasets.loveda import LoveDADataset
 from input_pipeline.datasets.mapillary import MapillaryDataset_v1, MapillaryDataset_v2
 from input_pipeline.datasets.night_driving import NightDrivingDataset
+from input_pipeline.datasets.packed import PackedDataset
 from input_pipeline.datasets.pascal_context import (
     PascalContextDataset,
     PascalContextDataset59,
@@ -49,6 +50,7 @@ __all__ = [
     "MapillaryDataset_v1",
     "MapillaryDataset_v2",
     "NightDrivingDataset",
+    "PackedDataset",
     "PascalContextDataset",
     "PascalContextDataset59",
     "PascalVOCDataset",

@@ -22,10 +22,13 @@ class RandomFlip:
       prob: probability of a flip, shared evenly by the directions; or one probability
         a direction.
       direction: 'horizontal', 'vertical' or 'diagonal' (both), or several of them.
+      on_device: draw only, and say in `device_flip` what is left to do: horizontal and
+        vertical, two truth values.
     """
 
     prob: float | tuple[float, ...]
     direction: str | tuple[str, ...] = "horizontal"
+    on_device: bool = False
 
     def __post_init__(self):
         unknown = [d for d in self._directions if d not in _CV2_CODES]
@@ -60,7 +63,10 @@ class RandomFlip:
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
         direction = self.draw(rng)
         changed = {"flip": direction is not None, "flip_direction": direction}
-        if direction is not None:
+        if self.on_device:
+            axes = (("horizontal", "diagonal"), ("vertical", "diagonal"))
+            changed["device_flip"] = np.array([direction in axis for axis in axes])
+        elif direction is not None:
             changed["img"] = flip(results["img"], direction)
             if "gt_seg_map" in results:
                 changed["gt_seg_map"] = flip(results["gt_seg_map"], direction)

@@ -30,6 +30,10 @@ class Distortion(NamedTuple):
     saturation: float | None = None
     hue: int | None = None
 
+    def as_array(self) -> np.ndarray:
+        """(5,) float32 in this order, NaN for a step that is left out."""
+        return np.array([np.nan if v is None else v for v in self], np.float32)
+
 
 def linear_table(factor: float = 1.0, offset: float = 0.0) -> np.ndarray:
     """(256,) uint8: x * factor + offset in float32, clipped, and truncated."""
@@ -64,9 +68,10 @@ def distort(img: np.ndarray, d: Distortion) -> np.ndarray:
 
 
 def _apply_in_hsv(img: np.ndarray, channel: int, table: np.ndarray) -> np.ndarray:
-    tables = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    tables[0, :, channel] = table
-    hsv = cv2.LUT(cv2.cvtColor(img, cv2.COLOR_RGB2HSV), tables)
+    hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
+    # 0.3 ms at 512x1024; one LUT with a table for each channel takes 0.7 ms.
+    changed = cv2.LUT(cv2.extractChannel(hsv, channel), table)
+    cv2.insertChannel(changed, hsv, channel)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
@@ -81,6 +86,8 @@ class PhotoMetricDistortion:
       contrast_range: smallest and largest factor of each channel.
       saturation_range: smallest and largest factor of the saturation.
       hue_delta: hue moves by -hue_delta..hue_delta-1, in units of two degrees.
+      on_device: draw only, and put the `Distortion` as an array into
+        `device_distortion`: what is left to do.
 
     Raises:
       DataError: the image is not RGB uint8, for which alone the steps are defined.
@@ -90,6 +97,7 @@ class PhotoMetricDistortion:
     contrast_range: tuple[float, float] = (0.5, 1.5)
     saturation_range: tuple[float, float] = (0.5, 1.5)
     hue_delta: int = 18
+    on_device: bool = False
 
     def draw(self, rng: np.random.Generator) -> Distortion:
         """Draws a distortion, in the order of MMSegmentation's own draws."""
@@ -115,7 +123,10 @@ class PhotoMetricDistortion:
                 f"channels of {img.dtype}; it takes three of uint8 (RGB). Take it out "
                 "of the pipeline for other images."
             )
-        return results | {"img": distort(img, self.draw(rng))}
+        drawn = self.draw(rng)
+        if self.on_device:
+            return results | {"device_distortion": drawn.as_array()}
+        return results | {"img": distort(img, drawn)}
 
 
 def _toss(rng: np.random.Generator) -> bool:

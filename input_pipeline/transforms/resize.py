@@ -2,9 +2,13 @@
 
 Scales are (w, h), as in MMSegmentation. With `keep_ratio`, a scale is a box whose long
 and short side bound those of the image, whichever way either lies.
+
+Each class has `output_size((w, h), rng)`, the (w, h) that it would resize to, and
+`interpolation`: a RandomCrop that follows needs no more (`resized_crop.py`).
 """
 
 import dataclasses
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -68,7 +72,8 @@ def resize_results(
     return results | changed
 
 
-def _image_size(results: dict) -> tuple[int, int]:
+def image_size(results: dict) -> tuple[int, int]:
+    """(w, h) of `img`."""
     height, width = results["img"].shape[:2]
     return width, height
 
@@ -97,8 +102,10 @@ class Resize:
             )
         _check_interpolation("Resize", self.interpolation)
 
-    def size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(w, h) of the result for an image of `size` = (w, h)."""
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator | None = None
+    ) -> tuple[int, int]:
+        """(w, h) of the result for an image of `size` = (w, h); nothing is drawn."""
         if self.scale is None:
             scale = scaled_size(size, self.scale_factor)
         else:
@@ -107,7 +114,7 @@ class Resize:
         return fitted_size(size, scale) if self.keep_ratio else scale
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        size = self.size(_image_size(results))
+        size = self.output_size(image_size(results))
         return resize_results(results, size, self.interpolation)
 
 
@@ -148,13 +155,15 @@ class RandomResize:
         ratio = rng.random() * (high - low) + low
         return int(self.scale[0] * ratio), int(self.scale[1] * ratio)
 
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[int, int]:
+        """Draws the (w, h) of the result for an image of `size` = (w, h)."""
+        return Resize(self.draw(rng), keep_ratio=self.keep_ratio).output_size(size)
+
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        resize_to = Resize(
-            scale=self.draw(rng),
-            keep_ratio=self.keep_ratio,
-            interpolation=self.interpolation,
-        )
-        return resize_to(results, rng)
+        size = self.output_size(image_size(results), rng)
+        return resize_results(results, size, self.interpolation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,10 +178,17 @@ class ResizeShortestEdge:
     scale: int | tuple[int, int]
     max_size: int
 
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        size = _image_size(results)
+    interpolation: ClassVar[str] = "bilinear"
+
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator | None = None
+    ) -> tuple[int, int]:
+        """(w, h) of the result for an image of `size` = (w, h); nothing is drawn."""
         box = shortest_edge_size(size, min(_pair(self.scale)), self.max_size)
-        return resize_results(results, fitted_size(size, box))
+        return fitted_size(size, box)
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        return resize_results(results, self.output_size(image_size(results)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,6 +207,8 @@ class RandomChoiceResize:
     keep_ratio: bool = False
     max_size: int | None = None
 
+    interpolation: ClassVar[str] = "bilinear"
+
     def __post_init__(self):
         if self.resize_type not in ("Resize", "ResizeShortestEdge"):
             raise ValueError(
@@ -207,11 +225,17 @@ class RandomChoiceResize:
         """Draws one of the scales."""
         return self.scales[int(rng.integers(len(self.scales)))]
 
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[int, int]:
+        """Draws the (w, h) of the result for an image of `size` = (w, h)."""
         scale = self.draw(rng)
         if self.resize_type == "ResizeShortestEdge":
-            return ResizeShortestEdge(scale, self.max_size)(results, rng)
-        return Resize(scale, keep_ratio=self.keep_ratio)(results, rng)
+            return ResizeShortestEdge(scale, self.max_size).output_size(size)
+        return Resize(scale, keep_ratio=self.keep_ratio).output_size(size)
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        return resize_results(results, self.output_size(image_size(results), rng))
 
 
 def _pair(scale: int | tuple[int, int]) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from input_pipeline import datasets, transforms
 from jaxseg.config import ConfigError, nearest
 from jaxseg.metrics.iou import METRICS
 from jaxseg.resolve import resolve
+from jaxseg.train.data_cache import read_from_cache
+from jaxseg.train.device_augment import with_augmentation_on_device
 from jaxseg.train.test_time_aug import TestTimeAug, without_resizing
 
 __all__ = [
@@ -33,19 +35,28 @@ class DataLoader:
             images of one size that a host's accelerators run at once.
         num_workers: processes that prepare batches; 0 uses threads of this one.
         num_threads: threads in each of them.
+        max_bad_samples: in training, samples that cannot be read and are replaced by
+            others before the run ends; 0 ends it at the first.
+        cache: folder of scripts/pack_dataset.py that is read in the data set's place.
+        augment_on_device: whether the training step flips and distorts the images, as
+            the pipeline has drawn it. For accelerators that wait for the host.
     """
 
     dataset: Any
     batch_size: int = 1
     num_workers: int = 0
     num_threads: int = 4
+    max_bad_samples: int = 0
+    cache: str | None = None
+    augment_on_device: bool = False
 
     def __post_init__(self):
-        if self.batch_size < 1 or self.num_workers < 0 or self.num_threads < 0:
+        counts = (self.num_workers, self.num_threads, self.max_bad_samples)
+        if self.batch_size < 1 or min(counts) < 0:
             raise ValueError(
                 f"batch_size={self.batch_size}, num_workers={self.num_workers}, "
-                f"num_threads={self.num_threads}: the first must be 1 at least, the "
-                "others 0"
+                f"num_threads={self.num_threads}, max_bad_samples="
+                f"{self.max_bad_samples}: the first must be 1 at least, the others 0"
             )
 
 
@@ -59,17 +70,27 @@ class IterBasedTrainLoop:
             by one. None evaluates only then.
         loss_scope: `device`: each device's losses are divided by what it counts, as
             in mmseg; `global`: by what all devices count.
+        batch_timeout: seconds without a batch after which the run ends itself.
+        step_timeout: seconds without the end of a step after which it does;
+            compilation is not counted.
     """
 
     max_iters: int
     val_interval: int | None = None
     loss_scope: str = "device"
+    batch_timeout: float = 1800.0
+    step_timeout: float = 1800.0
 
     def __post_init__(self):
         if self.max_iters < 1 or (self.val_interval or 1) < 1:
             raise ValueError(
                 f"max_iters={self.max_iters} and val_interval={self.val_interval} "
                 "must be 1 at least"
+            )
+        if self.batch_timeout <= 0 or self.step_timeout <= 0:
+            raise ValueError(
+                f"batch_timeout={self.batch_timeout} and step_timeout="
+                f"{self.step_timeout} must be above 0"
             )
         if self.loss_scope not in ("device", "global"):
             raise ValueError(
@@ -203,6 +224,15 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             raise ConfigError(
                 f"default_hooks.{name}: no such hook, there are checkpoint and logger"
             )
+    for name in ("train_dataloader", "val_dataloader"):
+        if (config.get(name) or {}).get("cache"):
+            config = {**config, name: read_from_cache(config[name], name)}
+    if (config.get("val_dataloader") or {}).get("augment_on_device"):
+        raise ConfigError("val_dataloader.augment_on_device: it is for training only")
+    loader = config.get("train_dataloader") or {}
+    if loader.get("augment_on_device"):
+        loader = with_augmentation_on_device(loader, "train_dataloader")
+        config = {**config, "train_dataloader": loader}
     tta = _read(config, "tta", "TestTimeAug")
     if tta is not None and not tta.enabled:
         tta = None

@@ -5,7 +5,7 @@ import pytest
 
 from input_pipeline.errors import DataError
 from input_pipeline.transforms import RandomCrop
-from input_pipeline.transforms.crop import largest_share
+from input_pipeline.transforms.crop import is_dominated, largest_share
 
 
 def place(results):
@@ -21,6 +21,22 @@ def test_largest_share_by_hand():
     assert largest_share(ids.astype(np.uint16), ignore_index=255) == 0.75
     assert largest_share(ids[:, :3], ignore_index=255) == 1.0  # one class alone
     assert largest_share(ids[1:], ignore_index=255) == 1.0  # none
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_dominated_is_what_the_largest_share_says(dtype):
+    rng = np.random.default_rng(0)
+    found = set()
+    for _ in range(500):
+        ids = rng.choice([0, 1, 2, 19, 254, 255], rng.integers(1, 7), replace=False)
+        shares = rng.dirichlet(np.full(len(ids), rng.uniform(0.05, 2)))
+        label = rng.choice(ids, rng.integers(1, 60, 2), p=shares).astype(dtype)
+        ignored, ratio = int(rng.choice([0, 255])), float(rng.choice([0.3, 0.75, 0.9]))
+        expected = largest_share(label, ignored) >= ratio
+        assert is_dominated(label, ignored, ratio) == expected
+        found.add(bool(expected))
+    assert found == {True, False}
+    assert is_dominated(np.full((9, 9), 255, dtype), 255, 0.75)  # nothing counts
 
 
 def test_smaller_images_are_taken_whole(picture, label):

@@ -1,0 +1,1 @@
+"""Decoded data sets on disk: how they are written, read and checked."""

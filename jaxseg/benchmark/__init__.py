@@ -1,0 +1,1 @@
+"""How fast a config runs here: what `scripts/benchmark.py` measures and prints."""
