@@ -11,7 +11,7 @@ from jaxseg.layers.conv import ConvModule, ConvTranspose2d
 from jaxseg.layers.norm import BN
 from jaxseg.layers.remat import remat_if
 from jaxseg.ops.pool import max_pool
-from jaxseg.ops.resize import resize
+from jaxseg.ops.resize import upsample
 
 
 class _BasicConvBlock(nn.Module):
@@ -66,8 +66,7 @@ class _InterpConvLayer(nn.Module):
     def _upsample(self, x):
         options = dict(self.entry.upsample_cfg)
         factor = options.pop("scale_factor")
-        size = (int(x.shape[1] * factor), int(x.shape[2] * factor))
-        return resize(x, size, **options)
+        return upsample(x, factor, **options)
 
 
 class _DeconvLayer(nn.Module):

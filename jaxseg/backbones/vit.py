@@ -12,6 +12,7 @@ from jaxseg.layers.activation import GELU
 from jaxseg.layers.dropout import Dropout
 from jaxseg.layers.embed import PatchEmbed
 from jaxseg.layers.norm import LN
+from jaxseg.layers.position import positions_of_image, resize_positions
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import (
     FFN,
@@ -19,7 +20,6 @@ from jaxseg.layers.transformer import (
     dropout_rates,
     truncated_normal,
 )
-from jaxseg.ops.resize import resize
 
 # timm's and DeiT's names, and those of mmpretrain that differ.
 _KEY_TABLE = KeyTable(
@@ -201,11 +201,8 @@ class VisionTransformer(nn.Module):
         table = self.param(
             "pos_embed", truncated_normal, (1, rows * columns + 1, self.embed_dims)
         )
-        # As in mmseg, it is the number of tokens that decides: an image of another
-        # shape with equally many patches keeps the table as it is.
-        if rows * columns != grid[0] * grid[1]:
-            table = _resize_table(table, (rows, columns), grid, self.interpolate_mode)
-        return table.astype(dtype)
+        mode = self.interpolate_mode
+        return positions_of_image(table, (rows, columns), grid, mode).astype(dtype)
 
     def resize_weight(self, key: str, weight: np.ndarray) -> np.ndarray:
         """A stored weight of another shape at this model's size, as mmseg loads it.
@@ -223,19 +220,12 @@ class VisionTransformer(nn.Module):
             return weight
         side = math.isqrt(weight.shape[1] - 1)
         return np.asarray(
-            _resize_table(weight, (side, side), self._table_grid, self.interpolate_mode)
+            resize_positions(
+                weight, (side, side), self._table_grid, self.interpolate_mode
+            )
         )
 
     def _as_map(self, x, grid):
         tokens = x[:, 1:] if self.with_cls_token else x
         features = tokens.reshape(x.shape[0], *grid, self.embed_dims)
         return (features, x[:, 0]) if self.output_cls_token else features
-
-
-def _resize_table(table, grid, new_grid, mode):
-    """(1, 1 + h * w, C), the class token first, from one grid (h, w) to another."""
-    channels = table.shape[-1]
-    patches = table[:, -grid[0] * grid[1] :].reshape(1, *grid, channels)
-    patches = resize(jnp.asarray(patches), new_grid, mode=mode)
-    patches = patches.reshape(1, new_grid[0] * new_grid[1], channels)
-    return jnp.concatenate([table[:, :1], patches], axis=1)

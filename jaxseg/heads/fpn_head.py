@@ -5,7 +5,7 @@ import math
 import flax.linen as nn
 
 from jaxseg.heads.decode_head import BaseDecodeHead
-from jaxseg.ops.resize import resize
+from jaxseg.ops.resize import resize, upsample
 
 
 class FPNHead(BaseDecodeHead, kw_only=True):
@@ -46,6 +46,5 @@ class FPNHead(BaseDecodeHead, kw_only=True):
                 x, train
             )
             if upsampled:
-                size = (2 * x.shape[1], 2 * x.shape[2])
-                x = resize(x, size, align_corners=self.align_corners)
+                x = upsample(x, 2, mode="bilinear", align_corners=self.align_corners)
         return x

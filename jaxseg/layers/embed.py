@@ -4,8 +4,10 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from jaxseg.layers.conv import Conv2d, kaiming_normal_fan_in
+from jaxseg.ops.valid_size import NoMaskedForm, in_bucket
 
 
 def adaptive_pad(x, kernel_size: int, stride: int, mode: str):
@@ -19,11 +21,29 @@ def adaptive_pad(x, kernel_size: int, stride: int, mode: str):
     if mode not in ("corner", "same"):
         raise ValueError(f"padding is {mode!r}, allowed: corner, same")
     pads = []
+    x = _mask(x, kernel_size, stride, mode)
     for size in x.shape[1:3]:
         total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
         before = total // 2 if mode == "same" else 0
         pads.append((before, total - before))
     return jnp.pad(x, ((0, 0), *pads, (0, 0)))
+
+
+def _mask(x, kernel_size, stride, mode):
+    """In a bucket: zeros in place of what is not valid, and the sizes after padding."""
+    sizes = in_bucket()
+    if sizes is None or kernel_size == stride == 1:
+        return x
+    if mode == "same":
+        raise NoMaskedForm("padding='same', which moves an image by half its padding")
+
+    def padded(n):
+        return np.maximum((-(-n // stride) - 1) * stride + kernel_size, n)
+
+    shape, x = x.shape, sizes.fill(x)
+    for axis in range(2):
+        sizes.change(axis, shape[1 + axis], padded)
+    return x
 
 
 class PatchEmbed(nn.Module):
@@ -56,6 +76,8 @@ class PatchEmbed(nn.Module):
             name="projection",
         )(x)
         n, h, w, c = x.shape
+        if (sizes := in_bucket()) is not None:
+            sizes.set_grid((h, w))
         x = x.reshape(n, h * w, c)
         if self.norm_cfg is not None:
             x = self.norm_cfg(name="norm")(x, train)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxseg.layers.dropout import Dropout, DropPath
 from jaxseg.ops.attention import attention
+from jaxseg.ops.linear import linear
 
 # timm's and mmseg's trunc_normal_(std=0.02) cuts at -2 and 2, a hundred deviations
 # away. (Flax's truncated_normal would cut at two, which leaves a deviation of 0.0176.)
@@ -25,7 +26,7 @@ class Linear(nn.Module):
     def __call__(self, x):
         shape = (x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape).astype(x.dtype)
-        x = x @ kernel
+        x = linear(x, kernel)
         if self.bias:
             bias = self.param("bias", self.bias_init, (self.features,))
             x = x + bias.astype(x.dtype)
@@ -45,7 +46,7 @@ class _Attention(nn.Module):
         # torch keeps q, k and v in one parameter, outputs first.
         xavier = nn.initializers.xavier_uniform(in_axis=1, out_axis=0)
         weight = self.param("in_proj_weight", xavier, (3 * width, width))
-        qkv = x @ weight.T.astype(x.dtype)
+        qkv = linear(x, weight.T.astype(x.dtype))
         if self.bias:
             bias = self.param("in_proj_bias", nn.initializers.zeros, (3 * width,))
             qkv = qkv + bias.astype(x.dtype)

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 
 from jaxseg.layers.conv import ConvModule, xavier_uniform
+from jaxseg.ops.pool import max_pool
 from jaxseg.ops.resize import resize
 
 
@@ -85,7 +86,7 @@ class FPN(nn.Module):
         }.get(self.add_extra_convs, outs[-1])
         for i in range(len(outs), self.num_outs):
             if not self.add_extra_convs:
-                outs.append(outs[-1][:, ::2, ::2])  # a 1x1 max-pooling, stride 2
+                outs.append(max_pool(outs[-1], 1, 2))
                 continue
             if i > len(laterals):
                 source = outs[-1]

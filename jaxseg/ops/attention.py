@@ -5,6 +5,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.valid_size import in_bucket
+
 
 def attention(
     q: jax.Array,
@@ -25,5 +27,9 @@ def attention(
     """
     scores = jnp.einsum("nlhd,nmhd->nhlm", q * q.shape[-1] ** -0.5, k)
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+    if (sizes := in_bucket()) is not None:
+        valid = sizes.token_mask(k.shape[1])
+        scores = jnp.where(valid[:, None, None, :], scores, -jnp.inf)
+        v = jnp.where(valid[:, :, None, None], v, 0)
     probabilities = drop(jax.nn.softmax(scores, axis=-1)).astype(q.dtype)
     return jnp.einsum("nhlm,nmhd->nlhd", probabilities, v)

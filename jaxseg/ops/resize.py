@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.interpolation import TABLES, AxisTable
+from jaxseg.ops.sample_resize import resize_in_bucket
+from jaxseg.ops.valid_size import in_bucket
 
 # Above this many taps the transposed map is one matrix product: the unrolled sum
 # would make a long program, and so many taps mean that the input axis is short.
@@ -44,9 +46,13 @@ def resize(
         raise ValueError("resize takes one of size and scale_factor")
     height, width = x.shape[1:3]
     if size is None:
-        size = (int(height * scale_factor), int(width * scale_factor))
+        size = _scaled(x.shape, scale_factor)
     if tuple(size) == (height, width) and scale_factor in (None, 1):
         return x
+    if (sizes := in_bucket()) is not None:
+        return resize_in_bucket(
+            sizes, x, size, mode=mode, align_corners=align_corners, scale=scale_factor
+        )
     double = x.dtype == jnp.float64
     make = functools.partial(
         TABLES[mode], align_corners=align_corners, scale=scale_factor, double=double
@@ -56,6 +62,30 @@ def resize(
     y = interpolate_axis(y, make(width, size[1]), 2)
     y = interpolate_axis(y, make(height, size[0]), 1)
     return y.astype(x.dtype)
+
+
+def upsample(
+    x: jax.Array, factor: float, *, mode: str = "nearest", align_corners: bool = False
+) -> jax.Array:
+    """mmseg's Upsample: to `floor(H * factor)`, which places the samples.
+
+    Args:
+        x: (N, H, W, C).
+        factor: of either axis.
+        mode, align_corners: as of `resize`.
+
+    Returns:
+        (N, H', W', C) in x's dtype.
+    """
+    return resize(x, _scaled(x.shape, factor), mode=mode, align_corners=align_corners)
+
+
+def _scaled(shape, factor):
+    """The size of a map of (N, H, W, C) after a resize by a factor."""
+    if (sizes := in_bucket()) is not None:
+        for axis in range(2):
+            sizes.change(axis, shape[1 + axis], lambda n: np.floor(n * factor))
+    return int(shape[1] * factor), int(shape[2] * factor)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))

@@ -1,4 +1,4 @@
-"""Order statistics without a sort."""
+"""Order statistics without a sort, and the largest channel."""
 
 import jax
 import jax.numpy as jnp
@@ -35,3 +35,24 @@ def kth_smallest(values: jax.Array, mask: jax.Array, k: jax.Array) -> jax.Array:
     zero = (patterns.ravel()[0] * 0).astype(integer)
     found = jax.lax.fori_loop(0, bits, set_bit, zero)
     return jax.lax.bitcast_convert_type(found, values.dtype)
+
+
+# From so many channels on, XLA's argmax on a CPU takes 3 ns a value, and two plain
+# reductions 0.6; of 19 channels its own is the faster one.
+_MANY_CHANNELS = 64
+
+
+def largest_channel(x: jax.Array) -> jax.Array:
+    """The first of the largest channels, `argmax` over the last axis.
+
+    Args:
+        x: (..., C). Where a value is NaN, some channel is named.
+
+    Returns:
+        (...) int32.
+    """
+    channels = x.shape[-1]
+    if jax.default_backend() != "cpu" or channels < _MANY_CHANNELS:
+        return jnp.argmax(x, axis=-1).astype(jnp.int32)
+    smaller = x < x.max(-1, keepdims=True)
+    return jnp.where(smaller, channels, jnp.arange(channels, dtype=jnp.int32)).min(-1)

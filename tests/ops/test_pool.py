@@ -3,6 +3,8 @@ import jax.numpy as jnp
 import jax.test_util
 import numpy as np
 import pytest
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
 
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
 
@@ -54,6 +56,74 @@ def test_of_equal_maxima_the_first_gets_the_gradient(pads):
     expected = np.zeros((3, 3))
     expected[0, 0] = 1
     np.testing.assert_array_equal(gradient[0, :, :, 0], expected)
+
+
+# Window, stride, padding, (H, W).
+_MAX_POOLS = [
+    (3, 2, 1, (9, 12)),
+    (2, 2, 0, (8, 7)),
+    (3, 1, 1, (5, 6)),
+    (2, 3, 0, (8, 9)),
+    (5, 3, 2, (11, 10)),
+]
+
+
+@pytest.mark.parametrize("window, stride, padding, size", _MAX_POOLS)
+def test_max_pool_and_its_gradient_are_those_of_numpy_with_ties(
+    window, stride, padding, size
+):
+    rng = np.random.default_rng(0)
+    # Of three values: most windows have several maxima.
+    x = rng.integers(-1, 2, (2, *size, 3)).astype(np.float32)
+    pads = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    padded = np.pad(x, pads, constant_values=-np.inf)
+    y, pull = jax.vjp(jax.jit(lambda x: max_pool(x, window, stride, padding)), x)
+    g = rng.integers(1, 100, y.shape).astype(np.float32)
+    expected, gradient = np.zeros_like(y), np.zeros_like(padded)
+    for n, i, j, c in np.ndindex(*y.shape):
+        top, left = i * stride, j * stride
+        seen = padded[n, top : top + window, left : left + window, c]
+        expected[n, i, j, c] = seen.max()
+        # argmax is the first of equal ones, row by row, as in torch.
+        row, column = np.unravel_index(seen.argmax(), seen.shape)
+        gradient[n, top + row, left + column, c] += g[n, i, j, c]
+    height, width = size
+    gradient = gradient[:, padding : padding + height, padding : padding + width]
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(pull(jnp.asarray(g))[0], gradient)
+
+
+def test_max_pool_gives_nan_where_it_sees_one():
+    x = jnp.zeros((1, 4, 4, 1)).at[0, 1, 1, 0].set(jnp.nan)
+    y, pull = jax.vjp(lambda x: max_pool(x, 2, 2), x)
+    np.testing.assert_array_equal(
+        jnp.isnan(y)[0, :, :, 0], [[True, False], [False] * 2]
+    )
+    assert pull(jnp.ones_like(y))[0][0, 1, 1, 0] == 1
+
+
+def test_max_pool_under_shard_map_is_that_of_each_device():
+    x = np.random.default_rng(0).integers(0, 3, (4, 6, 6, 2)).astype(np.float32)
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,))
+
+    def gradient(x):
+        return jax.grad(lambda x: jnp.square(max_pool(x, 3, 2, 1)).sum())(x)
+
+    split = jax.shard_map(gradient, mesh=mesh, in_specs=P("data"), out_specs=P("data"))
+    np.testing.assert_array_equal(jax.jit(split)(x), jax.jit(gradient)(x))
+
+
+def test_elsewhere_than_on_a_cpu_xlas_own_forms_give_the_same(monkeypatch):
+    x = jax.random.normal(jax.random.key(0), (2, 9, 12, 3))
+
+    def pools(x):
+        return max_pool(x, 3, 2, 1), adaptive_avg_pool(x, (3, 2))
+
+    ours = pools(x)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert "reduce_window_max" in str(jax.make_jaxpr(lambda x: pools(x))(x))
+    for mine, theirs in zip(ours, pools(x), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.ops.select import kth_smallest
+from jaxseg.ops.select import kth_smallest, largest_channel
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
@@ -28,3 +28,11 @@ def test_minus_zero_counts_as_zero():
 def test_infinity_is_the_largest():
     values = jnp.array([jnp.inf, 1.0, 3.0])
     assert kth_smallest(values, jnp.array([True, True, False]), 1) == jnp.inf
+
+
+@pytest.mark.parametrize("channels", [3, 150])
+def test_the_largest_channel_is_the_first_of_equal_ones(channels):
+    values = np.random.default_rng(0).integers(-9, 9, (50, channels)) / 4
+    values[0], values[1] = -np.inf, np.inf
+    found = jax.jit(largest_channel)(values.astype(np.float32))
+    np.testing.assert_array_equal(found, values.argmax(-1))

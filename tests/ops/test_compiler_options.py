@@ -1,0 +1,49 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxseg.ops import compiler_options as module
+from jaxseg.ops.compiler_options import compiler_options
+
+WIDE = {"conv": {"kernel": jax.ShapeDtypeStruct((3, 3, 512, 8), jnp.float32)}}
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 3, 256, 512), (1, 1, 2048, 512), (512, 512), (7, 7, 1, 768)]
+)
+def test_only_wide_convolutions_of_several_taps_ask_for_any(shape):
+    narrow = {"kernel": jax.ShapeDtypeStruct(shape, jnp.float32)}
+    assert compiler_options(narrow) == {}
+    assert compiler_options({**narrow, **WIDE}) != {}
+
+
+def test_elsewhere_than_on_a_cpu_there_are_none(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert compiler_options(WIDE) == {}
+
+
+def test_an_option_that_the_compiler_does_not_know_is_left_out(monkeypatch):
+    monkeypatch.setattr(module, "_SUMS_ALONE", {"xla_cpu_of_another_time": "1"})
+    module._is_known.cache_clear()
+    assert compiler_options(WIDE) == {}
+    monkeypatch.undo()
+    module._is_known.cache_clear()
+    assert compiler_options(WIDE) != {}
+
+
+def test_a_program_compiled_ahead_gives_the_same():
+    x = np.linspace(-1, 1, 2 * 6 * 6 * 8, dtype=np.float32).reshape(2, 6, 6, 8)
+    kernel = np.linspace(-1, 1, 9 * 8 * 4, dtype=np.float32).reshape(3, 3, 8, 4)
+
+    def convolve(x, kernel):
+        how = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), "SAME", dimension_numbers=how
+        )
+
+    options = compiler_options(WIDE)
+    ahead = jax.jit(convolve, compiler_options=options).lower(x, kernel).compile()
+    np.testing.assert_allclose(
+        ahead(x, kernel), jax.jit(convolve)(x, kernel), rtol=1e-4, atol=1e-4
+    )
