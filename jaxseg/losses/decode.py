@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.ops.resize import resize
+from jaxseg.ops.select import largest_channel
 from jaxseg.ops.strips import strip_sums
 
 _EPS = float(np.finfo(np.float32).eps)
@@ -56,26 +56,31 @@ def decode_losses(
             for factor in weight:
                 pixel_loss = pixel_loss * factor
             sums.append(jnp.where(inside, pixel_loss, 0).sum())
-        return jnp.stack(sums), _correct(strip_logits, label, ignore_index, inside)
+        return jnp.asarray(sums), _correct(strip_logits, label, ignore_index, inside)
 
     result = {}
-    if pixelwise:
-        sums, correct = strip_sums(
-            strip, logits, label.shape[1:], align_corners, pixels, len(pixelwise)
-        )
-        for loss, total in zip(pixelwise, sums, strict=True):
-            divisor = loss.divisor(label, ignore_index, logits.shape[-1])
-            _add(result, loss.loss_name, loss.loss_weight * total / divisor)
-    if others:
-        wide = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-        full = resize(wide, label.shape[1:], align_corners=align_corners)
-        for loss in others:
-            _add(result, loss.loss_name, loss(full, label, ignore_index=ignore_index))
-        if not pixelwise:
-            correct = _correct(full, label, ignore_index, True)
+    size = label.shape[1:]
+    # The accuracy alone needs no gradient.
+    x = logits if pixelwise else jax.lax.stop_gradient(logits)
+    sums, correct = strip_sums(strip, x, size, align_corners, pixels)
+    for loss, total in zip(pixelwise, sums, strict=True):
+        divisor = loss.divisor(label, ignore_index, logits.shape[-1])
+        _add(result, loss.loss_name, loss.loss_weight * total / divisor)
+    for loss in others:
+        value = _of_regions(loss, logits, label, ignore_index, align_corners)
+        _add(result, loss.loss_name, value)
     counted = (label != ignore_index).sum()
     result["acc_seg"] = 100 * (correct + _EPS) / (counted + _EPS)
     return result
+
+
+def _of_regions(loss, logits, label, ignore_index, align_corners):
+    def strip(logits, inside, label):
+        return loss.region_sums(logits, label, inside, ignore_index), jnp.zeros(())
+
+    size = label.shape[1:]
+    sums, _ = strip_sums(strip, logits, size, align_corners, (label,), passes=2)
+    return loss.of_sums(sums)
 
 
 def _add(result, name, value):
@@ -87,6 +92,6 @@ def _correct(logits, label, ignore_index, inside):
     if logits.shape[-1] == 1:
         pred = logits[..., 0] > 0
     else:
-        pred = jnp.argmax(logits, axis=-1)
+        pred = largest_channel(logits)
     hits = (pred.astype(jnp.int32) == label) & (label != ignore_index) & inside
     return hits.sum()

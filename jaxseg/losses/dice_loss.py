@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def _one_hot(label, num_classes):
@@ -13,6 +14,11 @@ def _one_hot(label, num_classes):
     """
     classes = jnp.arange(num_classes) if num_classes > 1 else jnp.array([1])
     return (label[..., None].astype(jnp.int32) == classes).astype(jnp.float32)
+
+
+def _channels(inside):
+    """An axis for the channels, where `inside` is an array."""
+    return np.True_ if inside is True else inside[..., None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,22 +59,36 @@ class DiceLoss:
         Returns:
             Scalar float32, times loss_weight.
         """
+        return self.of_sums(self.region_sums(logits, label, True, ignore_index))
+
+    def region_sums(self, logits, label, inside, ignore_index=255):
+        """Sums over some rows of the image, of which `of_sums` makes the loss.
+
+        Args:
+            logits: (N, rows, W, C) float32.
+            label: (N, rows, W) integers.
+            inside: which pixels count, (1, rows, 1) bool or True.
+            ignore_index: the head's ignored label.
+
+        Returns:
+            (3, N): the overlap, and what probabilities and targets add up to.
+        """
         channels = logits.shape[-1]
-        target = jnp.where(
-            (label == ignore_index)[..., None], 0, _one_hot(label, channels)
-        )
-        probability = self._activate(logits)
-        kept = [c for c in range(channels) if c != self.ignore_index]
-        if len(kept) < channels:
-            probability, target = probability[..., kept], target[..., kept]
-        axes = (1, 2, 3)
-        overlap = (probability * target).sum(axes)
+        target = _one_hot(jnp.where(label == ignore_index, -1, label), channels)
+        kept = (np.arange(channels) != self.ignore_index) & _channels(inside)
+        probability = jnp.where(kept, self._activate(logits), 0)
+        target = jnp.where(kept, target, 0)
+        size = probability if self.naive_dice else jnp.square(probability)
+        parts = (probability * target, size, target)
+        return jnp.stack([part.sum((1, 2, 3)) for part in parts])
+
+    def of_sums(self, sums):
+        """The loss, from the total of `region_sums` over the image."""
+        overlap, probability, target = sums
         if self.naive_dice:
-            total = probability.sum(axes) + target.sum(axes) + self.eps
-            dice = (2 * overlap + self.eps) / total
+            dice = (2 * overlap + self.eps) / (probability + target + self.eps)
         else:
-            squares = jnp.square(probability).sum(axes) + target.sum(axes)
-            dice = 2 * overlap / (squares + 2 * self.eps)
+            dice = 2 * overlap / (probability + target + 2 * self.eps)
         return self.loss_weight * (1 - dice).mean()
 
     def _activate(self, logits):
@@ -103,19 +123,30 @@ class DiceLossV0:
 
     def __call__(self, logits, label, ignore_index=255):
         """As `DiceLoss.__call__`; ignore_index of the head is not used, as in 0.x."""
+        return self.of_sums(self.region_sums(logits, label, True, ignore_index))
+
+    def region_sums(self, logits, label, inside, ignore_index=255):
+        """As `DiceLoss.region_sums`, but (2, N, C): overlap and denominator."""
         del ignore_index
         channels = logits.shape[-1]
+        inside = _channels(inside)
         probability = jax.nn.softmax(logits, axis=-1)
         label = label.astype(jnp.int32)
         # 0.x clips labels into the classes before it makes them one-hot.
         target = jax.nn.one_hot(jnp.clip(label, 0, channels - 1), channels)
-        valid = (label != self.ignore_index)[..., None]
-        overlap = (probability * target * valid).sum((1, 2))  # (N, C)
-        total = (probability**self.exponent + target**self.exponent).sum((1, 2))
+        valid = (label != self.ignore_index)[..., None] & inside
+        overlap = jnp.where(valid, probability * target, 0)
+        total = probability**self.exponent + target**self.exponent
+        total = jnp.where(inside, total, 0)
+        return jnp.stack([overlap.sum((1, 2)), total.sum((1, 2))])
+
+    def of_sums(self, sums):
+        """The loss, from the total of `region_sums` over the image."""
+        overlap, total = sums
         loss = 1 - (2 * overlap + self.smooth) / (total + self.smooth)
         loss = loss.mean(0)
         if self.class_weight is not None:
             loss = loss * jnp.asarray(self.class_weight, loss.dtype)
         # As in 0.x, the sum leaves the ignored class out, the mean counts it.
-        kept = [c for c in range(channels) if c != self.ignore_index]
-        return self.loss_weight * loss[jnp.array(kept)].sum() / channels
+        kept = np.arange(len(loss)) != self.ignore_index
+        return self.loss_weight * jnp.where(kept, loss, 0).mean()

@@ -5,6 +5,7 @@ import pytest
 
 from jaxseg.losses import CrossEntropyLoss, DiceLoss, DiceLossV0, OHEMPixelSampler
 from jaxseg.losses.decode import decode_losses
+from jaxseg.ops import strips
 from jaxseg.ops.resize import resize
 
 LOSSES = [
@@ -103,3 +104,103 @@ def test_a_batch_without_labels(logits, label, loss, sampler):
         np.testing.assert_allclose(value, 1.0)
     else:
         assert jnp.isfinite(value)
+
+
+def case(large, dtype, small=(5, 4), classes=5):
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(rng.standard_normal((2, *small, classes)), dtype)
+    label = rng.integers(0, classes, (2, *large))
+    label[:, :3, :2] = 255
+    return logits, jnp.asarray(label, jnp.uint8)
+
+
+# Larger by no whole factor, smaller, and the same size: many strips of one row.
+@pytest.mark.parametrize("large", [(13, 11), (3, 7), (5, 4)])
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-6), ("float64", 1e-12)])
+def test_strips_equal_the_full_size(monkeypatch, large, dtype, rtol):
+    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", 1)
+    losses = [
+        CrossEntropyLoss(loss_name="loss_a"),
+        CrossEntropyLoss(class_weight=(0.5, 1.0, 2.0, 0.1, 3.0), loss_name="loss_b"),
+        CrossEntropyLoss(
+            use_sigmoid=True, avg_non_ignore=True, loss_weight=0.4, loss_name="loss_c"
+        ),
+        DiceLoss(loss_name="loss_d"),
+        DiceLoss(use_sigmoid=False, naive_dice=True, loss_name="loss_e"),
+        DiceLossV0(ignore_index=1, loss_name="loss_f"),
+    ]
+    align_corners = large == (13, 11)
+
+    def ours(logits, label):
+        return decode_losses(logits, label, losses, align_corners=align_corners)
+
+    def plain(logits, label):
+        full = resize(logits, large, align_corners=align_corners)
+        values = {loss.loss_name: loss(full, label) for loss in losses}
+        hits = (full.argmax(-1) == label).sum() / (label != 255).sum()
+        return values | {"acc_seg": 100 * hits}
+
+    def total(logits, label, values_of):
+        values = values_of(logits, label)
+        # A factor each, so that no gradient hides behind another.
+        factors = {loss.loss_name: i + 1 for i, loss in enumerate(losses)}
+        return sum(factors[name] * values[name] for name in factors), values
+
+    with jax.enable_x64(dtype == "float64"):
+        logits, label = case(large, dtype)
+        of = jax.jit(jax.grad(total, has_aux=True), static_argnums=2)
+        gradient, found = of(logits, label, ours)
+        expected_gradient, expected = of(logits, label, plain)
+    for name in expected:
+        # mmseg's accuracy has an epsilon in it.
+        tolerance = 1e-5 if name == "acc_seg" else rtol
+        np.testing.assert_allclose(
+            found[name], expected[name], rtol=tolerance, err_msg=name
+        )
+    scale = np.abs(expected_gradient).max()
+    np.testing.assert_allclose(gradient, expected_gradient, atol=rtol * scale)
+
+
+@pytest.mark.parametrize(
+    "sampler", [OHEMPixelSampler(thresh=0.2, min_kept=9), OHEMPixelSampler(min_kept=9)]
+)
+def test_a_sampler_in_strips_equals_one_at_full_size(monkeypatch, sampler):
+    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", 1)
+    logits, label = case((13, 11), "float32")
+    losses = (CrossEntropyLoss(),)
+
+    def of(logits):
+        return decode_losses(logits, label, losses, sampler=sampler)["loss_ce"]
+
+    def plain(logits):
+        full = resize(logits, (13, 11))
+        fixed = jax.lax.stop_gradient(full)
+        return losses[0](full, label, sampler.sample(fixed, label, losses, 255, False))
+
+    found, expected = (jax.jit(jax.value_and_grad(f))(logits) for f in (of, plain))
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sampler"),
+    [
+        (CrossEntropyLoss(), None),
+        (CrossEntropyLoss(), OHEMPixelSampler(thresh=0.7)),
+        (DiceLoss(use_sigmoid=False), None),
+    ],
+)
+@pytest.mark.parametrize("small", [(128, 128), (512, 512)])
+def test_full_size_logits_are_never_held(loss, sampler, small):
+    logits = jax.ShapeDtypeStruct((1, *small, 150), jnp.float32)
+    label = jax.ShapeDtypeStruct((1, 512, 512), jnp.uint8)
+
+    def total(logits, label):
+        losses = decode_losses(logits, label, [loss], sampler=sampler)
+        return losses[loss.loss_name]
+
+    compiled = jax.jit(jax.value_and_grad(total)).lower(logits, label).compile()
+    full = 512 * 512 * 150 * 4
+    # Of logits that are of full size themselves, the gradient is too.
+    limit = full / 4 if small != (512, 512) else 1.25 * full
+    assert compiled.memory_analysis().temp_size_in_bytes < limit
