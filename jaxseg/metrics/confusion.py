@@ -62,6 +62,32 @@ def add_to_total(total: jax.Array, counts: jax.Array) -> jax.Array:
     return jnp.stack([low, total[1] + carry])
 
 
+def add_label_maps(
+    total: jax.Array,
+    preds: jax.Array,
+    labels: jax.Array,
+    is_sample: jax.Array,
+    ignore_index: int = 255,
+) -> jax.Array:
+    """Adds the pixels of label maps to a total.
+
+    Args:
+      total: uint32 (2, C + 1, C).
+      preds: Predicted classes, (N, H, W); fewer than 2 ** 31 pixels each.
+      labels: True classes, (N, H, W).
+      is_sample: (N,) bool, which of them count.
+      ignore_index: As of `confusion_matrix`.
+
+    Returns:
+      The new total.
+    """
+    # One image at a time: a count of one image cannot overflow 32 bits.
+    for pred, label, counts_too in zip(preds, labels, is_sample, strict=True):
+        counts = confusion_matrix(pred, label, total.shape[-1], ignore_index)
+        total = add_to_total(total, counts * counts_too)
+    return total
+
+
 def read_total(total: jax.Array) -> np.ndarray:
     """Fetches a total to the host: int64 (C + 1, C)."""
     low, high = np.asarray(total).astype(np.int64)

@@ -24,7 +24,8 @@ class EncoderDecoder(nn.Module):
         data_preprocessor: images as loaded -> normalised images.
         train_cfg: accepted as in mmseg; it holds nothing.
         test_cfg: dict(mode='whole'), or dict(mode='slide', crop_size=(height,
-            width), stride=(height, width)).
+            width), stride=(height, width)); with buckets=False an evaluation pads
+            no image (docs/evaluation.md).
         pretrained: where the backbone's starting weights come from: a name such as
             `open-mmlab://resnet50_v1c`, a URL or a file, or dict(checkpoint=...,
             prefix=...) of those under a prefix. The training reads it; the module

@@ -2,10 +2,13 @@
 
 The network runs alone, at the size of its images (mode `whole`) or of its windows
 (mode `slide`); one more program does all that follows: windows put together, flipped
-back, resized to the original size, argmax. docs/evaluation.md says how often each of
-them is compiled.
+back, resized to the original size, argmax. Images run at their own size, or padded to
+that of a bucket, which is masked. docs/evaluation.md says how often what is
+compiled.
 """
 
+import collections
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,15 +20,44 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.config import ConfigError
-from jaxseg.ops.resize import resize
-from jaxseg.ops.strips import strip_map
+from jaxseg.metrics.confusion import add_label_maps
+from jaxseg.ops.compiler_options import compiler_options
+from jaxseg.segmentors.bucket_choice import BucketChoice
+from jaxseg.segmentors.buckets import Bucket, Item, exact_bucket, pad_to
+from jaxseg.segmentors.finish import (
+    finish,
+    flipped,
+    pick_classes,
+    probabilities,
+    resize_stages,
+    resize_tables,
+    stack,
+)
+from jaxseg.segmentors.masked_network import MaskedNetwork
+from jaxseg.segmentors.slide import Grid, window_corners
+from jaxseg.segmentors.test_cfg import read_test_cfg
 
 # Programs that are kept. One of a ResNet-18 takes some 7 MB of memory, and a data set
 # may have a thousand sizes. Those that are dropped are read back from the compilation
 # cache on disk, or compiled again.
 _MOST_PROGRAMS = 400
 
-_FLIP_AXES = {"horizontal": 2, "vertical": 1}
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What all versions of some images have in common.
+
+    Attributes:
+        variables: params and batch_stats.
+        sizes: (height, width) of each result.
+        bucket: of the images.
+        how: what is wanted: `classes`, `logits`, `probability` or `counts`.
+    """
+
+    variables: Any
+    sizes: list
+    bucket: Bucket
+    how: str
 
 
 class Predictor:
@@ -51,29 +83,29 @@ class Predictor:
         self.model = model
         self.compilations = {"network": 0, "rest": 0}
         self._dropped = 0
-        self._mode, self._crop, self._stride = _read_test_cfg(model.test_cfg)
+        self._mode, self._crop, self._stride = read_test_cfg(model.test_cfg)
+        self._choice = BucketChoice(model, self._crop)
         self.devices = tuple(jax.local_devices() if devices is None else devices)
         mesh = Mesh(np.array(self.devices), ("batch",))
         self._split = NamedSharding(mesh, P("batch"))
         self._everywhere = NamedSharding(mesh, P())
         # Every device has images of its own from end to end. Its program is then the
         # same for any number of devices, and so are the bits of the result.
-        alone = functools.partial(jax.shard_map, mesh=mesh, check_vma=False)
-        self._network = jax.jit(
-            alone(self._run_network, in_specs=(P(), P("batch")), out_specs=P("batch"))
+        self._alone = functools.partial(
+            jax.shard_map, mesh=mesh, out_specs=P("batch"), check_vma=False
         )
-
-        def finish(logits, total, **how):
-            run = functools.partial(self._run_finish, **how)
-            return alone(run, in_specs=P("batch"), out_specs=P("batch"))(logits, total)
-
+        # How they are compiled depends on the model's parameters.
+        self._network = self._masked = None
         self._finish = jax.jit(
-            finish,
-            static_argnames=("image_size", "size", "flip", "how"),
+            self._run_finish,
+            static_argnames=("how", "ignore_index"),
             donate_argnames="total",
         )
         self._classes = jax.jit(self._run_classes)
         self._mean = jax.jit(self._run_mean, donate_argnums=0)
+        self._tally = jax.jit(
+            self._run_tally, static_argnames="ignore_index", donate_argnames="total"
+        )
 
     def count_of_compilations(self) -> str:
         """`compilations` as a line for the user."""
@@ -82,6 +114,13 @@ class Predictor:
 
     def put_variables(self, variables: Any) -> Any:
         """Puts params and batch_stats where this predictor runs."""
+        if self._network is None:
+            options = compiler_options(variables["params"])
+            network = self._alone(self._run_network, in_specs=(P(), P("batch")))
+            self._network = jax.jit(network, compiler_options=options)
+            self._masked = jax.jit(
+                self._run_masked, static_argnums=0, compiler_options=options
+            )
         return jax.device_put(variables, self._everywhere)
 
     def label_maps(
@@ -98,13 +137,13 @@ class Predictor:
         Returns:
             (N, *size) uint8, or uint16 of more than 256 classes.
         """
-        return self._predict(variables, images, size, how="classes")
+        return self._alike(variables, [images], size, "classes")
 
     def logits(
         self, variables: Any, images: np.ndarray, size: tuple[int, int]
     ) -> jax.Array:
         """As `label_maps`, but float32 logits (N, *size, out_channels)."""
-        return self._predict(variables, images, size, how="logits")
+        return self._alike(variables, [images], size, "logits")
 
     def classes(self, values: jax.Array, probabilities: bool = False) -> jax.Array:
         """The classes of what `logits` or `augmented_probabilities` gave.
@@ -139,7 +178,8 @@ class Predictor:
         Returns:
             (N, *size), as `label_maps`.
         """
-        return self._classes(*self._add_versions(variables, images, size, directions))
+        total = self._alike(variables, images, size, "probability", directions)
+        return self._classes(total, len(images) * (1 + len(directions)))
 
     def augmented_probabilities(
         self,
@@ -149,171 +189,268 @@ class Predictor:
         directions: Sequence[str] = (),
     ) -> jax.Array:
         """As `augmented_label_maps`, but the means, (N, *size, out_channels) float32."""
-        return self._mean(*self._add_versions(variables, images, size, directions))
+        total = self._alike(variables, images, size, "probability", directions)
+        return self._mean(total, len(images) * (1 + len(directions)))
 
-    def _add_versions(self, variables, images, size, directions):
-        """The sum of the probabilities of all versions, and their number."""
-        total = None
-        versions = [(image, flip) for image in images for flip in (None, *directions)]
-        for image, flip in versions:
-            total = self._predict(variables, image, size, "probability", flip, total)
-        return total, len(versions)
+    def plan(self, variables: Any, items: Mapping[Item, int]) -> None:
+        """Chooses the buckets of a data set of many sizes, and says in the log which.
 
-    def _predict(self, variables, images, size, how, flip=None, total=None):
+        Args:
+            variables: params and batch_stats.
+            items: how many images there are of each tuple of the sizes (height, width)
+                at which the network sees an image, and the original size.
+        """
+        channels = self.model.backbone.in_channels
+        shapes = jax.eval_shape(lambda: variables)
+        make = functools.partial(MaskedNetwork, self._apply, shapes, channels)
+        self._choice.plan(items, make)
+
+    def bucket_of(self, item: Item) -> Bucket:
+        """Where an image runs: in the smallest bucket that takes it, or alone."""
+        return self._choice.of(item)
+
+    def add_counts(
+        self,
+        total: jax.Array,
+        variables: Any,
+        images: Sequence[Sequence[np.ndarray]],
+        labels: Sequence[np.ndarray],
+        bucket: Bucket,
+        *,
+        is_sample: np.ndarray,
+        ignore_index: int,
+        directions: Sequence[str] | None = None,
+    ) -> jax.Array:
+        """Predicts images of one bucket, and adds to a confusion matrix.
+
+        Args:
+            total: of `metrics.confusion`, which is used up.
+            variables: from `put_variables`.
+            images: at each scale N images (H, W, C); the number of devices divides N.
+            labels: (height, width) of each image, at its original size.
+            bucket: of all images.
+            is_sample: (N,) bool: whether an image counts, or fills up the batch.
+            ignore_index: the label that counts nowhere.
+            directions: flips that are added at every scale before the mean of the
+                probabilities; None takes the one version as it is.
+
+        Returns:
+            The new total.
+
+        Raises:
+            ConfigError: if the model does not take an image's size.
+        """
         self._drop_programs()
-        if flip is not None:
-            images = np.flip(images, _FLIP_AXES[flip])
-        image_size, size = images.shape[1:3], tuple(size)
-        logits = [
-            self._network(variables, jax.device_put(window, self._split))
-            for window in self._windows(images)
-        ]
-        return self._finish(
-            logits, total, image_size=image_size, size=size, flip=flip, how=how
-        )
+        sizes = [label.shape for label in labels]
+        count = {
+            "labels": self._put(pad_to(labels, bucket.canvas, ignore_index)),
+            "is_sample": is_sample,
+            "ignore_index": ignore_index,
+        }
+        if directions is None:
+            run = _Run(variables, sizes, bucket, "counts")
+            return self._predict(run, images[0], total=total, **count)
+        run = _Run(variables, sizes, bucket, "probability")
+        values = self._add_versions(run, images, directions)
+        versions = len(images) * (1 + len(directions))
+        return self._tally(total, values, versions, **count)
 
-    def _windows(self, images):
-        """Yields the first window of all images, then the second one of all, ..."""
-        if self._mode == "whole":
-            yield images
-            return
-        (height, width), corners = self._grid(images.shape[1:3])
-        for top, left in corners:
-            yield images[:, top : top + height, left : left + width]
+    def _alike(self, variables, versions, size, how, directions=()):
+        """Of images of one size, (N, H, W, C) at each scale."""
+        self._drop_programs()
+        size = tuple(size)
+        bucket = exact_bucket((*(images.shape[1:3] for images in versions), size))
+        run = _Run(variables, [size] * len(versions[0]), bucket, how)
+        if how == "probability":
+            return self._add_versions(run, versions, directions)
+        return self._predict(run, versions[0])
+
+    def _add_versions(self, run, versions, directions):
+        """The sum of the probabilities of all versions."""
+        total = None
+        for scale, images in enumerate(versions):
+            for flip in (None, *directions):
+                total = self._predict(run, images, scale, flip, total)
+        return total
+
+    def _predict(self, run, images, scale=0, flip=None, total=None, **count):
+        """What is wanted of images of one bucket.
+
+        Args:
+            run: what does not depend on the version.
+            images: N of (H, W, C).
+            scale: which one of the bucket's.
+            flip: how the images are flipped.
+            total: what is added to: probabilities, counts or None.
+            count: what `counts` needs beside the total.
+        """
+        images = [flipped(image, flip) for image in images]
+        size, canvas = run.bucket.images[scale], run.bucket.canvas
+        if self._mode == "slide":
+            source = self._windows(run, images, size)
+            chains, padded = [[image.shape[:2]] for image in images], [canvas]
+        else:
+            source, chains = self._whole(run, images, size)
+            padded = [canvas]
+            # mmseg resizes to the image's size first, and from there to the result's.
+            if run.bucket.resized[scale]:
+                padded = [size, canvas]
+                for chain, image in zip(chains, images, strict=True):
+                    chain.append(image.shape[:2])
+        for chain, last in zip(chains, run.sizes, strict=True):
+            chain.append(last)
+        how = self._resizing(source["logits"].dtype)
+        rows = np.array([size[0] for size in run.sizes], np.int32)
+        given = self._put((resize_stages(chains, padded, flip, **how), rows))
+        return self._finish(source, *given, total=total, how=run.how, **count)
+
+    def _whole(self, run, images, size):
+        """The logits of images, and the valid size of each one's, alone in a list."""
+        if run.bucket.padded:
+            logits, valid = self._run_padded(run.variables, images, size)
+        else:
+            logits, valid = self._run_exact(run.variables, images)
+        return {"logits": logits}, [[one] for one in valid]
+
+    def _run_exact(self, variables, images):
+        """The logits of images of one size, and their valid sizes."""
+        logits = self._network(variables, self._put(np.stack(images)))
+        return logits, [logits.shape[1:3]] * len(images)
+
+    def _run_padded(self, variables, images, size):
+        """As `_run_exact`, of images of any sizes that a bucket takes."""
+        network = self._choice.networks[size]
+        shapes = [image.shape[:2] for image in images]
+        arrays = self._put(network.sizes.arrays(shapes))
+        images = self._put(pad_to(images, network.sizes.size))
+        logits = self._masked(network, variables, images, arrays)
+        return logits, list(map(network.logits_size, shapes))
+
+    def _windows(self, run, images, size):
+        """The logits of the windows of all images, and how they are put together."""
+        grids = [Grid(image.shape[:2], self._crop, self._stride) for image in images]
+        cuts = [grid.cut(image) for grid, image in zip(grids, images, strict=True)]
+        windows = [window for cut in cuts for window in cut]
+        logits, valid = self._run_windows(run, windows, len(images))
+        how = self._resizing(logits.dtype)
+        block = self._crop if run.bucket.padded else grids[0].window
+        canvas = tuple(map(max, size, block))
+        most = len(window_corners(size, self._crop, self._stride))
+        each = np.zeros((len(images), most, *logits.shape[1:]), logits.dtype)
+        corners = np.zeros((len(images), most, 2), np.int32)
+        tables, first = [], 0
+        for i, grid in enumerate(grids):
+            number = len(grid.corners)
+            each[i, :number] = logits[first : first + number]
+            corners[i, :number] = grid.corners
+            tables.append(resize_tables(valid[first], grid.window, block, **how))
+            first += number
+        source = {
+            "logits": each,
+            "tables": stack(tables),
+            "corners": corners,
+            "number": np.array([len(grid.corners) for grid in grids], np.int32),
+            "covers": stack([grid.covers(canvas) for grid in grids]),
+        }
+        return self._put(source)
+
+    def _run_windows(self, run, windows, batch):
+        """Logits of windows, (K, h, w, C) on the host, and the valid size of each.
+
+        They run in batches, over the borders of the images that they are cut from;
+        the last batch is filled up with copies.
+        """
+        kinds = collections.defaultdict(list)
+        for i, window in enumerate(windows):
+            kinds[run.bucket.padded and window.shape[:2] != self._crop].append(i)
+        done = []
+        for is_small, places in kinds.items():
+            for start in range(0, len(places), batch):
+                some = places[start : start + batch]
+                chosen = [windows[i] for i in some]
+                chosen += chosen[-1:] * (batch - len(chosen))
+                if is_small:
+                    found = self._run_padded(run.variables, chosen, self._crop)
+                else:
+                    found = self._run_exact(run.variables, chosen)
+                done.append((some, *found))
+        shape = np.max([logits.shape[1:] for _, logits, _ in done], axis=0)
+        result = np.zeros((len(windows), *shape), done[0][1].dtype)
+        valid = [None] * len(windows)
+        for some, logits, sizes in done:
+            for i, one, size in zip(some, np.asarray(logits), sizes, strict=False):
+                result[i, : one.shape[0], : one.shape[1]] = one
+                valid[i] = size
+        return result, valid
+
+    def _resizing(self, dtype):
+        """How logits of a type are resized."""
+        align_corners = self.model.decode_head.align_corners
+        return {"align_corners": align_corners, "double": dtype == np.float64}
+
+    def _put(self, tree):
+        return jax.device_put(tree, self._split)
+
+    def _apply(self, variables, images):
+        images = self.model.data_preprocessor(images)
+        logits = self.model.apply(variables, images, method="logits")
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
     def _run_network(self, variables, images):
         self._count("network")
-        images = self.model.data_preprocessor(images)
         try:
-            logits = self.model.apply(variables, images, method="logits")
+            return self._apply(variables, images)
         except ValueError as error:  # a size, say, that the backbone does not take
             raise ConfigError(f"the model does not take the image: {error}") from error
-        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
-    def _run_finish(self, logits, total, image_size, size, flip, how):
-        """From the network's logits to what is wanted.
+    def _run_masked(self, network, variables, images, arrays):
+        self._count("network")
+        specs = (P(), P("batch"), P("batch"))
+        return self._alone(network, in_specs=specs)(variables, images, arrays)
 
-        Args:
-            logits: of the images, or of their windows one after the other, a list of
-                (N, h, w, C).
-            total: probabilities to which these are added, or None.
-            image_size: (height, width) of the images that were cut into windows.
-            size: (height, width) of the result.
-            flip: how those images were flipped.
-            how: `classes`, `logits` or `probability`.
-        """
+    def _run_finish(self, source, stages, rows, total, how, **count):
         self._count("rest")
-        # A single window is the whole image.
-        x = logits[0] if len(logits) == 1 else self._stitch(logits, image_size)
-        if flip is not None:
-            x = jnp.flip(x, _FLIP_AXES[flip])
-        # mmseg resizes to the image's size first, and from there to the result's.
-        if image_size != size:
-            x = resize(x, image_size, align_corners=self._align_corners)
-        use = {
-            "classes": self._pick,
-            "logits": lambda x: x,
-            "probability": _probability,
-        }
-        y = strip_map(use[how], x, size, self._align_corners)
+        use = {"logits": lambda x: x, "probability": probabilities}
+        run = functools.partial(finish, use.get(how, self._pick))
+        y = self._alone(run, in_specs=P("batch"))(source, stages, rows)
+        if how == "counts":
+            return add_label_maps(total, y, **count)
         return y if total is None else total + y
-
-    def _stitch(self, logits, size):
-        """The mean of the windows' logits where they overlap, summed in mmseg's order."""
-        window, corners = self._grid(size)
-        logits = jnp.stack(logits)
-
-        def add(total, item):
-            logits, corner = item
-            logits = resize(logits, window, align_corners=self._align_corners)
-            at = (0, corner[0], corner[1], 0)
-            new = jax.lax.dynamic_slice(total, at, logits.shape) + logits
-            return jax.lax.dynamic_update_slice(total, new, at), None
-
-        total = jnp.zeros((logits.shape[1], *size, logits.shape[-1]), logits.dtype)
-        total, _ = jax.lax.scan(add, total, (logits, corners))
-        # The windows lie on a grid, so how many cover a pixel is a product.
-        rows, columns = map(_cover, size, window, corners.T)
-        return total / np.outer(rows, columns)[..., None].astype(np.float32)
-
-    def _grid(self, size):
-        """Size of the windows of an image of a size, and their corners."""
-        window = tuple(map(min, self._crop, size))
-        return window, window_corners(size, self._crop, self._stride)
 
     def _run_classes(self, values, versions=None):
         """Logits, or the sum of the probabilities of some versions -> classes."""
         self._count("rest")
         if versions is None:
             return self._pick(values)
-        return self._pick(values / versions, probability=True)
+        return self._pick(values / versions, are_probabilities=True)
 
     def _run_mean(self, total, versions):
         self._count("rest")
         return total / versions
 
-    def _pick(self, values, probability=False):
-        """(N, H, W, C) -> classes (N, H, W)."""
-        if values.shape[-1] == 1:
-            one = values[..., 0] if probability else jax.nn.sigmoid(values[..., 0])
-            return (one > self.model.decode_head.threshold).astype(jnp.uint8)
-        dtype = jnp.uint8 if values.shape[-1] <= 256 else jnp.uint16
-        return jnp.argmax(values, axis=-1).astype(dtype)
+    def _run_tally(self, total, values, versions, **count):
+        self._count("rest")
+        pred = self._pick(values / versions, are_probabilities=True)
+        return add_label_maps(total, pred, **count)
 
-    @property
-    def _align_corners(self):
-        return self.model.decode_head.align_corners
+    def _pick(self, values, are_probabilities=False):
+        threshold = getattr(self.model.decode_head, "threshold", None)
+        return pick_classes(values, threshold, are_probabilities)
 
     def _drop_programs(self):
         compiled = sum(self.compilations.values())
         if compiled - self._dropped > _MOST_PROGRAMS:
             self._dropped = compiled
-            for function in (self._network, self._finish, self._classes, self._mean):
+            for function in (
+                self._network,
+                self._masked,
+                self._finish,
+                self._classes,
+                self._mean,
+                self._tally,
+            ):
                 function.clear_cache()
 
     def _count(self, program):
         """Called while a program is traced, which is once for every compilation."""
         self.compilations[program] += 1
-
-
-def _probability(logits):
-    one = logits.shape[-1] == 1
-    return jax.nn.sigmoid(logits) if one else jax.nn.softmax(logits, axis=-1)
-
-
-def window_corners(
-    size: tuple[int, int], crop: tuple[int, int], stride: tuple[int, int]
-) -> np.ndarray:
-    """Top left corners of mmseg's windows, (K, 2) int32, row by row.
-
-    The last window of a row or column is moved back to end with the image.
-    """
-    axes = []
-    for length, side, step in zip(size, crop, stride, strict=True):
-        count = max(length - side + step - 1, 0) // step + 1
-        starts = [min(i * step, max(length - side, 0)) for i in range(count)]
-        axes.append(starts)
-    return np.array([(top, left) for top in axes[0] for left in axes[1]], np.int32)
-
-
-def _cover(length, side, starts):
-    """How many of the intervals of a side, at their starts, cover each place."""
-    places = np.arange(length)
-    return sum((start <= places) & (places < start + side) for start in set(starts))
-
-
-def _read_test_cfg(test_cfg: Mapping[str, Any] | None):
-    test_cfg = dict(test_cfg or {"mode": "whole"})
-    mode = test_cfg.get("mode", "whole")
-    if mode not in ("whole", "slide"):
-        raise ConfigError(f"model.test_cfg.mode is {mode!r}, allowed: 'whole', 'slide'")
-    if mode == "whole":
-        return mode, None, None
-    for key in ("crop_size", "stride"):
-        value = test_cfg.get(key)
-        if not isinstance(value, tuple) or len(value) != 2 or min(value) < 1:
-            raise ConfigError(
-                f"model.test_cfg.{key} is {value!r}; mode='slide' needs (height, "
-                "width) in pixels"
-            )
-    return mode, test_cfg["crop_size"], test_cfg["stride"]

@@ -13,24 +13,22 @@ from jax.experimental import multihost_utils
 
 from input_pipeline.loader import eval_samples
 from input_pipeline.scan import scan
-from jaxseg.config import ConfigError
-from jaxseg.metrics.confusion import (
-    add_to_total,
-    confusion_matrix,
-    empty_total,
-    read_total,
-)
+from jaxseg.config import ConfigError, plain
+from jaxseg.metrics.confusion import empty_total, read_total
 from jaxseg.metrics.iou import Scores, format_table, segmentation_metrics
+from jaxseg.segmentors.buckets import Bucket
 from jaxseg.segmentors.inference import Predictor
+from jaxseg.train.agreement import check_agreement, program_facts
+from jaxseg.train.eval_sizes import expected_sizes
 from jaxseg.train.model import check_channels, load_model
 from jaxseg.train.progress import Progress
 from jaxseg.train.settings import DataLoader, Settings, read_settings
-from jaxseg.train.test_time_aug import TestTimeAug, predict_label_maps
+from jaxseg.train.test_time_aug import TestTimeAug
 
 _log = logging.getLogger("jaxseg")
 
 
-# Samples that wait for others of their size, at most: a data set of many sizes would
+# Samples that wait for others of their bucket, at most: a data set of many sizes would
 # otherwise be kept in memory whole.
 _MOST_WAITING = 64
 
@@ -65,7 +63,7 @@ class Evaluator:
         self._tta: TestTimeAug | None = settings.tta
         self._together = images_together(self._loader.batch_size, predictor.devices)
         self._num_classes = len(self.dataset.metainfo["classes"])
-        self._count = jax.jit(self._add_counts, donate_argnums=0)
+        self._is_planned = False
 
     def __call__(
         self, variables: Any, progress: Callable[[int], None] = lambda done: None
@@ -81,6 +79,10 @@ class Evaluator:
                 take, or, with tta, not its own size.
         """
         variables = self.predictor.put_variables(variables)
+        if not self._is_planned:
+            sizes = expected_sizes(self.dataset, self._tta)
+            self.predictor.plan(variables, sizes)
+            self._is_planned = True
         # Where the sums will be: otherwise the first one is a program of its own.
         total = self.predictor.put_variables(empty_total(self._num_classes))
         done = 0
@@ -91,9 +93,8 @@ class Evaluator:
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         ) as samples:
-            for batch in _same_sized(samples, self._together):
-                pred, labels, is_sample = self._predict(variables, batch)
-                total = self._count(total, pred, labels, is_sample)
+            for bucket, batch in _by_bucket(samples, self._together, self._bucket_of):
+                total = self._add(total, variables, batch, bucket)
                 done += len(batch)
                 progress(done)
         confusion = read_total(total)
@@ -106,25 +107,36 @@ class Evaluator:
             self._metric.beta,
         )
 
-    def _predict(self, variables, samples):
-        """Label maps and labels of samples, and which of them are samples.
+    def _bucket_of(self, sample):
+        self.check(sample)
+        size = sample["img"].shape[:2]
+        sizes = (size,) if self._tta is None else self._tta.scaled_sizes(size)
+        return self.predictor.bucket_of((*sizes, sample["gt_seg_map"].shape))
 
-        The others fill the batch up, so that one program serves for all batches.
+    def _add(self, total, variables, samples, bucket):
+        """Counts samples of one bucket into the total.
+
+        The batch is filled up, so that one program serves for all batches.
         """
-        for sample in samples:
-            self.check(sample)
         is_sample = np.arange(self._together) < len(samples)
         samples = samples + [samples[-1]] * (len(is_sample) - len(samples))
-        images = np.stack([sample["img"] for sample in samples])
-        labels = np.stack([sample["gt_seg_map"] for sample in samples])
-        size = labels.shape[1:]
+        images = [[sample["img"] for sample in samples]]
+        if self._tta is not None:
+            scaled = [self._tta.scaled(image) for image in images[0]]
+            images = list(zip(*scaled, strict=True))
         try:
-            pred = predict_label_maps(
-                self.predictor, variables, images, size, self._tta
+            return self.predictor.add_counts(
+                total,
+                variables,
+                images,
+                [sample["gt_seg_map"] for sample in samples],
+                bucket,
+                is_sample=is_sample,
+                ignore_index=self._ignore_index,
+                directions=None if self._tta is None else self._tta.directions,
             )
         except ConfigError as error:
             raise ConfigError(f"{samples[0]['img_path']}: {error}") from error
-        return pred, labels, is_sample
 
     def check(self, sample: Mapping[str, Any]) -> None:
         """Refuses a sample that cannot be evaluated.
@@ -146,16 +158,6 @@ class Evaluator:
                 "changes its size out of val_dataloader.dataset.pipeline"
             )
 
-    def _add_counts(self, total, pred, labels, is_sample):
-        self.predictor.compilations["rest"] += 1  # once for every size of labels
-        # One image at a time: a count of one image cannot overflow 32 bits.
-        for one_pred, label, counts_too in zip(pred, labels, is_sample, strict=True):
-            counts = confusion_matrix(
-                one_pred, label, self._num_classes, self._ignore_index
-            )
-            total = add_to_total(total, counts * counts_too)
-        return total
-
 
 def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:
     """How many images of one size are predicted at once.
@@ -174,18 +176,20 @@ def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:
     return len(devices) * (1 if cpu else -(-batch_size // len(devices)))
 
 
-def _same_sized(samples: Iterator[dict], batch_size: int) -> Iterator[list[dict]]:
-    """Groups samples of equal image and label shape; some groups are smaller."""
+def _by_bucket(
+    samples: Iterator[dict], batch_size: int, bucket_of: Callable[[dict], Bucket]
+) -> Iterator[tuple[Bucket, list[dict]]]:
+    """Groups samples of one bucket; some groups are smaller than a batch."""
     waiting = collections.defaultdict(list)
     for sample in samples:
-        arrays = [sample[key] for key in ("img", "gt_seg_map") if key in sample]
-        key = tuple(array.shape for array in arrays)
-        waiting[key].append(sample)
-        if len(waiting[key]) == batch_size:
-            yield waiting.pop(key)
+        bucket = bucket_of(sample)
+        waiting[bucket].append(sample)
+        if len(waiting[bucket]) == batch_size:
+            yield bucket, waiting.pop(bucket)
         elif sum(map(len, waiting.values())) > _MOST_WAITING:
-            yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
-    yield from waiting.values()
+            fullest = max(waiting, key=lambda bucket: len(waiting[bucket]))
+            yield fullest, waiting.pop(fullest)
+    yield from waiting.items()
 
 
 def _sum_over_hosts(confusion: np.ndarray) -> np.ndarray:
@@ -274,6 +278,14 @@ def evaluate_checkpoint(
     evaluator = Evaluator(Predictor(model.segmentor), read_settings(parts))
     check_classes(model.segmentor, evaluator.dataset, "val_dataloader.dataset")
     _log.info("val: %d samples; %s", len(evaluator.dataset), scan(evaluator.dataset))
+    check_agreement(
+        program_facts()
+        | {
+            "config": plain(parts),
+            "validation samples": len(evaluator.dataset),
+            "classes": list(evaluator.dataset.metainfo["classes"]),
+        }
+    )
     with Progress(len(evaluator.dataset), name="eval") as progress:
         scores = evaluator(model.variables, progress.update)
     _log.info(evaluator.predictor.count_of_compilations())

@@ -52,6 +52,11 @@ class TestTimeAug:
         rng = np.random.default_rng(0)  # a plain Resize draws nothing
         return [self._resize(r)({"img": image}, rng)["img"] for r in self.img_ratios]
 
+    def scaled_sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """(height, width) of an image -> those of what `scaled` makes of it."""
+        steps = map(self._resize, self.img_ratios)
+        return tuple(step.output_size(size[::-1])[::-1] for step in steps)
+
     def _resize(self, ratio):
         if self.img_scale is None:
             return Resize(scale_factor=ratio, keep_ratio=True)

@@ -8,9 +8,12 @@ import sys
 import types
 
 import jax
+import jax.monitoring
 import numpy as np
 import pytest
+from PIL import Image
 
+from input_pipeline.datasets import BaseSegDataset
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 from jaxseg.config import ConfigError
@@ -118,6 +121,50 @@ def unet(**test_cfg):
     )
 
 
+def dilated():
+    """One that takes images of any size."""
+    norm_cfg = dict(type="BN")
+    return resolve(
+        dict(
+            type="EncoderDecoder",
+            backbone=dict(
+                type="ResNet",
+                depth=18,
+                stem_channels=4,
+                base_channels=4,
+                num_stages=2,
+                strides=(1, 2),
+                dilations=(1, 1),
+                out_indices=(1,),
+                norm_cfg=norm_cfg,
+            ),
+            decode_head=dict(
+                type="PSPHead",
+                in_channels=8,
+                in_index=0,
+                channels=4,
+                num_classes=6,
+                norm_cfg=norm_cfg,
+            ),
+        ),
+        "model",
+    )
+
+
+@pytest.fixture
+def compiled():
+    """Names of the programs that XLA compiled, from when the list was last cleared."""
+    names = []
+
+    def listen(event, duration, **facts):
+        if event == "/jax/core/compile/backend_compile_duration":
+            names.append(facts["fun_name"])
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield names
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
 @pytest.fixture
 def confusions(monkeypatch):
     """Every confusion matrix that an evaluation ends with."""
@@ -177,13 +224,46 @@ def test_batches_and_devices_change_no_count(test_cfg, confusions):
         predictor = Predictor(model, jax.devices()[:devices])
         Evaluator(predictor, settings_of(dataset, batch_size))(variables)
         networks = 2 if test_cfg["mode"] == "whole" else 1
-        # For every size what follows the network, and the count.
-        assert predictor.compilations == {"network": networks, "rest": 4}
+        # For every size what follows the network, the count with it.
+        assert predictor.compilations == {"network": networks, "rest": 2}
     labelled = sum((label != 255).sum() for _, label in scenes(sizes))
     assert confusions[0].sum() == labelled
     assert (confusions[0].sum(0) > 0).sum() >= 2
     for other in confusions[1:]:
         np.testing.assert_array_equal(other, confusions[0])
+
+
+def test_many_sizes_compile_few_programs(tmp_path, confusions, compiled):
+    """An ADE20K-like mix: 60 sizes."""
+    rng = np.random.default_rng(0)
+    for i, (height, width) in enumerate(rng.integers(256, 700, (60, 2))):
+        cells = rng.integers(0, 256, (-(-height // 32), -(-width // 32), 3), np.uint8)
+        image = cells.repeat(32, axis=0).repeat(32, axis=1)[:height, :width]
+        Image.fromarray(image).save(tmp_path / f"{i:02d}.bmp")
+        label = rng.integers(0, 6, (height, width), np.uint8)
+        Image.fromarray(label).save(tmp_path / f"{i:02d}.png", compress_level=0)
+    pipeline = (
+        LoadImageFromFile(),
+        Resize(scale=(512, 128), keep_ratio=True),
+        LoadAnnotations(),
+    )
+    dataset = BaseSegDataset(
+        data_prefix=dict(img_path=str(tmp_path), seg_map_path=str(tmp_path)),
+        img_suffix=".bmp",
+        metainfo=dict(classes=CLASSES),
+        pipeline=pipeline,
+    )
+    model = dilated()
+    variables = init_variables(model, 0, 3, (32, 32))
+    compiled.clear()
+    predictor = Predictor(model, jax.devices()[:1])
+    Evaluator(predictor, settings_of(dataset))(variables)
+    assert predictor.compilations == {"network": 5, "rest": 5}
+    # And the zeros that the total begins with.
+    assert len(compiled) <= 12
+    assert confusions[0].sum() == sum(
+        np.asarray(Image.open(path)).size for path in tmp_path.glob("*.png")
+    )
 
 
 def test_a_second_evaluation_compiles_nothing():
@@ -192,7 +272,7 @@ def test_a_second_evaluation_compiles_nothing():
     compiled = dict(evaluator.predictor.compilations)
     second = evaluator({})
     assert second.summary == first.summary
-    assert evaluator.predictor.compilations == compiled == {"network": 3, "rest": 6}
+    assert evaluator.predictor.compilations == compiled == {"network": 3, "rest": 3}
 
 
 def test_an_accelerator_takes_the_batch_at_once():
@@ -213,8 +293,12 @@ def test_groups_hold_each_sample_once_and_few_wait():
             yield dict(number=i, img=np.zeros((*size, 3)), gt_seg_map=np.zeros(size))
 
     seen = []
-    for group in evaluate._same_sized(samples(), 4):
-        assert len({sample["img"].shape for sample in group}) == 1
+
+    def size_of(sample):
+        return sample["img"].shape
+
+    for size, group in evaluate._by_bucket(samples(), 4, size_of):
+        assert {size_of(sample) for sample in group} == {size}
         assert 1 <= len(group) <= 4
         seen += [sample["number"] for sample in group]
         assert len(pulled) - len(seen) <= 64
@@ -251,9 +335,9 @@ def test_scales_and_flips():
     np.testing.assert_array_equal(
         scores.per_class["IoU"], [100, 50, 0, np.nan, np.nan, np.nan]
     )
-    # Two scales; what follows for each of them and for each flip, and the first sum
-    # is no sum; then the choice, and the count.
-    assert predictor.compilations == {"network": 2, "rest": 4 + 1 + 1}
+    # Two scales; what follows for each of them, flipped or not, and the first sum is
+    # no sum; then the choice, with the count.
+    assert predictor.compilations == {"network": 2, "rest": 3 + 1}
 
 
 def test_tta_wants_the_image_at_its_own_size():
