@@ -17,15 +17,18 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
-from input_pipeline.errors import DataError
+from input_pipeline.errors import DataError, WorkerError
 from jaxseg.config import ConfigError, parse_value
 from jaxseg.load_config import EVALUATION, INFERENCE, load_config
+from jaxseg.train import hosts
+from jaxseg.train.agreement import HostsDisagreeError
 from jaxseg.train.checkpoint import CheckpointError
 from jaxseg.train.evaluate import evaluate_checkpoint
 from jaxseg.train.load import LoadError
-from jaxseg.train.loop import NotFiniteError, train
+from jaxseg.train.loop import train
 from jaxseg.train.model import load_model
 from jaxseg.train.predict import find_images, predict_files
+from jaxseg.train.skipped import NotFiniteError
 from jaxseg.train.workdir import WorkdirError
 
 _CONFIG = flags.DEFINE_string(
@@ -69,14 +72,42 @@ _OUTPUT = flags.DEFINE_string(
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
     False,
-    "Several hosts: call jax.distributed.initialize() first. Every host runs the same "
-    "command.",
+    "One of several processes that Slurm, a TPU pod, GKE or Open MPI started with the "
+    "same command; they find each other.",
 )
 _COORDINATOR = flags.DEFINE_string(
     "coordinator",
     None,
-    "With --distributed, where nothing says it by itself (TPU and Slurm do): "
-    "ADDRESS:PORT,NUMBER-OF-PROCESSES,INDEX-OF-THIS-ONE.",
+    "One of several processes that anything else started: ADDRESS:PORT of process 0, "
+    "which listens there. With --num_processes and --process_id.",
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+    "num_processes", None, "With --coordinator: how many processes.", lower_bound=1
+)
+_PROCESS_ID = flags.DEFINE_integer(
+    "process_id",
+    None,
+    "With --coordinator: which process this one is, from 0.",
+    lower_bound=0,
+)
+_INITIALIZATION_TIMEOUT = flags.DEFINE_integer(
+    "initialization_timeout",
+    300,
+    "Several processes: seconds in which all must have joined.",
+    lower_bound=1,
+)
+_HEARTBEAT_TIMEOUT = flags.DEFINE_integer(
+    "heartbeat_timeout",
+    60,
+    "Several processes: seconds without a sign of life after which one counts as lost, "
+    "and the others end.",
+    lower_bound=1,
+)
+_SHUTDOWN_TIMEOUT = flags.DEFINE_integer(
+    "shutdown_timeout",
+    300,
+    "Several processes: seconds that one which is done waits for the others.",
+    lower_bound=1,
 )
 
 # What a user can mend: their message is all that there is to see.
@@ -85,9 +116,12 @@ _USER_ERRORS = (
     ConfigError,
     DataError,
     FileNotFoundError,
+    HostsDisagreeError,
+    hosts.HostsError,
     LoadError,
     NotFiniteError,
     WorkdirError,
+    WorkerError,
     flags.Error,
 )
 
@@ -108,8 +142,7 @@ def main(argv: list[str]) -> None:
     jax.config.update(
         "jax_compilation_cache_dir", os.path.expanduser(_COMPILATION_CACHE)
     )
-    if _DISTRIBUTED.value:
-        _initialize_distributed()
+    _join_hosts()
     config = None
     if _CONFIG.value is not None:
         needs = {"train": None, "eval": EVALUATION, "predict": INFERENCE}[_MODE.value]
@@ -159,24 +192,58 @@ def _predict(config) -> None:
     images = find_images(_INPUT.value)
     model = load_model(config, _checkpoint())
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
+    mine = len(images[jax.process_index() :: jax.process_count()])
     for done, (image, label) in enumerate(predict_files(model, images, output), 1):
-        print(f"{done}/{len(images)}  {image} -> {label}", flush=True)
+        print(f"{done}/{mine}  {image} -> {label}", flush=True)
     print(model.predictor.count_of_compilations())
 
 
-def _initialize_distributed() -> None:
-    if _COORDINATOR.value is None:
-        jax.distributed.initialize()
+def _join_hosts() -> None:
+    """Makes this process one of several, where the flags say so."""
+    by_hand = {
+        "coordinator": _COORDINATOR.value,
+        "num_processes": _NUM_PROCESSES.value,
+        "process_id": _PROCESS_ID.value,
+    }
+    missing = [f"--{name}" for name, value in by_hand.items() if value is None]
+    if len(missing) == 3 and not _DISTRIBUTED.value:
         return
-    try:
-        address, count, index = _COORDINATOR.value.split(",")
-        count, index = int(count), int(index)
-    except ValueError:
+    if 0 < len(missing) < 3:
         raise flags.Error(
-            f"--coordinator is {_COORDINATOR.value!r}; it takes "
-            "ADDRESS:PORT,NUMBER-OF-PROCESSES,INDEX-OF-THIS-ONE"
-        ) from None
-    jax.distributed.initialize(address, num_processes=count, process_id=index)
+            f"{' and '.join(missing)} missing: --coordinator, --num_processes and "
+            "--process_id go together"
+        )
+    if not missing:
+        _check_by_hand(**by_hand)
+    hosts.initialize(
+        **by_hand,
+        initialization_timeout=_INITIALIZATION_TIMEOUT.value,
+        heartbeat_timeout=_HEARTBEAT_TIMEOUT.value,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT.value,
+        polls_for_sigterm=_MODE.value == "train",
+    )
+    if jax.process_index() != 0:
+        # Process 0 speaks for all; the others say what only they know.
+        logging.getLogger("jaxseg").setLevel(logging.WARNING)
+        signed = logging.Formatter(f"{hosts.signature()}%(levelname)s: %(message)s")
+        for handler in (
+            *logging.getLogger("jaxseg").handlers,
+            absl_logging.get_absl_handler(),
+        ):
+            handler.setFormatter(signed)
+
+
+def _check_by_hand(coordinator: str, num_processes: int, process_id: int) -> None:
+    address, _, port = coordinator.rpartition(":")
+    if not address or not port.isdecimal():
+        raise flags.Error(
+            f"--coordinator is {coordinator!r}; it takes ADDRESS:PORT of process 0"
+        )
+    if process_id >= num_processes:
+        raise flags.Error(
+            f"--process_id is {process_id}, of --num_processes={num_processes} it is "
+            f"one from 0 to {num_processes - 1}"
+        )
 
 
 _overrides: list[tuple[str, object]] = []
@@ -206,7 +273,12 @@ def run() -> None:
     except _USER_ERRORS as error:
         # Of the notes, ours says which sample; grain and JAX add their own.
         notes = [n for n in getattr(error, "__notes__", ()) if n.startswith("in ")]
-        sys.exit("\n".join([f"error: {error}", *notes]))
+        hosts.leave_soon()
+        sys.exit("\n".join([f"error: {hosts.signature()}{error}", *notes]))
+    except Exception:
+        hosts.leave_soon()
+        print(hosts.signature(), file=sys.stderr, end="", flush=True)
+        raise
 
 
 if __name__ == "__main__":

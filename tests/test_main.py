@@ -124,7 +124,7 @@ def test_predict(trained, command, photos, tmp_path, pattern, names):
 def test_help_explains_every_flag(command):
     text = command("--help").finish(1)  # absl's exit code
     names = [flag.name for flag in main.flags.FLAGS.get_key_flags_for_module(main)]
-    assert len(names) == 8
+    assert len(names) == 13
     for name in names:
         assert re.search(rf"--(\[no\])?{name}:", text), name
     assert "--config.PATH=VALUE" in text

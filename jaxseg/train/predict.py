@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -57,7 +58,7 @@ def save_palette_png(path: Path, label_map: np.ndarray, palette: Any) -> None:
 def predict_files(
     model: SegModel, images: list[Path], output: Path
 ) -> Iterator[tuple[Path, Path]]:
-    """Predicts images one by one.
+    """Predicts images one by one; of several processes each takes its share.
 
     Args:
         model: from `load_model`.
@@ -66,13 +67,15 @@ def predict_files(
             `overlays/NAME.jpg`. Names keep their folders below the common one.
 
     Yields:
-        (image, index PNG) of each image that is done.
+        (image, index PNG) of each image that is done by this process.
     """
     whole = [path.absolute() for path in images]
     root = os.path.commonpath([path.parent for path in whole])
     stems = [path.relative_to(root).with_suffix("") for path in whole]
     counts = collections.Counter(stems)
-    for path, stem in zip(images, stems, strict=True):
+    # Several processes share the images.
+    mine = slice(jax.process_index(), None, jax.process_count())
+    for path, stem in zip(images[mine], stems[mine], strict=True):
         if counts[stem] > 1:  # they differ in the suffix alone
             stem = stem.with_name(path.name.replace(".", "_"))
         label_map = model.predict(path)

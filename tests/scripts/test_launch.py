@@ -252,8 +252,7 @@ def gpu_host():
     job = manifest["spec"]["replicatedJobs"][0]["template"]["spec"]
     [container] = job["template"]["spec"]["containers"]
     variables = {v["name"]: v.get("value") for v in container["env"]}
-    gpus = container["resources"]["limits"]["nvidia.com/gpu"]
-    assert variables["JAX_LOCAL_DEVICE_IDS"] == ",".join(map(str, range(gpus)))
+    assert f"--num_processes={job['completions']}" in container["args"]
     return job, variables, container["args"]
 
 
@@ -271,13 +270,13 @@ def test_arguments_of_the_gpu_manifest_start_its_hosts(command, tiny_data, tmp_p
             "COORDINATOR": "127.0.0.1",
             "JOB_COMPLETION_INDEX": str(index),
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-            "JAX_COORDINATOR_BIND_ADDRESS": f"127.0.0.1:{port}",
         }
         expanded = [
             re.sub(r"\$\((\w+)\)", lambda match, here=here: here[match[1]], argument)
-            for argument in (a.replace(":8476,", f":{port},") for a in arguments)
+            for argument in (a.replace(":8476", f":{port}") for a in arguments)
         ]
-        assert f"--coordinator=127.0.0.1:{port},2,{index}" in expanded
+        assert f"--coordinator=127.0.0.1:{port}" in expanded
+        assert f"--process_id={index}" in expanded
         hosts.append(command(*expanded, *tiny_run(tiny_data, tmp_path), **here))
     outputs = [host.finish() for host in hosts]
     assert "val mIoU" in outputs[0]
