@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from jax.experimental import multihost_utils
@@ -31,9 +32,14 @@ __all__ = [
     "CheckpointError",
     "Checkpoints",
     "DamagedCheckpointError",
+    "HostsDriftedError",
     "StructureMismatchError",
     "load_weights",
 ]
+
+
+class HostsDriftedError(CheckpointError):
+    """Arrays that every host holds a copy of are not the same on all of them."""
 
 
 class Checkpoints:
@@ -147,6 +153,7 @@ class Checkpoints:
 
         Raises:
           ValueError: A later step exists, or `best_metric` is not in `metrics`.
+          HostsDriftedError: The hosts do not hold the same state.
         """
         self._finish_save()
         latest = self.latest_step()
@@ -164,9 +171,9 @@ class Checkpoints:
                 f"{', '.join(metrics)}"
             )
         flat = manifest.flatten(state)
-        body = manifest.build(
-            step, manifest.describe(flat), config, metrics, self._best_by, source
-        )
+        arrays = manifest.describe(flat)
+        _check_hosts_agree(step, arrays)
+        body = manifest.build(step, arrays, config, metrics, self._best_by, source)
         self._note_score(step, body)
         self._saving = step
         self._error = None
@@ -339,6 +346,24 @@ class _LatestAndBest(ocp.checkpoint_managers.PreservationPolicy):
         steps = [info.step for info in checkpoints]
         keep = {*steps[-self.latest :], self.best_step()}
         return [step in keep for step in steps]
+
+
+def _check_hosts_agree(step: int, arrays: Mapping[str, Mapping]) -> None:
+    """Compares over the hosts the checksums that each computed of its own copies."""
+    if jax.process_count() == 1:
+        return
+    mine = np.array([entry["checksum"] for entry in arrays.values()], np.uint32)
+    sums = multihost_utils.process_allgather(mine)
+    differs = sums != sums[0]
+    if differs.any():
+        hosts = ", ".join(map(str, np.flatnonzero(differs.any(1))))
+        names = [n for n, bad in zip(arrays, differs.any(0), strict=True) if bad]
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        raise HostsDriftedError(
+            f"step {step}: the hosts no longer hold the same state: processes {hosts} "
+            f"differ from process 0 in {', '.join(names[:5])}{more}. Nothing was "
+            "saved; start again to go on from the checkpoint before"
+        )
 
 
 def _target(x) -> ocp.ArrayRestoreArgs:

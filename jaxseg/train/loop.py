@@ -15,155 +15,29 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from input_pipeline.loader import train_batches
-from input_pipeline.scan import scan
-from jaxseg.config import ConfigError, nearest, plain
-from jaxseg.metrics.iou import Scores, score_names
-from jaxseg.resolve import import_custom, resolve
-from jaxseg.segmentors.inference import Predictor
+from jaxseg.config import ConfigError
+from jaxseg.metrics.iou import Scores
+from jaxseg.train.agreement import batch_facts, check_agreement, program_facts
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.curves import draw_curves
-from jaxseg.train.evaluate import Evaluator, check_classes, report
+from jaxseg.train.evaluate import report
 from jaxseg.train.log import FILE_NAME, MetricWriter, read_metrics
-from jaxseg.train.model import check_channels
-from jaxseg.train.optim import Optimizer, make_optimizer
 from jaxseg.train.predict import save_validation_grids
 from jaxseg.train.preemption import StopRequested, StopSignal
 from jaxseg.train.progress import Meter, Progress
-from jaxseg.train.settings import Settings, read_settings
-from jaxseg.train.sharding import gather, make_mesh, put_batch, state_sharding
-from jaxseg.train.starting_weights import find_starting_weights, starting_weights
-from jaxseg.train.state import TrainState, init_variables, new_state
-from jaxseg.train.step import StepOptions, make_train_step, metric_names
+from jaxseg.train.run import Run
+from jaxseg.train.sharding import gather, put_batch, state_sharding
+from jaxseg.train.skipped import SkippedSteps
+from jaxseg.train.starting_weights import find_starting_weights
+from jaxseg.train.state import TrainState
+from jaxseg.train.step import StepOptions, make_train_step
+from jaxseg.train.time_spent import TimeSpent
+from jaxseg.train.watchdog import Watchdog
 from jaxseg.train.workdir import WorkdirLock, check_shared
 
 _log = logging.getLogger("jaxseg")
 
-# So many updates in a row that are not finite end a run: it will not recover.
-MOST_SKIPPED = 10
-
 CHECKPOINTS = "checkpoints"
-
-
-class NotFiniteError(RuntimeError):
-    """Too many steps in a row made something that is not finite."""
-
-
-class Run:
-    """The parts of a training, built from a config and checked before any step."""
-
-    def __init__(self, config: Mapping[str, Any], workdir: pathlib.Path):
-        """Builds everything but the state.
-
-        Raises:
-            ConfigError, DataError: for what is wrong with the config or the data.
-        """
-        import_custom(config)
-        self.workdir = workdir
-        for name in ("model", "optim_wrapper"):
-            if not config.get(name):
-                raise ConfigError(f"{name} is missing: training needs it")
-        if config.get("resume") not in (None, True, False):
-            raise ConfigError(
-                f"resume is {config['resume']!r}, allowed: True, False (Python's)"
-            )
-        self.settings = read_settings(config)
-        _check_parts(self.settings)
-        self.model = resolve(config["model"], "model")
-        self.train_model = self.model
-        if config["optim_wrapper"].get("type") == "AmpOptimWrapper":
-            # As in mmseg, the evaluation computes in the model's own type.
-            self.train_model = self.model.clone(dtype="bfloat16")
-        self.train_set = self.settings.train_dataloader.dataset
-        self.val_set = self.settings.val_dataloader.dataset
-        # With it a checkpoint can be used where the data is not.
-        self.config = plain({**config, "dataset_meta": self.val_set.metainfo})
-        check_classes(self.model, self.train_set, "train_dataloader.dataset")
-        check_classes(self.model, self.val_set, "val_dataloader.dataset")
-        for name, dataset in (("train", self.train_set), ("val", self.val_set)):
-            _log.info("%s: %d samples; %s", name, len(dataset), scan(dataset))
-        self.mesh = make_mesh(config.get("mesh"))
-        self.evaluator = Evaluator(Predictor(self.model), self.settings)
-        # What an evaluation would refuse is said now, not after hours.
-        self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
-
-    @property
-    def seed(self) -> int:
-        return self.settings.randomness.seed
-
-    def batches(self, start_step: int):
-        """This host's batches from a step on."""
-        loader = self.settings.train_dataloader
-        return train_batches(
-            self.train_set,
-            loader.batch_size,
-            self.seed,
-            start_step=start_step,
-            size=self.model.data_preprocessor.size,
-            num_workers=loader.num_workers,
-            num_threads=loader.num_threads,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        )
-
-    def fresh_state(self, batch: Mapping[str, np.ndarray]):
-        """The optimiser, and the state before the first step, on its devices.
-
-        Args:
-            batch: any batch of the run.
-        """
-        variables = starting_weights(self.config, self.model, self._variables(batch))
-        optimizer, new = self._state_maker(variables, batch)
-        state = new(variables)
-        return optimizer, jax.device_put(state, state_sharding(state, self.mesh))
-
-    def abstract_state(self, batch: Mapping[str, np.ndarray]):
-        """As `fresh_state`, by shape and place alone: a checkpoint is read into it."""
-        variables = jax.eval_shape(lambda: self._variables(batch))
-        optimizer, new = self._state_maker(variables, batch)
-        state = jax.eval_shape(new, variables)
-        place = lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s)
-        return optimizer, jax.tree.map(place, state, state_sharding(state, self.mesh))
-
-    def _variables(self, batch):
-        sample = {"img": batch["img"][0], "img_path": "train_dataloader.dataset"}
-        check_channels(sample, self.model)
-        height, width, channels = batch["img"].shape[1:]
-        return init_variables(self.model, self.seed, channels, (height, width))
-
-    def _state_maker(self, variables, batch):
-        """The optimiser, and a function from variables to the first state."""
-        optimizer = self._optimizer(variables["params"])
-        names = metric_names(self.model, variables, batch)
-        ema = self.settings.ema is not None
-        new = functools.partial(
-            new_state, optimizer=optimizer, seed=self.seed, ema=ema, metrics=names
-        )
-        return optimizer, new
-
-    def _optimizer(self, params) -> Optimizer:
-        return make_optimizer(
-            self.config["optim_wrapper"],
-            self.config.get("param_scheduler", []),
-            self.settings.train_loop.max_iters,
-            params,
-            frozen=self.model.frozen_keys(params),
-        )
-
-
-def _check_parts(settings: Settings) -> None:
-    for name in ("train_dataloader", "val_dataloader"):
-        if getattr(settings, name) is None:
-            raise ConfigError(f"{name} is missing: training needs it")
-    if settings.train_loop is None:
-        raise ConfigError("train_cfg is missing: training needs its max_iters")
-    best, metrics = settings.checkpoint.save_best, settings.val_evaluator.iou_metrics
-    names = score_names(metrics)
-    if best is not None and best not in names:
-        raise ConfigError(
-            f"default_hooks.checkpoint.save_best is {best!r}{nearest(best, names)}, "
-            f"but val_evaluator.iou_metrics={list(metrics)} gives {', '.join(names)}"
-        )
 
 
 def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
@@ -181,7 +55,7 @@ def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
         NotFiniteError: after `MOST_SKIPPED` updates in a row that were not finite.
     """
     workdir = pathlib.Path(workdir)
-    with WorkdirLock(workdir), StopSignal() as stop:
+    with WorkdirLock(workdir), TimeSpent(workdir) as spent, StopSignal() as stop:
         check_shared(workdir)
         try:
             run = stop.run(Run, config, workdir)
@@ -193,14 +67,17 @@ def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
             max_keep=hook.max_keep_ckpts,
             best_metric=hook.save_best,
         ) as checkpoints:
-            return _train(run, checkpoints, stop)
+            return _train(run, checkpoints, stop, spent)
 
 
-def _train(run: Run, checkpoints: Checkpoints, stop: StopSignal) -> int:
+def _train(
+    run: Run, checkpoints: Checkpoints, stop: StopSignal, spent: TimeSpent
+) -> int:
     try:
         optimizer, state, start = stop.run(_start, run, checkpoints)
     except StopRequested:
         return stop.exit_code
+    spent.resumed(start)
     _write_config(run)
     max_iters = run.settings.train_loop.max_iters
     if start == 0:
@@ -208,15 +85,23 @@ def _train(run: Run, checkpoints: Checkpoints, stop: StopSignal) -> int:
     with (
         MetricWriter(run.workdir, start) as writer,
         Progress(max_iters, start) as progress,
+        Watchdog() as watchdog,
         run.batches(start) as batches,
     ):
-        loop = _Loop(run, optimizer, checkpoints, stop, writer, progress)
-        state, scores = loop.run_steps(state, start, batches)
-    checkpoints.wait()
+        loop = _Loop(
+            run, optimizer, checkpoints, stop, writer, progress, watchdog, spent
+        )
+        with spent.on("step"):
+            state, scores = loop.run_steps(state, start, batches)
+    with spent.on("checkpoint"):
+        checkpoints.wait()
+    if checkpoints.latest_step() is not None:
+        spent.saved(checkpoints.latest_step())
     if stop.requested:
         return stop.exit_code
+    spent.switch("other")
     try:
-        stop.run(_finish, run, state, scores)
+        stop.run(_finish, run, state, scores, spent)
     except StopRequested:
         return stop.exit_code
     return 0
@@ -232,7 +117,9 @@ def _write_config(run: Run) -> None:
 
 def _start(run: Run, checkpoints: Checkpoints):
     """The optimiser, and a fresh state or the last one that was saved."""
-    resumes = checkpoints.latest_step() is not None
+    latest = checkpoints.latest_step()
+    check_agreement(program_facts() | run.facts() | {"latest checkpoint": latest})
+    resumes = latest is not None
     if resumes and run.config.get("resume") is False:
         raise ConfigError(
             f"resume is False, but {checkpoints.directory} holds a run: use another "
@@ -244,6 +131,7 @@ def _start(run: Run, checkpoints: Checkpoints):
         find_starting_weights(run.config, run.model)
     with run.batches(0) as batches:
         batch = next(batches)
+    check_agreement(batch_facts(batch))
     if not resumes:
         return *run.fresh_state(batch), 0
     optimizer, state = run.abstract_state(batch)
@@ -267,7 +155,9 @@ def _check_same_data(config, saved):
 class _Loop:
     """What happens from step to step."""
 
-    def __init__(self, run, optimizer, checkpoints, stop, writer, progress):
+    def __init__(
+        self, run, optimizer, checkpoints, stop, writer, progress, watchdog, spent
+    ):
         self._run = run
         self._settings = run.settings
         self._learning_rate = optimizer.learning_rate
@@ -275,6 +165,9 @@ class _Loop:
         self._stop = stop
         self._writer = writer
         self._progress = progress
+        self._watchdog = watchdog
+        self._spent = spent
+        self._skipped = SkippedSteps(run)
         self._meter = Meter()
         ema = run.settings.ema
         options = StepOptions(
@@ -307,20 +200,23 @@ class _Loop:
         recent = collections.deque()
         try:
             batch = self._next(batches)
-            step_fn = self._stop.run(self._compile, state, batch)
+            with self._spent.on("compile"):
+                step_fn = self._stop.run(self._compile, state, batch)
         except StopRequested:
             return state, None
         self._meter.reset()
         for step in itertools.count(start + 1):
-            state, result = step_fn(state, batch)
+            with self._limit_of_step():
+                state, result = step_fn(state, batch)
             recent.append((step, result))
             self._meter.count(self._settings.train_dataloader.batch_size)
             self._progress.update(step)
             if step < max_iters:
                 with contextlib.suppress(StopRequested):
                     batch = self._next(batches)  # while the device computes
-            if len(recent) > 2 or step == max_iters:
-                _check_finite(*recent.popleft())
+            while len(recent) > (0 if step == max_iters else 2):
+                with self._limit_of_step():
+                    self._skipped.check(*recent.popleft())
             if step % self._settings.logger.interval == 0:
                 self._log(state, step)
             stopping = self._stop.poll(step)
@@ -339,14 +235,24 @@ class _Loop:
                 return state, scores
 
     def _compile(self, state, batch):
-        step = self._make_step(state_sharding(state, self._run.mesh))
+        places = state_sharding(state, self._run.mesh)
+        step = self._make_step(places, state.params)
         return step.lower(state, batch).compile()
 
     def _next(self, batches):
         # The data may keep a run waiting for longer than a signal's grace.
-        with self._meter.waiting():
+        limit = self._settings.train_loop.batch_timeout
+        with (
+            self._meter.waiting(),
+            self._spent.on("waiting for data"),
+            self._watchdog.limit(limit, "no batch from train_dataloader"),
+        ):
             batch = self._stop.run(next, batches)
         return put_batch(batch, self._run.mesh)
+
+    def _limit_of_step(self):
+        limit = self._settings.train_loop.step_timeout
+        return self._watchdog.limit(limit, "a training step has not ended")
 
     def _is_due(self, step):
         loop = self._settings.train_loop
@@ -375,13 +281,26 @@ class _Loop:
         self._writer.write(step, "train", values | speed)
         shown = {name: values[name] for name in ("loss", "lr")}
         self._progress.update(step, shown | speed)
+        self._spent.tick()
 
     def _evaluate(self, state, step) -> Scores | None:
         """None where a signal came in between; the run then saves without scores."""
         try:
             variables = gather(variables_of(state), self._run.mesh)
-            with Progress(len(self._run.val_set), name="val") as progress:
-                scores = self._stop.run(self._run.evaluator, variables, progress.update)
+            with (
+                self._spent.on("evaluation"),
+                self._watchdog.limit(
+                    self._settings.train_loop.batch_timeout,
+                    "no image of the evaluation is done",
+                ),
+                Progress(len(self._run.val_set), name="val") as progress,
+            ):
+
+                def report_done(done):
+                    self._watchdog.renew()
+                    progress.update(done)
+
+                scores = self._stop.run(self._run.evaluator, variables, report_done)
         except StopRequested:
             return None
         self._writer.write(step, "val", scores.summary)
@@ -392,20 +311,11 @@ class _Loop:
 
     def _save(self, state, step, scores):
         metrics = None if scores is None else scores.summary
-        self._checkpoints.save(
-            step, state, config=dict(self._run.config), metrics=metrics
-        )
-
-
-def _check_finite(step: int, result: Mapping[str, jax.Array]) -> None:
-    in_a_row = int(result["skipped_in_a_row"])
-    if in_a_row >= MOST_SKIPPED:
-        raise NotFiniteError(
-            f"the loss, its gradient or the new weights were not finite in {in_a_row} "
-            f"steps in a row, up to step {step} (loss {float(result['loss'])}). Their "
-            "updates were left out, so the checkpoints are sound. Try a smaller "
-            "learning rate, optim_wrapper.clip_grad, or float32 compute"
-        )
+        with self._spent.on("checkpoint"):
+            self._checkpoints.save(
+                step, state, config=dict(self._run.config), metrics=metrics
+            )
+        self._spent.saved(step)
 
 
 def variables_of(state: TrainState) -> dict[str, Any]:
@@ -414,11 +324,14 @@ def variables_of(state: TrainState) -> dict[str, Any]:
     return {"params": params, "batch_stats": state.batch_stats}
 
 
-def _finish(run: Run, state: TrainState, scores: Scores | None) -> None:
+def _finish(
+    run: Run, state: TrainState, scores: Scores | None, spent: TimeSpent
+) -> None:
     """Pictures and the final scores; the last line printed is the first score."""
     variables = gather(variables_of(state), run.mesh)
     if scores is None:  # the run was complete before this call
-        scores = run.evaluator(variables)
+        with spent.on("evaluation"):
+            scores = run.evaluator(variables)
     if jax.process_index() != 0:
         return
     draw_curves(run.workdir / FILE_NAME, run.workdir / "curves.png")
@@ -429,4 +342,5 @@ def _finish(run: Run, state: TrainState, scores: Scores | None) -> None:
     )
     print(f"curves: {run.workdir / 'curves.png'}; predictions: {predictions}")
     print(predictor.count_of_compilations())
+    spent.close()
     report(scores, run.val_set.metainfo["classes"], run.workdir / "eval.json")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+import jax
 from tqdm import tqdm
 
 # Seconds after which a line says that a run without reports is alive.
@@ -71,7 +72,7 @@ class Progress:
       total: Number of the last step.
       start: Steps done before, where a run is resumed.
       name: Stands in front of every line.
-      stream: Where to; default stderr.
+      stream: Where to; default stderr, and nowhere from process 1 on of several.
       clock: Seconds from anywhere.
     """
 
@@ -86,12 +87,14 @@ class Progress:
     ):
         self._total = total
         self._name = name
-        self._stream = sys.stderr if stream is None else stream
+        if stream is None and jax.process_index() == 0:
+            stream = sys.stderr
+        self._stream = stream
         self._clock = clock
         self._spoken = clock()
         self._first = None
         self._bar = None
-        if self._stream.isatty():
+        if stream is not None and stream.isatty():
             self._bar = tqdm(
                 total=total,
                 initial=start,
@@ -126,7 +129,7 @@ class Progress:
         """Prints `text`, above the bar where there is one."""
         if self._bar is not None:
             self._bar.write(text, file=self._stream)
-        else:
+        elif self._stream is not None:
             print(text, file=self._stream, flush=True)
 
     def close(self) -> None:

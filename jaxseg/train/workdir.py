@@ -16,7 +16,7 @@ LOCK_FILE = ".lock"
 
 
 class WorkdirError(Exception):
-    """The workdir is in use by another job, or not shared by the hosts of this one."""
+    """The workdir is in use, cannot be written, or is not shared by the hosts."""
 
 
 class WorkdirLock:
@@ -30,15 +30,20 @@ class WorkdirLock:
         """Creates `workdir` where it is missing, and locks it.
 
         Raises:
-          WorkdirError: Another process holds it.
-          OSError: It cannot be created or written.
+          WorkdirError: Another process holds it, or it cannot be created or written.
         """
         self._descriptor = None
         workdir = Path(workdir)
-        workdir.mkdir(parents=True, exist_ok=True)
-        if jax.process_index() != 0:
-            return
-        descriptor = os.open(workdir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            workdir.mkdir(parents=True, exist_ok=True)
+            if jax.process_index() != 0:
+                return
+            descriptor = os.open(workdir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise WorkdirError(
+                f"{workdir}: cannot be written ({error.strerror}: {error.filename}); "
+                "give --workdir a directory that can be"
+            ) from error
         try:
             _lock(descriptor, workdir)
         except BaseException:

@@ -76,13 +76,15 @@ def assert_same_result(undisturbed):
 def slow_images(tmp_path_factory):
     """(split, seconds) -> arguments and environment of a run with slow images.
 
-    It prints "waiting for FILE" when it loads one: the moment for a signal.
+    The first `quick` of a process are not; with FAIL_AFTER in the environment, later
+    ones fail. It prints "waiting for FILE" when it loads one: the moment for a signal.
     """
     folder = tmp_path_factory.mktemp("slow_images")
     (folder / "slow_images.py").write_text(
         """
-import dataclasses, itertools, time
+import dataclasses, itertools, os, time
 from input_pipeline.transforms import LoadImageFromFile
+from input_pipeline.errors import DataError
 from jaxseg.resolve import register
 
 calls = itertools.count()
@@ -94,7 +96,10 @@ class SlowImage(LoadImageFromFile):
     quick: int = 0
 
     def __call__(self, results, rng):
-        if next(calls) < self.quick:
+        call = next(calls)
+        if call >= int(os.environ.get("FAIL_AFTER", 10**9)):
+            raise DataError("planned failure")
+        if call < self.quick or not self.seconds:
             return super().__call__(results, rng)
         print("waiting for", results["img_path"], flush=True)
         time.sleep(self.seconds)
@@ -102,9 +107,9 @@ class SlowImage(LoadImageFromFile):
 """
     )
 
-    def settings(split, seconds):
+    def settings(split, seconds, quick=0):
         # A run looks at one validation image before it trains.
-        quick = 1 if split == "val" else 0
+        quick = 1 if split == "val" else quick
         load = {"type": "SlowImage", "seconds": seconds, "quick": quick}
         arguments = (
             "--config.custom_imports={'imports': ['slow_images']}",

@@ -1,22 +1,38 @@
 """A run of two processes, each with its own device and its own part of the batch."""
 
+import re
 import signal
 import socket
+import time
 
 import numpy as np
 import pytest
 
 from jaxseg.train.log import read_metrics
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.faults
 
 
-def start_both(command, arguments):
+# Seconds without a sign of life after which a process counts as lost.
+HEARTBEAT = 10
+
+
+def start_both(command, arguments, of_second=None, **variables):
+    """Starts two processes; the second one alone has the variables `of_second`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     return [
-        command(*arguments, "--distributed", f"--coordinator={address},2,{rank}")
+        command(
+            *arguments,
+            f"--coordinator={address}",
+            "--num_processes=2",
+            f"--process_id={rank}",
+            f"--heartbeat_timeout={HEARTBEAT}",
+            f"--shutdown_timeout={HEARTBEAT}",
+            **variables,
+            **((of_second or {}) if rank else {}),
+        )
         for rank in range(2)
     ]
 
@@ -51,7 +67,9 @@ def test_two_processes_train_and_evaluate_as_one(command, tiny, tmp_path, one_pr
     outputs = [run.finish() for run in both]
     assert_same(tmp_path, one_process)
     assert "val mIoU" in outputs[0]
-    assert "val mIoU" not in outputs[1]  # process 0 speaks for all
+    # Process 0 speaks for all; what Gloo prints is not ours.
+    silent = [line for line in outputs[1].splitlines() if "[Gloo]" not in line]
+    assert silent == []
 
 
 def test_sigterm_to_one_stops_both_at_the_same_step(
@@ -63,6 +81,41 @@ def test_sigterm_to_one_stops_both_at_the_same_step(
     both[1].send(signal.SIGTERM)
     for run in both:
         run.finish(143)
-    for run in start_both(command, arguments):
-        assert "resumed at step" in run.finish()
+    outputs = [run.finish() for run in start_both(command, arguments)]
+    assert "resumed at step" in outputs[0]
     assert_same(tmp_path, one_process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_process_ends_the_other_and_a_restart_goes_on(
+    command, tiny, tmp_path, one_process, number
+):
+    arguments = [*tiny, f"--workdir={tmp_path}"]
+    both = start_both(command, arguments)
+    both[0].wait_for("train 13/60")
+    sent = both[1].send(number)
+    assert both[0].process.wait() != 0
+    assert time.monotonic() - sent < HEARTBEAT + 5
+    both[1].process.kill()
+    both[1].process.wait()
+    # JAX's message says which one it was, in one of two forms.
+    lost = r"Task 1 heartbeat timeout|stopped sending heartbeats\):\s+1\s"
+    assert re.search(lost, both[0].output())
+    outputs = [run.finish() for run in start_both(command, arguments)]
+    assert "resumed at step 10" in outputs[0]
+    assert_same(tmp_path, one_process)
+
+
+def test_an_error_of_one_host_ends_both(command, tiny, tmp_path, slow_images):
+    arguments, variables = slow_images("train", seconds=0)
+    both = start_both(
+        command,
+        [*tiny, *arguments, f"--workdir={tmp_path}"],
+        of_second={"FAIL_AFTER": "40"},
+        **variables,
+    )
+    codes = [run.process.wait() for run in both]
+    assert all(codes)
+    # Each host has a log of its own, and the error is in that of the second.
+    assert "error: process 1 of 2: planned failure" in both[1].output()
+    assert "planned failure" not in both[0].output()

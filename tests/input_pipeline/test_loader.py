@@ -8,7 +8,12 @@ import pytest
 
 from input_pipeline.datasets import DigitsDataset
 from input_pipeline.errors import DataError
-from input_pipeline.loader import collate, eval_samples, train_batches
+from input_pipeline.loader import (
+    collate,
+    eval_samples,
+    indices_of_batch,
+    train_batches,
+)
 from input_pipeline.sources import SegDataset
 
 
@@ -249,3 +254,45 @@ def test_a_batch_keeps_the_type_of_the_source(dtype):
 def test_samples_that_do_not_fit_are_refused(samples, size, message):
     with pytest.raises(DataError, match=message):
         collate(samples, size, ignore_index=255)
+
+
+def test_the_indices_of_any_batch_are_known():
+    batches = take(train_batches(Numbers(10), 4, seed=5), 12)
+    data = Numbers(10)
+    found = [i for step in range(12) for i in indices_of_batch(data, 4, 5, step)]
+    assert found == order(batches)
+
+
+def refuse_3_and_4(results, rng):
+    if results["img"][0, 0, 0] in (3, 4):
+        raise DataError(f"{results['img_path']} is damaged")
+    return brighten(results, rng)
+
+
+def test_the_next_good_sample_takes_the_place_of_a_bad_one(caplog):
+    data = Numbers(10, refuse_3_and_4)
+    batches = take(train_batches(data, 5, seed=0, max_bad_samples=8), 4)
+    labels = [int(v) for batch in batches for v in batch["gt_seg_map"][:, 0, 0]]
+    # Two passes, in each of which samples 3 and 4 become 5.
+    expected = [v for step in range(4) for v in indices_of_batch(data, 5, 0, step)]
+    assert labels == [5 if v in (3, 4) else v for v in expected]
+    # 3 fails, and then 4 in its place; later 4 itself.
+    assert caplog.text.count("4.png is damaged") == 4
+    assert caplog.text.count("3.png is damaged") == 2
+    assert "bad sample 1 of the 8 that train_dataloader.max_bad_samples" in caplog.text
+    assert all("faults" not in batch for batch in batches)
+
+
+def test_too_many_bad_samples_are_an_error():
+    loader = train_batches(Numbers(10, refuse_3_and_4), 5, seed=0, max_bad_samples=5)
+    with pytest.raises(DataError, match=r"bad sample 6 of the 5 .*in sample [34] of"):
+        take(loader, 4)
+
+
+def test_no_good_sample_far_and_wide_is_its_own_error():
+    def refuse(results, rng):
+        raise DataError("none is good")
+
+    loader = train_batches(Numbers(20, refuse), 5, seed=0, max_bad_samples=100)
+    with pytest.raises(DataError, match="none is good"):
+        take(loader, 1)

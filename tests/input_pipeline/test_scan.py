@@ -47,6 +47,8 @@ def test_what_does_not_fit_is_listed_and_counted(tmp_path):
     assert "01.png is 4x5; they must be equal" in text
     assert text.endswith("... and 2 more, 12 in all")
     assert "00.jpg" not in text
+    # As many may be: what cannot be read is replaced while training.
+    assert scan(dataset(tmp_path), max_bad=12).sizes == {(4, 6): 1}
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path):

@@ -24,7 +24,7 @@ from jaxseg.resolve import resolve
 from jaxseg.segmentors import EncoderDecoder
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.load import LoadError
-from jaxseg.train.loop import Run
+from jaxseg.train.run import Run
 from jaxseg.train.starting_weights import (
     find_starting_weights,
     load_pretrained,

@@ -37,7 +37,7 @@ def test_released_it_is_free_again(tmp_path):
 
 def test_a_workdir_under_a_file_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError):
+    with pytest.raises(WorkdirError, match="cannot be written .*Not a directory"):
         WorkdirLock(tmp_path / "file/workdir")
 
 

@@ -1,0 +1,158 @@
+"""The parts of a training, built from a config and checked before any step."""
+
+import functools
+import logging
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from input_pipeline.loader import train_batches
+from input_pipeline.scan import scan
+from jaxseg.config import ConfigError, nearest, plain
+from jaxseg.metrics.iou import score_names
+from jaxseg.resolve import import_custom, resolve
+from jaxseg.segmentors.inference import Predictor
+from jaxseg.train.evaluate import Evaluator, check_classes
+from jaxseg.train.model import check_channels
+from jaxseg.train.optim import Optimizer, make_optimizer
+from jaxseg.train.settings import Settings, read_settings
+from jaxseg.train.sharding import make_mesh, state_sharding
+from jaxseg.train.starting_weights import starting_weights
+from jaxseg.train.state import init_variables, new_state
+from jaxseg.train.step import metric_names
+
+_log = logging.getLogger("jaxseg")
+
+
+class Run:
+    """The parts of a training, built from a config and checked before any step."""
+
+    def __init__(self, config: Mapping[str, Any], workdir: pathlib.Path):
+        """Builds everything but the state.
+
+        Raises:
+            ConfigError, DataError: for what is wrong with the config or the data.
+        """
+        import_custom(config)
+        self.workdir = workdir
+        for name in ("model", "optim_wrapper"):
+            if not config.get(name):
+                raise ConfigError(f"{name} is missing: training needs it")
+        if config.get("resume") not in (None, True, False):
+            raise ConfigError(
+                f"resume is {config['resume']!r}, allowed: True, False (Python's)"
+            )
+        self.settings = read_settings(config)
+        _check_parts(self.settings)
+        self.model = resolve(config["model"], "model")
+        self.train_model = self.model
+        if config["optim_wrapper"].get("type") == "AmpOptimWrapper":
+            # As in mmseg, the evaluation computes in the model's own type.
+            self.train_model = self.model.clone(dtype="bfloat16")
+        self.train_set = self.settings.train_dataloader.dataset
+        self.val_set = self.settings.val_dataloader.dataset
+        # With it a checkpoint can be used where the data is not.
+        self.config = plain({**config, "dataset_meta": self.val_set.metainfo})
+        check_classes(self.model, self.train_set, "train_dataloader.dataset")
+        check_classes(self.model, self.val_set, "val_dataloader.dataset")
+        allowed = self.settings.train_dataloader.max_bad_samples
+        for name, dataset in (("train", self.train_set), ("val", self.val_set)):
+            found = scan(dataset, max_bad=allowed if name == "train" else 0)
+            _log.info("%s: %d samples; %s", name, len(dataset), found)
+        self.mesh = make_mesh(config.get("mesh"))
+        self.evaluator = Evaluator(Predictor(self.model), self.settings)
+        # What an evaluation would refuse is said now, not after hours.
+        self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
+
+    @property
+    def seed(self) -> int:
+        return self.settings.randomness.seed
+
+    def facts(self) -> dict[str, Any]:
+        """What every host of a run must have alike."""
+        return {
+            "config": self.config,
+            "seed": self.seed,
+            "steps": self.settings.train_loop.max_iters,
+            "training samples": len(self.train_set),
+            "validation samples": len(self.val_set),
+            "classes": list(self.train_set.metainfo["classes"]),
+        }
+
+    def batches(self, start_step: int):
+        """This host's batches from a step on."""
+        loader = self.settings.train_dataloader
+        return train_batches(
+            self.train_set,
+            loader.batch_size,
+            self.seed,
+            start_step=start_step,
+            size=self.model.data_preprocessor.size,
+            num_workers=loader.num_workers,
+            num_threads=loader.num_threads,
+            max_bad_samples=loader.max_bad_samples,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+
+    def fresh_state(self, batch: Mapping[str, np.ndarray]):
+        """The optimiser, and the state before the first step, on its devices.
+
+        Args:
+            batch: any batch of the run.
+        """
+        variables = starting_weights(self.config, self.model, self._variables(batch))
+        optimizer, new = self._state_maker(variables, batch)
+        state = new(variables)
+        return optimizer, jax.device_put(state, state_sharding(state, self.mesh))
+
+    def abstract_state(self, batch: Mapping[str, np.ndarray]):
+        """As `fresh_state`, by shape and place alone: a checkpoint is read into it."""
+        variables = jax.eval_shape(lambda: self._variables(batch))
+        optimizer, new = self._state_maker(variables, batch)
+        state = jax.eval_shape(new, variables)
+        place = lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s)
+        return optimizer, jax.tree.map(place, state, state_sharding(state, self.mesh))
+
+    def _variables(self, batch):
+        sample = {"img": batch["img"][0], "img_path": "train_dataloader.dataset"}
+        check_channels(sample, self.model)
+        height, width, channels = batch["img"].shape[1:]
+        return init_variables(self.model, self.seed, channels, (height, width))
+
+    def _state_maker(self, variables, batch):
+        """The optimiser, and a function from variables to the first state."""
+        optimizer = self._optimizer(variables["params"])
+        names = metric_names(self.model, variables, batch)
+        ema = self.settings.ema is not None
+        new = functools.partial(
+            new_state, optimizer=optimizer, seed=self.seed, ema=ema, metrics=names
+        )
+        return optimizer, new
+
+    def _optimizer(self, params) -> Optimizer:
+        return make_optimizer(
+            self.config["optim_wrapper"],
+            self.config.get("param_scheduler", []),
+            self.settings.train_loop.max_iters,
+            params,
+            frozen=self.model.frozen_keys(params),
+        )
+
+
+def _check_parts(settings: Settings) -> None:
+    for name in ("train_dataloader", "val_dataloader"):
+        if getattr(settings, name) is None:
+            raise ConfigError(f"{name} is missing: training needs it")
+    if settings.train_loop is None:
+        raise ConfigError("train_cfg is missing: training needs its max_iters")
+    best, metrics = settings.checkpoint.save_best, settings.val_evaluator.iou_metrics
+    names = score_names(metrics)
+    if best is not None and best not in names:
+        raise ConfigError(
+            f"default_hooks.checkpoint.save_best is {best!r}{nearest(best, names)}, "
+            f"but val_evaluator.iou_metrics={list(metrics)} gives {', '.join(names)}"
+        )
