@@ -1,7 +1,7 @@
 """What the layers and losses of one device know of the other devices.
 
-The training step runs on every device of the mesh's data axis, on its own part of
-the batch. Inside `over_data_axis` SyncBN and the losses reach the other parts, and
+The training step runs on every device of the mesh's axes that split the batch, each
+on its own part. Inside `over_data_axis` SyncBN and the losses reach the other parts, and
 dropout draws by the sample's place in the whole batch, so that the result does not
 depend on the number of devices. Outside of it there is one device.
 """
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class _Scope:
-    axis: str
+    axis: str | tuple[str, ...]
     loss_scope: str
 
 
@@ -27,11 +27,14 @@ _scope: contextvars.ContextVar[_Scope | None] = contextvars.ContextVar(
 
 
 @contextlib.contextmanager
-def over_data_axis(axis: str, loss_scope: str = "device") -> Iterator[None]:
-    """Names the mesh axis that splits the batch, while a model is traced.
+def over_data_axis(
+    axis: str | tuple[str, ...], loss_scope: str = "device"
+) -> Iterator[None]:
+    """Names the mesh axes that split the batch, while a model is traced.
 
     Args:
-        axis: a manual axis of the enclosing `jax.shard_map`.
+        axis: a manual axis of the enclosing `jax.shard_map`, or several, the slowest
+            one first.
         loss_scope: `device`: a loss divides by what its own device counts, as in
             mmseg; `global`: by what all devices count.
     """

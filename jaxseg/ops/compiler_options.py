@@ -16,13 +16,13 @@ _SUMS_ALONE = {
 _WIDE = 512
 
 
-def compiler_options(params: Any) -> dict[str, str]:
+def compiler_options(variables: Any) -> dict[str, str]:
     """`compiler_options` for the `jax.jit` of a model's programs.
 
     Args:
-        params: the model's parameters, or their shapes.
+        variables: of the model, or its parameters, or their shapes.
     """
-    wide = any(_is_wide_conv(leaf.shape) for leaf in jax.tree.leaves(params))
+    wide = any(_is_wide_conv(leaf.shape) for leaf in jax.tree.leaves(variables))
     if wide and jax.default_backend() == "cpu" and _is_known():
         return dict(_SUMS_ALONE)
     return {}

@@ -115,7 +115,7 @@ class Predictor:
     def put_variables(self, variables: Any) -> Any:
         """Puts params and batch_stats where this predictor runs."""
         if self._network is None:
-            options = compiler_options(variables["params"])
+            options = compiler_options(variables)
             network = self._alone(self._run_network, in_specs=(P(), P("batch")))
             self._network = jax.jit(network, compiler_options=options)
             self._masked = jax.jit(

@@ -13,6 +13,9 @@ from jaxseg.config import ConfigError, nearest
 
 AXES = ("data", "fsdp", "spatial")
 
+# Those that split the batch by samples.
+BATCH_AXES = ("data", "fsdp")
+
 # A parameter smaller than this costs more to gather than its copies take.
 _SMALLEST_SPLIT = 1 << 16
 
@@ -22,9 +25,9 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
 
     Args:
         sizes: number of devices along each axis; -1, by default that of `data`,
-            takes those that are left. `data` splits the batch and is what SyncBN
-            reduces over; `fsdp` splits the batch and the parameters; `spatial`
-            splits the images by rows.
+            takes those that are left. `data` splits the batch; `fsdp` splits the batch
+            further, and the parameters and the optimiser's state; `spatial` splits the
+            images by rows. SyncBN reduces over all of them.
 
     Raises:
         ConfigError: unless the sizes multiply to the number of devices, and at most
@@ -101,7 +104,7 @@ def put_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Arra
         )
 
     def put(array):
-        spec = [("data", "fsdp")]
+        spec = [BATCH_AXES]
         if array.ndim > 2 and array.shape[1] % mesh.shape["spatial"] == 0:
             spec.append("spatial")
         sharding = NamedSharding(mesh, P(*spec))

@@ -15,7 +15,7 @@ from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
 from jaxseg.ops.compiler_options import compiler_options
 from jaxseg.segmentors.augment import augment
 from jaxseg.train.optim import Optimizer
-from jaxseg.train.sharding import replicated
+from jaxseg.train.sharding import BATCH_AXES, replicated
 from jaxseg.train.state import TrainState
 
 Batch = Mapping[str, jax.Array]
@@ -67,10 +67,11 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]:
     """The jitted step `(state, batch) -> (state, metrics)`; it donates the state.
 
-    Over several devices it is `shard_map` over `data`, with explicit sums: left to
-    itself, the partitioner gathers the whole batch on every device for OHEM's
-    selection, and sums over the devices in every iteration of the loss's loop. The
-    other axes are the partitioner's.
+    Over several devices the gradients come from `shard_map` over `data` and `fsdp`,
+    with explicit sums: left to itself, the partitioner gathers the whole batch on
+    every device for OHEM's selection, and sums over the devices in every iteration of
+    the loss's loop. The update, which works on the state where it lies, and the axis
+    `spatial` are the partitioner's.
 
     Args:
         model: the segmentor.
@@ -81,31 +82,65 @@ def make_train_step(
             put there too: elsewhere, the next call would compile again.
         params: the parameters or their shapes, for `compiler_options`.
     """
-    jit = functools.partial(
-        jax.jit,
+    gradients_of = functools.partial(_gradients, model)
+    if any(mesh.shape[axis] > 1 for axis in BATCH_AXES):
+        specs = jax.tree.map(lambda place: place.spec, sharding.params)
+        gradients_of = jax.shard_map(
+            functools.partial(_device_gradients, model, specs, options.loss_scope),
+            mesh=mesh,
+            in_specs=(specs, P(), P(), P(BATCH_AXES)),
+            out_specs=(specs, P(), P()),
+            axis_names=set(BATCH_AXES),
+        )
+
+    def step(state, batch):
+        return _train_step(state, batch, gradients_of, optimizer, options)
+
+    return jax.jit(
+        step,
         donate_argnums=0,
         out_shardings=(sharding, replicated(mesh)),
         compiler_options=compiler_options(params),
     )
 
-    def step(state, batch):
-        return _train_step(state, batch, model, optimizer, options)
 
-    if mesh.shape["data"] == 1:
-        return jit(step)
+def _gradients(model, params, batch_stats, key, batch):
+    """(gradients, losses, new batch_stats) of a batch, or of a device's part of it."""
 
-    def device_step(state, batch):
-        with over_data_axis("data", options.loss_scope):
-            return step(state, batch)
+    def loss_of(params):
+        variables = {"params": params, "batch_stats": batch_stats}
+        losses, new = _losses(model, variables, batch, key)
+        # The mean of the devices' losses: the gradient of a replicated parameter is
+        # summed over the devices by shard_map itself.
+        losses = {name: mean_over_devices(value) for name, value in losses.items()}
+        return total_loss(losses), (losses, new.get("batch_stats", {}))
 
-    mapped = jax.shard_map(
-        device_step,
-        mesh=mesh,
-        in_specs=(P(), P("data")),
-        out_specs=P(),
-        axis_names={"data"},
-    )
-    return jit(mapped)
+    gradients, (losses, batch_stats) = jax.grad(loss_of, has_aux=True)(params)
+    return gradients, losses, jax.tree.map(_replicated, batch_stats)
+
+
+def _device_gradients(model, specs, loss_scope, params, batch_stats, key, batch):
+    """As `_gradients`, where each device has its part of the batch and the parameters.
+
+    The gradients of parameters that are split over `fsdp` are summed and split at
+    once, before they are summed over `data`.
+    """
+    with over_data_axis(BATCH_AXES, loss_scope):
+        whole, split = jax.vjp(
+            lambda params: jax.tree.map(_gathered, params, specs), params
+        )
+        gradients, losses, batch_stats = _gradients(
+            model, whole, batch_stats, key, batch
+        )
+    return split(gradients)[0], losses, batch_stats
+
+
+def _gathered(param, spec):
+    """A whole parameter, from the parts that the devices of `fsdp` have."""
+    if "fsdp" not in spec:
+        return param
+    part = jax.lax.pcast(param, "data", to="varying")
+    return jax.lax.all_gather(part, "fsdp", axis=spec.index("fsdp"), tiled=True)
 
 
 def _losses(model, variables, batch, key):
@@ -121,25 +156,18 @@ def _losses(model, variables, batch, key):
     )
 
 
-def _train_step(state, batch, model, optimizer, options):
+def _train_step(state, batch, gradients_of, optimizer, options):
     key = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
-
-    def loss_of(params):
-        variables = {"params": params, "batch_stats": state.batch_stats}
-        losses, new = _losses(model, variables, batch, key)
-        # The mean of the devices' losses: the gradient of a replicated parameter is
-        # summed over the devices by shard_map itself.
-        losses = {name: mean_over_devices(value) for name, value in losses.items()}
-        return total_loss(losses), (losses, new.get("batch_stats", {}))
-
-    gradients, (losses, batch_stats) = jax.grad(loss_of, has_aux=True)(state.params)
+    gradients, losses, batch_stats = gradients_of(
+        state.params, state.batch_stats, key, batch
+    )
     updates, opt_state = optimizer.transform.update(
         gradients, state.opt_state, state.params, step=state.step
     )
     loss, norm = total_loss(losses), optax.tree.norm(gradients)
     updated = state.replace(
         params=optax.apply_updates(state.params, updates),
-        batch_stats=jax.tree.map(_replicated, batch_stats),
+        batch_stats=batch_stats,
         opt_state=opt_state,
     )
     if options.ema_momentum is not None:

@@ -1,0 +1,103 @@
+"""What a training step needs of each device's memory, mesh by mesh.
+
+    python scripts/benchmark_mesh.py --config CONFIG --batch_size 8 --size 512,512 \\
+        --devices 8 --mesh data=8 --mesh fsdp=8 --mesh data=2,fsdp=4
+
+The step is compiled and not run: no data, no weights, and on a CPU, of which it makes
+as many devices as it is asked for. Figures are XLA's for that platform; an accelerator's
+temporaries differ, its parameters and optimiser's state do not. CONFIG is one of
+jaxseg's, or an unmodified one of mmsegmentation; single values are replaced by
+--config.PATH=VALUE, as for jaxseg.main.
+"""
+
+import argparse
+import os
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    """Compiles the step for every mesh and prints a table; returns the exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = (
+        os.environ.get("XLA_FLAGS", "")
+        + f" --xla_force_host_platform_device_count={options.devices}"
+    )
+    # The number of devices is read when jax is imported.
+    from jaxseg.benchmark.mesh_memory import mesh_memory
+    from jaxseg.config import ConfigError, parse_value
+    from jaxseg.load_config import load_config
+
+    overrides = []
+    for argument in rest:
+        path, equals, value = argument.removeprefix("--config.").partition("=")
+        if not argument.startswith("--config.") or not equals:
+            parser.error(f"unknown argument {argument}")
+        overrides.append((path, parse_value(value)))
+    try:
+        config = load_config(options.config, ("model", "optim_wrapper"), overrides)
+        print("| mesh | parameters | optimiser | temporaries | total |")
+        print("|---|---:|---:|---:|---:|", flush=True)
+        for text in options.mesh:
+            sizes = {"data": 1, **_sizes(text)}
+            memory = mesh_memory(config, sizes, options.batch_size, options.size)
+            cells = [f"{count / 2**20:.0f} MiB" for count in memory.values()]
+            print(f"| {text} | {' | '.join(cells)} |", flush=True)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _sizes(text):
+    return {
+        name: int(size)
+        for name, _, size in (part.partition("=") for part in text.split(","))
+    }
+
+
+def _mesh(text):
+    try:
+        _sizes(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no mesh such as data=2,fsdp=4"
+        ) from None
+    return text
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--config", required=True, help="config of jaxseg or mmseg")
+    add("--batch_size", type=int, required=True, help="over all devices")
+    add("--size", type=_size, required=True, metavar="H,W", help="of the crops")
+    add("--devices", type=int, default=8, help="default: 8")
+    add(
+        "--mesh",
+        action="append",
+        type=_mesh,
+        required=True,
+        metavar="AXIS=N,...",
+        help="data, fsdp and spatial; give it again for the next row",
+    )
+    return parser
+
+
+def _size(text):
+    try:
+        height, width = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no HEIGHT,WIDTH such as 512,1024"
+        ) from None
+    return height, width
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
