@@ -19,7 +19,8 @@ _BYTES = {"pred": 1, "bf16": 2, "token": 0}
 _HEADER = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) \(.*\{$")
 _OPERATION = re.compile(r"^\s*(?:ROOT )?%?[\w.\-]+ = (.*?) ([\w\-]+)\(")
 _CALLS = re.compile(
-    r"(?:condition|body|calls|to_apply|branch_computations|called_computations)="
+    r"(?:condition|body|calls|to_apply|branch_computations|called_computations|"
+    r"true_computation|false_computation)="
     r"(\{[^}]*\}|%?[\w.\-]+)"
 )
 _ARRAY = re.compile(r"(\w+)\[([\d,]*)\]")
