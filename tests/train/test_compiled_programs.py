@@ -112,7 +112,7 @@ MODELS = {
         decode_head=head("UPerHead", in_channels=[16, 16], in_index=[0, 1]),
     ),
 }
-QUICK = ("psp", "vit")
+QUICK = ("psp",)
 ALL = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
     for name in MODELS
