@@ -106,7 +106,7 @@ class Side:
             return array.long()
         if array.ndim == 4 and kind != "attention":
             order = (0, 3, 1, 2)
-            if number == 1:  # a kernel (kh, kw, in, out)
+            if number > 0:  # a kernel (kh, kw, in, out)
                 order = (2, 3, 0, 1) if kind == "conv_transpose" else (3, 2, 0, 1)
             array = array.permute(order).contiguous(memory_format=layout)
         return array.requires_grad_()
@@ -128,19 +128,37 @@ def avg_pool(x, window):
     return F.avg_pool2d(x, window, ceil_mode=True, count_include_pad=False)
 
 
+def linear(x, kernel):
+    return x @ kernel
+
+
 def adaptive_avg_pool(x, sizes):
     pooled = [F.adaptive_avg_pool2d(x, size).flatten(2) for size in sizes]
     return torch.cat(pooled, 2)
 
 
-def resize(x, size, align_corners):
-    return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
+def pyramid(x, *kernels, sizes):
+    branches = []
+    for size, kernel in zip(sizes, kernels, strict=True):
+        pooled = F.conv2d(F.adaptive_avg_pool2d(x, size), kernel)
+        branches.append(resize(pooled, x.shape[2:]))
+    return torch.cat([x, *branches], 1)
 
 
-def upsample_ce(x, label, size, ohem=None):
+def resize(x, size, mode="bilinear", align_corners=False):
+    if mode == "nearest":
+        return F.interpolate(x, size, mode=mode)
+    return F.interpolate(x, size, mode=mode, align_corners=align_corners)
+
+
+def upsample_loss(x, label, size, loss="softmax", ohem=None):
     """As mmseg's heads: the loss and the accuracy of the full-size logits."""
-    x = resize(x, size, False)
+    x = resize(x, size)
     (x.detach().argmax(1) == label).float().mean()
+    if loss != "softmax":
+        return {"sigmoid": sigmoid_ce, "dice": dice, "dice of 0.x": dice_v0}[loss](
+            x, F.one_hot(label, x.shape[1]).permute(0, 3, 1, 2).float()
+        )
     if ohem is None:
         return F.cross_entropy(x, label)
     with torch.no_grad():
@@ -151,8 +169,42 @@ def upsample_ce(x, label, size, ohem=None):
     return (F.cross_entropy(x, label, reduction="none") * weight).mean()
 
 
+def sigmoid_ce(x, target):
+    return F.binary_cross_entropy_with_logits(x, target, reduction="none").mean()
+
+
+def dice(x, target):
+    x, target = x.sigmoid().flatten(1), target.flatten(1)
+    overlap, eps = (x * target).sum(1), 1e-3
+    total = (x * x).sum(1) + eps + (target * target).sum(1) + eps
+    return (1 - 2 * overlap / total).mean()
+
+
+def dice_v0(x, target):
+    x, losses = F.softmax(x, 1), []
+    for i in range(x.shape[1]):
+        p, t = x[:, i].flatten(1), target[:, i].flatten(1)
+        total = (p**2 + t**2).sum(1) + 1
+        losses.append((1 - (2 * (p * t).sum(1) + 1) / total).mean())
+    return sum(losses) / len(losses)
+
+
+def upsample_accuracy(x, label, size):
+    x = resize(x, size)
+    return 100 * (x.argmax(1) == label).float().mean()
+
+
+def kth_smallest(x, k):
+    """As mmseg's OHEMPixelSampler: by a sort."""
+    return x.abs().reshape(-1).sort()[0][k]
+
+
+def largest_channel(x):
+    return x.argmax(1).float()
+
+
 def upsample_argmax(x, size):
-    return resize(x, size, False).argmax(1).to(torch.uint8).float()
+    return resize(x, size).argmax(1).to(torch.uint8).float()
 
 
 def attention(q, k, v):
@@ -164,9 +216,9 @@ def layer_norm(x, scale, bias):
     return F.layer_norm(x, x.shape[-1:], scale, bias, 1e-5)
 
 
-def batch_norm(x, scale, bias):
+def batch_norm(x, scale, bias, train):
     mean, var = torch.zeros_like(scale), torch.ones_like(scale)
-    return F.batch_norm(x, mean.detach(), var.detach(), scale, bias, training=True)
+    return F.batch_norm(x, mean.detach(), var.detach(), scale, bias, training=train)
 
 
 def gelu(x):
@@ -191,12 +243,17 @@ OPS = {
     for function in (
         conv,
         conv_transpose,
+        linear,
         max_pool,
         avg_pool,
         adaptive_avg_pool,
+        pyramid,
         resize,
-        upsample_ce,
+        upsample_loss,
+        upsample_accuracy,
         upsample_argmax,
+        kth_smallest,
+        largest_channel,
         attention,
         layer_norm,
         batch_norm,

@@ -68,19 +68,30 @@ def _pool(name, kind, x, **options):
     return Case(name, kind, (("positive", x),), options)
 
 
-def _resize(name, x, size, align_corners=False):
-    options = {"size": size, "align_corners": align_corners}
-    return Case(f"bilinear {name}", "resize", (("normal", x),), options)
+def _resize(mode, name, x, size, align_corners=False):
+    options = {"size": size, "mode": mode, "align_corners": align_corners}
+    name = f"{mode} {name}{', corners aligned' * align_corners}"
+    return Case(name, "resize", (("normal", x),), options)
 
 
-def _labelled(name, kind, x, size, backward=True, **options):
+def _labelled(name, x, kind="upsample_loss", backward=True, **options):
+    size = (512, 512)
     arrays = (("normal", x), (x[-1], (x[0], *size)))
+    name = f"{name} {x[1]}->{size[0]}"
     return Case(name, kind, arrays, {"size": size} | options, backward)
 
 
-def _on_features(name, kind, x, extra=0):
+def _on_features(name, kind, x, extra=0, **options):
     arrays = (("normal", x), *(("normal", x[-1:]),) * extra)
-    return Case(name, kind, arrays)
+    return Case(name, kind, arrays, options)
+
+
+def _norm(name, x, train):
+    return _on_features(name, "batch_norm", x, 2, train=train)
+
+
+def _on_maps(name, x):
+    return Case(name, "largest_channel", (("normal", x),), backward=False)
 
 
 def _attention(name, queries, keys, heads, width):
@@ -139,21 +150,33 @@ CASES = (
     _pool(
         "adaptive 1, 2, 3, 6", "adaptive_avg_pool", (1, 64, 64, 512), sizes=(1, 2, 3, 6)
     ),
-    _resize("256c 32->128", (1, 32, 32, 256), (128, 128)),
-    _resize("19c 64->512", (1, 64, 64, 19), (512, 512)),
-    _resize("64c 128->48", (1, 128, 128, 64), (48, 48)),
-    _resize("512c 6->64, corners aligned", (1, 6, 6, 512), (64, 64), True),
-    _labelled("upsample + CE 19c 64->512", "upsample_ce", (1, 64, 64, 19), (512, 512)),
-    _labelled(
-        "upsample + CE 150c 128->512", "upsample_ce", (1, 128, 128, 150), (512, 512)
+    Case(
+        "pyramid 1, 2, 3, 6 of 2048c",
+        "pyramid",
+        (("normal", (1, 32, 32, 2048)), *(("normal", (1, 1, 2048, 512)),) * 4),
+        {"sizes": (1, 2, 3, 6)},
     ),
+    _resize("bilinear", "256c 32->128", (1, 32, 32, 256), (128, 128)),
+    _resize("bilinear", "256c 32->128", (1, 32, 32, 256), (128, 128), True),
+    _resize("bilinear", "19c 64->512", (1, 64, 64, 19), (512, 512)),
+    _resize("bilinear", "19c 64->512", (1, 64, 64, 19), (512, 512), True),
+    _resize("bilinear", "150c 128->512", (1, 128, 128, 150), (512, 512)),
+    _resize("bilinear", "150c 128->512", (1, 128, 128, 150), (512, 512), True),
+    _resize("bilinear", "64c 128->48", (1, 128, 128, 64), (48, 48)),
+    _resize("bilinear", "512c 6->64", (1, 6, 6, 512), (64, 64), True),
+    _resize("bicubic", "384c 32->40", (1, 32, 32, 384), (40, 40)),
+    _resize("nearest", "256c 32->64", (1, 32, 32, 256), (64, 64)),
+    _labelled("upsample + CE 19c", (1, 64, 64, 19)),
+    _labelled("upsample + CE 150c", (1, 128, 128, 150)),
     _labelled(
-        "upsample + OHEM + CE 19c 64->512",
-        "upsample_ce",
+        "upsample + OHEM + CE 19c",
         (1, 64, 64, 19),
-        (512, 512),
         ohem={"thresh": 0.7, "min_kept": 10000},
     ),
+    _labelled("upsample + sigmoid CE 19c", (1, 64, 64, 19), loss="sigmoid"),
+    _labelled("upsample + Dice 19c", (1, 64, 64, 19), loss="dice"),
+    _labelled("upsample + Dice of 0.x 19c", (1, 64, 64, 19), loss="dice of 0.x"),
+    _labelled("upsample + accuracy 19c", (1, 64, 64, 19), "upsample_accuracy", False),
     Case(
         "upsample + argmax 19c 64->512",
         "upsample_argmax",
@@ -168,12 +191,27 @@ CASES = (
         {"size": (512, 512)},
         False,
     ),
-    _attention("attention 1024 x 1024, 6 x 64", 1024, 1024, 6, 64),
+    Case(
+        "10000th of 512 x 512",
+        "kth_smallest",
+        (("normal", (1, 512, 512)),),
+        {"k": 10000},
+        False,
+    ),
+    _on_maps("argmax 19c", (1, 512, 512, 19)),
+    _on_maps("argmax 150c", (1, 128, 128, 150)),
+    _attention("attention 1025 x 1025, 6 x 64", 1025, 1025, 6, 64),
     _attention("attention 4096 x 256, 2 x 32", 4096, 256, 2, 32),
-    _on_features("layer norm 384c", "layer_norm", (1, 1024, 384), 2),
-    _on_features("batch norm, training, 256c", "batch_norm", (1, 64, 64, 256), 2),
-    _on_features("batch norm, training, 64c", "batch_norm", (2, 128, 128, 64), 2),
-    _on_features("GELU", "gelu", (1, 1024, 1536)),
+    Case(
+        "linear 384->1536",
+        "linear",
+        (("normal", (1, 1025, 384)), ("normal", (384, 1536))),
+    ),
+    _on_features("layer norm 384c", "layer_norm", (1, 1025, 384), 2),
+    _norm("batch norm, training, 256c", (1, 64, 64, 256), True),
+    _norm("batch norm, training, 64c", (2, 128, 128, 64), True),
+    _norm("batch norm, evaluation, 256c", (1, 64, 64, 256), False),
+    _on_features("GELU", "gelu", (1, 1025, 1536)),
     _on_features("softmax 150c", "softmax", (1, 128, 128, 150)),
     Case(
         "confusion matrix 150 classes",

@@ -16,16 +16,7 @@ import numpy as np
 from jaxseg.benchmark.against import AgainstError, OtherSide
 from jaxseg.benchmark.device import describe_devices, usable_cpus
 from jaxseg.benchmark.op_cases import Case, make_arrays
-from jaxseg.layers.norm import BatchNorm, LayerNorm
-from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
-from jaxseg.losses.decode import decode_losses
-from jaxseg.losses.ohem_pixel_sampler import OHEMPixelSampler
-from jaxseg.metrics.confusion import confusion_matrix
-from jaxseg.ops.attention import attention
-from jaxseg.ops.conv import conv2d, conv_transpose2d
-from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
-from jaxseg.ops.resize import resize
-from jaxseg.ops.strips import strip_map
+from jaxseg.benchmark.op_functions import OPS
 
 _log = logging.getLogger("jaxseg")
 
@@ -36,61 +27,6 @@ FORWARD, BACKWARD = "forward", "forward and backward"
 _TURN_SECONDS = 0.01
 # Norms of results and gradients in float32 may differ by so much, relatively.
 _TOLERANCE = 1e-3
-
-
-def _adaptive_avg_pool(x, sizes):
-    pooled = [adaptive_avg_pool(x, (size, size)) for size in sizes]
-    return jnp.concatenate([y.reshape(len(x), -1, x.shape[-1]) for y in pooled], 1)
-
-
-def _upsample_ce(x, label, size, ohem=None):
-    del size
-    sampler = None if ohem is None else OHEMPixelSampler(**ohem)
-    losses = decode_losses(x, label, (CrossEntropyLoss(),), sampler=sampler)
-    return losses["loss_ce"]
-
-
-def _upsample_argmax(x, size):
-    def classes(logits):
-        return logits.argmax(-1).astype(jnp.uint8)
-
-    return strip_map(classes, x, size, False)
-
-
-def _layer_norm(x, scale, bias):
-    params = {"params": {"scale": scale, "bias": bias}}
-    return LayerNorm().apply(params, x, True)
-
-
-def _batch_norm(x, scale, bias):
-    statistics = {"mean": jnp.zeros_like(bias), "var": jnp.ones_like(scale)}
-    variables = {"params": {"scale": scale, "bias": bias}, "batch_stats": statistics}
-    return BatchNorm().apply(variables, x, True, mutable=["batch_stats"])[0]
-
-
-def _confusion(pred, label, num_classes):
-    """The areas that mmseg counts, from the matrix."""
-    matrix = confusion_matrix(pred, label, num_classes)
-    classes = matrix[:num_classes]
-    return jnp.stack([jnp.diagonal(classes), matrix.sum(0), classes.sum(1)])
-
-
-OPS = {
-    "conv": conv2d,
-    "conv_transpose": conv_transpose2d,
-    "max_pool": max_pool,
-    "avg_pool": avg_pool,
-    "adaptive_avg_pool": _adaptive_avg_pool,
-    "resize": resize,
-    "upsample_ce": _upsample_ce,
-    "upsample_argmax": _upsample_argmax,
-    "attention": attention,
-    "layer_norm": _layer_norm,
-    "batch_norm": _batch_norm,
-    "gelu": functools.partial(jax.nn.gelu, approximate=False),
-    "softmax": jax.nn.softmax,
-    "confusion": _confusion,
-}
 
 
 def measure_ops(

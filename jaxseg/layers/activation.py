@@ -1,8 +1,10 @@
 """The `act_cfg` entries."""
 
 import dataclasses
+import math
 
 import jax
+import jax.numpy as jnp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,4 +30,8 @@ class GELU:
     """x times the normal distribution function, exact as torch's default."""
 
     def __call__(self, x):
-        return jax.nn.gelu(x, approximate=False)
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        # As torch says it, by erf: jax.nn.gelu's erfc takes three times as long on a
+        # CPU.
+        y = 0.5 * wide * (1 + jax.lax.erf(wide * math.sqrt(0.5)))
+        return y.astype(x.dtype)

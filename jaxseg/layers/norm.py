@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.layers.data_axis import count_of_devices, mean_over_devices
+from jaxseg.ops.layer_norm import layer_norm
 
 
 class BatchNorm(nn.Module):
@@ -90,11 +91,7 @@ class LayerNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
         if not self.requires_grad:
             scale, bias = jax.lax.stop_gradient((scale, bias))
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        mean = wide.mean(-1, keepdims=True)
-        var = jnp.square(wide - mean).mean(-1, keepdims=True)
-        y = (wide - mean) * jax.lax.rsqrt(var + self.eps)
-        return (y * scale + bias).astype(x.dtype)
+        return layer_norm(x, scale, bias, self.eps)
 
 
 # Entries of `norm_cfg`. Calling one with a name makes the layer; `abbr` is the

@@ -1,5 +1,6 @@
 """Attention and the two-layer network of a transformer block, with mmcv's names."""
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -52,8 +53,11 @@ class _Attention(nn.Module):
             qkv = qkv + bias.astype(x.dtype)
         heads = (n, length, self.num_heads, width // self.num_heads)
         q, k, v = (part.reshape(heads) for part in jnp.split(qkv, 3, axis=-1))
-        drop = Dropout(self.attn_drop, name="attn_drop")
-        y = attention(q, k, v, lambda probabilities: drop(probabilities, train))
+        drop = None
+        if train and self.attn_drop > 0:
+            dropout = Dropout(self.attn_drop, name="attn_drop")
+            drop = functools.partial(dropout, train=train)
+        y = attention(q, k, v, drop)
         return Linear(width, self.bias, name="out_proj")(y.reshape(x.shape))
 
 

@@ -43,13 +43,13 @@ def conv2d(
     padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
     if groups > 1 and jax.default_backend() == "cpu":
+        windows = Windows(kernel.shape[:2], stride, padding, dilation)
         if groups == x.shape[-1]:
-            windows = Windows(kernel.shape[:2], stride, padding, dilation)
             return depthwise_conv2d(x, kernel, windows)
         dense = functools.partial(
             _dense, stride=stride, padding=padding, dilation=dilation
         )
-        return grouped_conv2d(x, kernel, groups, dense)
+        return grouped_conv2d(x, kernel, groups, windows, dense)
     return _dense(x, kernel, stride, padding, dilation, groups)
 
 

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxseg.ops.attention import attention
 
@@ -21,6 +22,38 @@ def test_equals_the_formula_head_by_head():
             scores = np.exp(scores)
             expected = scores / scores.sum(1, keepdims=True) @ v[sample, :, head]
             np.testing.assert_allclose(y[sample, :, head], expected, atol=1e-6)
+
+
+def test_without_dropout_it_is_the_same_with_its_gradients():
+    """Without a function that drops, one head at a time and a gradient of our own."""
+    inputs = (*map(jnp.asarray, qkv()), jnp.asarray(qkv()[0]))
+
+    def with_gradients(drop):
+        def run(q, k, v, g):
+            y, pull = jax.vjp(lambda *x: attention(*x, drop), q, k, v)
+            return y, *pull(g)
+
+        return jax.jit(run)(*inputs)
+
+    # Its gradient is autodiff's.
+    expected = with_gradients(lambda probabilities: probabilities)
+    for actual, wanted in zip(with_gradients(None), expected, strict=True):
+        assert actual.shape == wanted.shape
+        np.testing.assert_allclose(actual, wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("differentiate", [False, True])
+def test_no_array_holds_the_probabilities_of_all_heads(differentiate):
+    if jax.default_backend() != "cpu":
+        pytest.skip("elsewhere all heads are computed at once")
+    q = jnp.zeros((1, 64, 5, 4))
+    function = (
+        jax.grad(lambda q: attention(q, q, q).sum())
+        if differentiate
+        else (lambda q: attention(q, q, q))
+    )
+    memory = jax.jit(function).lower(q).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 5 * 64 * 64 * 4
 
 
 def test_equal_keys_give_the_mean_of_the_values():

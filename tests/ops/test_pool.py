@@ -40,6 +40,22 @@ def test_avg_pool_counts_what_a_border_cell_has():
     np.testing.assert_array_equal(avg_pool(x, 1), x)
 
 
+@pytest.mark.parametrize("window", [2, 3, 8])
+def test_gradient_of_avg_pool_is_spread_over_the_cell(window):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 5, 7, 3), np.float32)
+    y, pull = jax.vjp(lambda x: avg_pool(x, window), x)
+    g = rng.standard_normal(y.shape, np.float32)
+    expected = np.zeros_like(x)
+    for i in range(5):
+        for j in range(7):
+            row, column = i // window, j // window
+            cell = x[:, row * window :, column * window :][:, :window, :window]
+            pixels = cell.shape[1] * cell.shape[2]
+            expected[:, i, j] = g[:, row, column] / pixels
+    np.testing.assert_allclose(pull(g)[0], expected, rtol=1e-6)
+
+
 def test_max_pool_pads_with_nothing_and_keeps_negative_values():
     x = -jnp.arange(1.0, 17).reshape(1, 4, 4, 1)
     y = max_pool(x, 3, 2, 1)

@@ -6,8 +6,10 @@ import pytest
 from jaxseg.ops.select import kth_smallest, largest_channel
 
 
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])  # which of the two forms
 @pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
-def test_equals_a_sort(share):
+def test_equals_a_sort(share, backend, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
     rng = np.random.default_rng(0)
     # Many ties, zeros, values of every size, and the smallest that float32 has.
     values = np.round(10.0 ** rng.uniform(-42, 3, (7, 11, 5)), 3).astype(np.float32)
@@ -17,6 +19,13 @@ def test_equals_a_sort(share):
     find = jax.jit(kth_smallest)
     for k in sorted({0, 1, len(ordered) // 2, len(ordered) - 1}):
         assert find(values, mask, k) == ordered[k], k
+
+
+def test_a_double_is_found_to_its_last_bit():
+    with jax.enable_x64(True):
+        values = 1 + np.arange(6) * 2.0**-52
+        found = jax.jit(kth_smallest)(values[::-1], np.ones(6, bool), 4)
+        assert float(found) == values[4]
 
 
 def test_minus_zero_counts_as_zero():

@@ -1,5 +1,6 @@
 """scripts/benchmark_ops.py as a user types it, and against a stand-in for PyTorch."""
 
+import ast
 import json
 import os
 import pathlib
@@ -9,9 +10,11 @@ import sys
 import numpy as np
 import pytest
 
+from jaxseg import losses
 from jaxseg.benchmark.against import AgainstError
 from jaxseg.benchmark.op_cases import CASES, Case, make_arrays
-from jaxseg.benchmark.ops import OPS, format_table, measure_ops
+from jaxseg.benchmark.op_functions import LOSSES, OPS
+from jaxseg.benchmark.ops import format_table, measure_ops
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -85,3 +88,66 @@ def test_the_command_measures_alone(tmp_path):
 def test_cases_have_names_of_their_own_and_known_kinds():
     assert len({case.name for case in CASES}) == len(CASES)
     assert {case.kind for case in CASES} == OPS.keys()
+
+
+# Public functions of jaxseg/ops that models, losses and post-processing call, each with
+# the kind of case that measures it.
+MEASURED = {
+    "attention.attention": "attention",
+    "conv.conv2d": "conv",
+    "conv.conv_transpose2d": "conv_transpose",
+    "depthwise_conv.depthwise_conv2d": "conv",
+    "grouped_conv.grouped_conv2d": "conv",
+    "kernel_gradient.kernel_gradient": "conv",
+    "layer_norm.layer_norm": "layer_norm",
+    "linear.linear": "linear",
+    "pool.adaptive_avg_pool": "adaptive_avg_pool",
+    "pool.avg_pool": "avg_pool",
+    "pool.max_pool": "max_pool",
+    "resize.interpolate_axis": "resize",
+    "resize.resize": "resize",
+    "resize.upsample": "resize",
+    "select.kth_smallest": "kth_smallest",
+    "select.largest_channel": "largest_channel",
+    "strips.strip_map": "upsample_argmax",
+    "strips.strip_sums": "upsample_loss",
+    "transposed_conv.subpixel_conv_transpose2d": "conv_transpose",
+}
+
+# Files without a row: what they compute has no counterpart in torch.
+ELSEWHERE = {
+    "compiler_options": "options, no operation",
+    "flip": "on the host in mmseg: scripts/benchmark_input.py",
+    "interpolation": "tables in NumPy, at trace time",
+    "photometric": "on the host in mmseg: scripts/benchmark_input.py",
+    "sample_resize": "sizes that differ within a batch: scripts/benchmark_eval.py",
+    "sample_strips": "sizes that differ within a batch: scripts/benchmark_eval.py",
+    "valid_size": "masks of padded batches: scripts/benchmark_eval.py",
+    "varying": "says where gradients are summed; computes nothing",
+    "windows": "what convolutions and poolings are written with",
+}
+
+
+def public_functions():
+    for path in sorted((ROOT / "jaxseg" / "ops").glob("[!_]*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield path.stem, f"{path.stem}.{node.name}"
+
+
+def test_every_operation_has_a_row():
+    found = {name for file, name in public_functions() if file not in ELSEWHERE}
+    assert found == MEASURED.keys()
+    assert set(MEASURED.values()) <= {case.kind for case in CASES}
+
+
+def test_every_loss_has_a_row():
+    measured = {type(loss).__name__ for loss in LOSSES.values()}
+    ohem = [case for case in CASES if "ohem" in case.options]
+    assert measured | ({"OHEMPixelSampler"} if ohem else set()) == set(losses.__all__)
+    used = {
+        case.options.get("loss", "softmax")
+        for case in CASES
+        if case.kind == "upsample_loss"
+    }
+    assert used == LOSSES.keys()
