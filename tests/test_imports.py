@@ -131,8 +131,8 @@ def test_the_packages_do_not_know_each_other(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_neither_torch_nor_tensorflow(module):
-    if module == "scripts.benchmark_torch":
-        return  # runs in an environment of its own
+    if module in ("scripts.benchmark_torch", "scripts.benchmark_eval_torch"):
+        return  # they run in an environment of their own
     for imported in IMPORTS[module][1]:
         package = imported.split(".")[0]
         assert package not in ("torch", "tensorflow", "mmseg", "mmcv", "mmengine")

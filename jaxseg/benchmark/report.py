@@ -1,6 +1,6 @@
 """The result of a benchmark as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TITLES = {
@@ -9,6 +9,9 @@ _TITLES = {
     "label_maps": "inference, image to label map",
     "input": "input pipeline",
     "loop": "loading + training",
+    "evaluation": "evaluation",
+    "evaluation_network": "its network",
+    "reading": "its reading",
 }
 
 
@@ -28,16 +31,16 @@ def format_report(result: Mapping[str, Any]) -> str:
     ]
     rows = [("", "images/s", "ms/step", "fastest", "slowest")]
     rows += [_speed(name, part) for name, part in _parts(result)]
-    lines += _table(rows)
+    lines += format_table(rows)
     programs = [p for p in _parts(result) if "compilations" in p[1]]
     if programs:
         rows = [
             ("", "programs", "compile s", "GFLOP", "GFLOP/s", "of peak", "memory MB")
         ]
-        lines += ["", *_table([*rows, *(_program(*part) for part in programs)])]
+        lines += ["", *format_table([*rows, *(_program(*part) for part in programs)])]
     lines += ["", *_remarks(result)]
     if "against" in result:
-        lines += ["", *_comparison(result["against"])]
+        lines += ["", *format_comparison(result["against"])]
     return "\n".join(lines)
 
 
@@ -88,7 +91,8 @@ def _remarks(result):
     return [*lines, text]
 
 
-def _comparison(against):
+def format_comparison(against: Mapping[str, Any]) -> list[str]:
+    """Lines on the `against` of a result."""
     lines = [
         (
             f"against mmseg {against['mmseg']}, torch {against['torch']} on "
@@ -110,7 +114,7 @@ def _comparison(against):
             rows.append((f"    {name}", *times, *(f"{ratio[k]:.2f}" for k in keys)))
         fastest = min(result["variants"].values(), key=lambda v: v["lowest"])
         best.append(f"{_TITLES[measure]} {fastest['ratio']['best']:.2f}")
-    lines += _table(rows)
+    lines += format_table(rows)
     return [
         *lines,
         "torch / ours of the fastest variant, best rounds (above 1 ours is faster): "
@@ -126,7 +130,7 @@ def _times(shape):
     return "x".join(map(str, shape))
 
 
-def _table(rows):
+def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns in line: the first to the left, numbers to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [

@@ -1,7 +1,7 @@
 """Images and labels in place of a data set that is not here."""
 
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -51,6 +51,24 @@ def typical_size(config: Mapping[str, Any]) -> tuple[int, int]:
     return _TYPICAL_SIZE.get(dataset.get("type"), _OTHER_SIZE)
 
 
+def varied_sizes(count: int, short: int) -> list[tuple[int, int]]:
+    """(height, width) of photographs from many cameras, as those of ADE20K.
+
+    Args:
+        count: of images.
+        short: what their short sides are about; they are 0.75 to 1.5 times that.
+
+    Returns:
+        Sizes whose long side is 1 to 2 times the short one, a quarter of them upright.
+    """
+    rng = np.random.default_rng(0)
+    short_sides = short * rng.uniform(0.75, 1.5, count)
+    long_sides = short_sides * rng.uniform(1, 2, count)
+    sizes = np.stack([short_sides, long_sides], 1).round().astype(int).tolist()
+    upright = rng.random(count) < 0.25
+    return [(b, a) if up else (a, b) for (a, b), up in zip(sizes, upright, strict=True)]
+
+
 def _leaves(dataset) -> Iterator[Mapping[str, Any]]:
     """The data sets inside the wrappers of one."""
     if isinstance(dataset, list):
@@ -65,22 +83,20 @@ def _leaves(dataset) -> Iterator[Mapping[str, Any]]:
 def with_synthetic_data(
     config: Mapping[str, Any],
     folder: pathlib.Path,
-    size: tuple[int, int],
-    count: int,
+    sizes: Sequence[tuple[int, int]],
 ) -> dict[str, Any]:
     """Writes a data set, and puts it in the place of a config's own.
 
     Args:
         config: a whole config.
         folder: where `images/*.jpg` and `labels/*.png` go.
-        size: (height, width) of the images.
-        count: how many there are.
+        sizes: (height, width) of each image.
 
     Returns:
         The config whose loaders read that folder, through the same pipelines.
     """
     num_classes = config["model"]["decode_head"]["num_classes"]
-    _write(folder, size, count, num_classes)
+    _write(folder, sizes, num_classes)
 
     def replaced(dataset):
         if isinstance(dataset, list):
@@ -108,14 +124,13 @@ def _without_label_rule(step):
     return {key: value for key, value in step.items() if key != "reduce_zero_label"}
 
 
-def _write(folder, size, count, num_classes):
+def _write(folder, sizes, num_classes):
     """Smooth colours under a little noise: a JPEG of about 2 bits a pixel."""
     rng = np.random.default_rng(0)
     for kind in ("images", "labels"):
         (folder / kind).mkdir(parents=True)
-    height, width = size
-    small = (-(-height // _PATCH), -(-width // _PATCH))
-    for i in range(count):
+    for i, (height, width) in enumerate(sizes):
+        small = (-(-height // _PATCH), -(-width // _PATCH))
         colors = rng.integers(0, 256, (*small, 3), np.uint8)
         image = cv2.resize(colors, (width, height), interpolation=cv2.INTER_CUBIC)
         noise = rng.normal(0, 6, image.shape)

@@ -116,7 +116,7 @@ def _start(config, setup, folder):
         size = typical_size(config)
         _log.info("%s does not exist: synthetic images instead", ", ".join(missing))
     count = max(_FEWEST_IMAGES, config["train_dataloader"].get("batch_size", 1))
-    config = with_synthetic_data(config, folder / "data", size, count)
+    config = with_synthetic_data(config, folder / "data", [size] * count)
     return Run(config, folder), f"{count} synthetic JPEG images of {size[0]}x{size[1]}"
 
 

@@ -28,7 +28,7 @@ def resize_tables(
     padded: Size,
     *,
     align_corners: bool,
-    double: bool,
+    dtype: Any,
     flip: str | None = None,
 ) -> tuple[Any, Any]:
     """The tables of a bilinear resize along both axes.
@@ -36,7 +36,8 @@ def resize_tables(
     Args:
         before, after: (height, width).
         padded: (height, width) of the array that takes the result.
-        align_corners, double: as of `ops.sample_resize.padded_table`.
+        align_corners: as of `ops.sample_resize.padded_table`.
+        dtype: of what is resized.
         flip: how the input is flipped before.
     """
     tables = []
@@ -46,7 +47,7 @@ def resize_tables(
             after[axis],
             padded[axis],
             align_corners=align_corners,
-            double=double,
+            double=dtype == np.float64,
         )
         if flip is not None and _FLIP_AXES[flip] == axis:
             index = before[axis] - 1 - index

@@ -73,8 +73,9 @@ def make_masked(
     """A network for a bucket in which as many images as possible are exact.
 
     Two feature maps that are equally long in the bucket, but not for every image,
-    are kept apart where a side is odd: after halvings that round up, twice 33 is no
-    longer 64. So a side that fails some images is tried a pixel longer.
+    are kept apart where a side is a multiple of 32 and one more: halvings that round
+    up make 65 of it 33, 17, 9, 5, and doubling meets none of them again. So a side
+    that fails some images is tried as long as that.
 
     Args:
         make: from the size of a bucket to its network.
@@ -82,14 +83,14 @@ def make_masked(
         images: those of the images in it.
     """
     first = make(size)
-    bumped = tuple(
-        side + any(not exact[image[axis]] for image in images)
+    longer = tuple(
+        side if all(exact[image[axis]] for image in images) else -(-side // 32) * 32 + 1
         for axis, (side, exact) in enumerate(zip(size, first.sizes.exact, strict=True))
     )
-    if bumped == tuple(size):
+    if longer == tuple(size):
         return first
     try:
-        second = make(bumped)
+        second = make(longer)
     except (ValueError, NoMaskedForm):  # a model that takes multiples only
         return first
     taken = [sum(map(network.sizes.takes, images)) for network in (first, second)]

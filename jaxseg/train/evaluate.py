@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from input_pipeline.loader import eval_samples
+from input_pipeline.loader import Loader, eval_samples
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, plain
 from jaxseg.metrics.confusion import empty_total, read_total
@@ -68,11 +68,25 @@ class Evaluator:
     def __call__(
         self, variables: Any, progress: Callable[[int], None] = lambda done: None
     ) -> Scores:
-        """Scores the model over all images of all hosts, each counted once.
+        """Scores the model over all images; arguments and errors as of `confusion`."""
+        return segmentation_metrics(
+            self.confusion(variables, progress),
+            self._metric.iou_metrics,
+            self._metric.nan_to_num,
+            self._metric.beta,
+        )
+
+    def confusion(
+        self, variables: Any, progress: Callable[[int], None] = lambda done: None
+    ) -> np.ndarray:
+        """Counts the pixels of all images of all hosts, each counted once.
 
         Args:
             variables: params and batch_stats.
             progress: called with the number of images of this host that are done.
+
+        Returns:
+            As `metrics.confusion.read_total`.
 
         Raises:
             ConfigError: if a sample has no label, channels that the model does not
@@ -86,13 +100,7 @@ class Evaluator:
         # Where the sums will be: otherwise the first one is a program of its own.
         total = self.predictor.put_variables(empty_total(self._num_classes))
         done = 0
-        with eval_samples(
-            self.dataset,
-            num_workers=self._loader.num_workers,
-            num_threads=self._loader.num_threads,
-            process_index=jax.process_index(),
-            process_count=jax.process_count(),
-        ) as samples:
+        with self.samples() as samples:
             for bucket, batch in _by_bucket(samples, self._together, self._bucket_of):
                 total = self._add(total, variables, batch, bucket)
                 done += len(batch)
@@ -100,11 +108,16 @@ class Evaluator:
         confusion = read_total(total)
         if jax.process_count() > 1:
             confusion = _sum_over_hosts(confusion)
-        return segmentation_metrics(
-            confusion,
-            self._metric.iou_metrics,
-            self._metric.nan_to_num,
-            self._metric.beta,
+        return confusion
+
+    def samples(self) -> Loader:
+        """The samples of this host, to be used in a `with` statement."""
+        return eval_samples(
+            self.dataset,
+            num_workers=self._loader.num_workers,
+            num_threads=self._loader.num_threads,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
         )
 
     def _bucket_of(self, sample):

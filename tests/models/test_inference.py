@@ -190,7 +190,7 @@ def test_slide_compiles_the_network_once(compiled):
 
 
 def test_the_programs_that_are_kept_are_bounded(monkeypatch):
-    monkeypatch.setattr("jaxseg.segmentors.inference._MOST_PROGRAMS", 3)
+    monkeypatch.setattr("jaxseg.segmentors.programs._MOST_PROGRAMS", 3)
     model = Model(unet(THREE))
     first = model.classes(image_of(16, 24))
     for width in (32, 40):

@@ -1,0 +1,122 @@
+"""How fast a config evaluates images of many sizes, from files to scores.
+
+    python scripts/benchmark_eval.py --config experiments/cityscapes_pspnet.py
+    python scripts/benchmark_eval.py --config CONFIG --count 20 --short 256 --exact \\
+        --against mmseg --torch-python ENV/bin/python
+
+CONFIG is one of jaxseg's, or an unmodified one of mmsegmentation; single values are
+replaced by --config.PATH=VALUE, as for jaxseg.main. The images are made up, in sizes as
+those of ADE20K, and so are the weights.
+
+The first evaluation compiles; the later ones are timed, alone or in turns with mmseg's:
+its test pipeline, test_step with one image, and IoUMetric, with the same files and
+weights. `network` is timed in passes of its own that wait for each of its calls; what is
+neither network nor reading is padding, resizing, argmax and counting. With one CPU
+(`taskset -c 1 python ...`) times are the processor's, so that other programs do not
+count; with more, ours reads in threads beside the network, and mmseg's in between.
+"""
+
+import argparse
+import json
+import logging
+import os
+import pathlib
+import sys
+
+import jax
+from absl import flags
+
+from input_pipeline.errors import DataError
+from jaxseg.benchmark.against import AgainstError
+from jaxseg.benchmark.evaluation import run_evaluation
+from jaxseg.benchmark.evaluation_report import format_evaluation
+from jaxseg.config import ConfigError, parse_value
+from jaxseg.load_config import load_config
+
+_USER_ERRORS = (AgainstError, ConfigError, DataError)
+
+_OTHER_SIDE = pathlib.Path(__file__).with_name("benchmark_eval_torch.py")
+
+
+def main(arguments: list[str]) -> int:
+    """Measures and prints; returns the exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if (options.against is None) != (options.torch_python is None):
+        parser.error("--against mmseg and --torch-python PYTHON belong together")
+    overrides = []
+    for argument in rest:
+        path, equals, value = argument.removeprefix("--config.").partition("=")
+        if not argument.startswith("--config.") or not equals:
+            parser.error(f"unknown argument {argument}")
+        overrides.append((path, parse_value(value)))
+    # grain's worker processes refuse to start from a program that never parsed them.
+    flags.FLAGS.mark_as_parsed()
+    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
+    logging.getLogger("jaxseg").propagate = False
+    logging.getLogger("jaxseg").setLevel(logging.INFO)
+    # Compile times are those of a first run.
+    jax.config.update("jax_enable_compilation_cache", False)
+    against = None
+    if options.against:
+        against = [options.torch_python, str(_OTHER_SIDE)]
+        # Of a GPU, jax would take three quarters for itself.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    try:
+        result = run_evaluation(
+            load_config(options.config, overrides=overrides),
+            count=options.count,
+            short=options.short,
+            rounds=options.rounds,
+            exact=options.exact,
+            against=against,
+        )
+    except _USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(format_evaluation(result))
+    if options.json:
+        result = {"config": options.config, "overrides": overrides, **result}
+        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", required=True, help="config of jaxseg or mmseg")
+    parser.add_argument("--count", type=_count, default=20, help="of images")
+    parser.add_argument(
+        "--short",
+        type=_count,
+        default=512,
+        metavar="PIXELS",
+        help="shorter side of the images that the network sees",
+    )
+    parser.add_argument("--rounds", type=_count, default=3, help="timed evaluations")
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="evaluate at exact sizes as well, and compare the counts",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result there too")
+    parser.add_argument("--against", choices=("mmseg",), help="compare in turns")
+    parser.add_argument(
+        "--torch-python",
+        metavar="PYTHON",
+        help="python of an environment with torch and mmsegmentation 1.x",
+    )
+    return parser
+
+
+def _count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
