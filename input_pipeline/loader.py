@@ -6,6 +6,7 @@ the number of threads, of worker processes and of hosts changes nothing but the 
 """
 
 import logging
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -174,6 +175,7 @@ class Loader(Iterator):
         self._iterator = iterator
         self._max_bad_samples = max_bad_samples
         self._bad_samples = 0
+        self._workers = set()
 
     def __next__(self) -> dict:
         if self._iterator is None:
@@ -183,12 +185,13 @@ class Loader(Iterator):
         except RuntimeError as error:
             if "terminated unexpectedly" not in str(error):
                 raise
-            # Killed from outside, mostly for want of memory.
             raise WorkerError(
-                f"a worker process of the data ended: {error}. Exit code -9 is that of "
-                "a process killed from outside, often for want of memory: use fewer "
-                "(num_workers) or a smaller buffer (num_threads)"
+                f"a worker process of the data ended: {_ends(self._workers) or error}. -9 is the "
+                "code of a process killed from outside, often for want of memory: use "
+                "fewer (num_workers) or a smaller buffer (num_threads)"
             ) from error
+        # Asked while they live: what has ended is not among them.
+        self._workers.update(multiprocessing.active_children())
         self._count(item.pop(_FAULTS, ()))
         return item
 
@@ -215,6 +218,13 @@ class Loader(Iterator):
 
     def __exit__(self, *exception):
         self.close()
+
+
+def _ends(workers) -> str:
+    """The exit codes of the worker processes that have failed."""
+    ended = [worker for worker in workers if worker.exitcode]
+    ends = [f"exit code {worker.exitcode} (process {worker.pid})" for worker in ended]
+    return ", ".join(ends)
 
 
 class _HostBatches(grain.MapDataset):

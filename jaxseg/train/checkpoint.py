@@ -63,8 +63,8 @@ class Checkpoints:
           directory: Where the steps live, e.g. `workdir/checkpoints`; is created.
           max_keep: Number of latest checkpoints to keep. At least 2 where another
             process evaluates while this one trains.
-          best_metric: Name in `save(metrics=...)` by which one best checkpoint is
-            kept as well; None keeps none.
+          best_metric: Name in `add_metrics` by which one best checkpoint is kept as
+            well; None keeps none.
           best_mode: 'max' or 'min': which values of the metric are better.
         """
         if max_keep < 1:
@@ -131,7 +131,6 @@ class Checkpoints:
         state,
         *,
         config: dict,
-        metrics: Mapping[str, float] | None = None,
         source: Mapping | None = None,
     ) -> bool:
         """Starts saving `state` and returns; the files are written in the background.
@@ -145,14 +144,13 @@ class Checkpoints:
           step: Number of updates the state has seen; also the data iterator's state.
           state: Pytree of arrays, sharded or not. The caller may donate it afterwards.
           config: The resolved config, plain JSON types.
-          metrics: Validation results at this step. A NaN never becomes the best.
           source: Of weights that were converted: what `load_weights` says of it.
 
         Returns:
           False where `step` is the latest checkpoint already: nothing is written.
 
         Raises:
-          ValueError: A later step exists, or `best_metric` is not in `metrics`.
+          ValueError: A later step exists.
           HostsDriftedError: The hosts do not hold the same state.
         """
         self._finish_save()
@@ -165,16 +163,10 @@ class Checkpoints:
                 "a resumed run would continue from. Remove the later checkpoints, or "
                 "use another workdir"
             )
-        if metrics and self._best_by and self._best_by[0] not in metrics:
-            raise ValueError(
-                f"best_metric {self._best_by[0]!r} is not among the results: "
-                f"{', '.join(metrics)}"
-            )
         flat = manifest.flatten(state)
         arrays = manifest.describe(flat)
         _check_hosts_agree(step, arrays)
-        body = manifest.build(step, arrays, config, metrics, self._best_by, source)
-        self._note_score(step, body)
+        body = manifest.build(step, arrays, config, None, self._best_by, source)
         self._saving = step
         self._error = None
         try:
@@ -193,16 +185,30 @@ class Checkpoints:
         return True
 
     def add_metrics(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Adds validation results to a checkpoint that was saved without them.
+        """Adds the results of an evaluation to a checkpoint, which came before them.
+
+        An error of the disk is logged; a checkpoint whose save has failed gets none.
+        Which ones are kept is decided at the next save. A NaN never becomes the best.
 
         Raises:
+          ValueError: `best_metric` is not in `metrics`.
           DamagedCheckpointError: The checkpoint's manifest cannot be read.
         """
+        if self._best_by and self._best_by[0] not in metrics:
+            raise ValueError(
+                f"best_metric {self._best_by[0]!r} is not among the results: "
+                f"{', '.join(metrics)}"
+            )
         self._finish_save()
-        if jax.process_index() == 0:
-            manifest.add_metrics(self._path(step), metrics)
+        path = self._path(step)
+        if jax.process_index() == 0 and step in self.steps():
+            try:
+                manifest.add_metrics(path, metrics)
+            except OSError as error:
+                logging.error("%s: its metrics were not written: %s", path, error)
         multihost_utils.sync_global_devices("jaxseg:metrics_added")
-        self._note_score(step, manifest.read(self._path(step)))
+        if step in self.steps():
+            self._note_score(step, manifest.read(path))
 
     def read_config(self) -> dict:
         """Returns the config that the newest readable checkpoint was saved with.
@@ -311,13 +317,12 @@ class Checkpoints:
 
     def _read(self, step: int, abstract_state):
         path = self._path(step)
-        arrays = manifest.read(path)["arrays"]
+        arrays = _on_all_hosts(manifest.read, path)["arrays"]
         wanted = manifest.flatten(abstract_state)
         manifest.check_structure(path, arrays, wanted)
-        restored = checkpoint_reader.read_arrays(
-            path, {name: _target(x) for name, x in wanted.items()}
-        )
-        manifest.check_data(path, arrays, restored)
+        targets = {name: _target(x) for name, x in wanted.items()}
+        restored = _on_all_hosts(checkpoint_reader.read_arrays, path, targets)
+        _on_all_hosts(manifest.check_data, path, arrays, restored)
         treedef = jax.tree.structure(abstract_state)
         return jax.tree.unflatten(treedef, [restored[name] for name in wanted])
 
@@ -346,6 +351,26 @@ class _LatestAndBest(ocp.checkpoint_managers.PreservationPolicy):
         steps = [info.step for info in checkpoints]
         keep = {*steps[-self.latest :], self.best_step()}
         return [step in keep for step in steps]
+
+
+def _on_all_hosts(read: Callable, path: Path, *args):
+    """What `read` returns; if it finds damage on one host, it is raised on all.
+
+    Hosts that went on from different checkpoints would not notice, and one that goes
+    on alone waits for the others: in orbax, and in the checksums of split arrays.
+    """
+    value = error = None
+    try:
+        value = read(path, *args)
+    except DamagedCheckpointError as damage:
+        error = damage
+    failed = multihost_utils.process_allgather(np.array(error is not None)).ravel()
+    if error is None and failed.any():
+        hosts = ", ".join(map(str, np.flatnonzero(failed)))
+        error = DamagedCheckpointError(f"{path}: processes {hosts} cannot read it")
+    if error is not None:
+        raise error
+    return value
 
 
 def _check_hosts_agree(step: int, arrays: Mapping[str, Mapping]) -> None:

@@ -159,13 +159,29 @@ def signature() -> str:
     return f"process {jax.process_index()} of {jax.process_count()}: "
 
 
-def leave_soon() -> None:
+_leaving: list[threading.Timer] = []
+
+
+def leave_soon(words: str = "") -> None:
     """Ends this process, which has failed, even if the others do not end with it.
 
-    At its exit JAX waits for all of them. Where they failed alike that is short; else
-    they wait for this one too, in a sum over all hosts.
+    What it still closes may wait for them, and at its exit JAX does. Where they failed
+    alike that is short; else they wait for this one too, in a sum over all hosts.
+
+    Args:
+        words: why it failed, printed if that is the end; without, they were said.
     """
-    if jax.distributed.is_initialized():
-        last = threading.Timer(_LAST_WORDS, os._exit, [1])
-        last.daemon = True
-        last.start()
+    if not jax.distributed.is_initialized():
+        return
+    for former in _leaving:
+        former.cancel()
+    last = threading.Timer(_LAST_WORDS, _leave, [words])
+    last.daemon = True
+    last.start()
+    _leaving[:] = [last]
+
+
+def _leave(words):
+    if words:
+        print(f"error: {signature()}{words}", file=sys.stderr, flush=True)
+    os._exit(1)

@@ -1,7 +1,6 @@
 """The training of a config, from its first step or its last checkpoint to the end."""
 
 import collections
-import contextlib
 import functools
 import itertools
 import json
@@ -17,6 +16,7 @@ from jax.experimental import multihost_utils
 
 from jaxseg.config import ConfigError
 from jaxseg.metrics.iou import Scores
+from jaxseg.train import hosts
 from jaxseg.train.agreement import batch_facts, check_agreement, program_facts
 from jaxseg.train.checkpoint import Checkpoints
 from jaxseg.train.curves import draw_curves
@@ -39,6 +39,13 @@ _log = logging.getLogger("jaxseg")
 
 CHECKPOINTS = "checkpoints"
 
+# What the watchdog may say.
+_NO_BATCH = "no batch from train_dataloader"
+_NO_STEP = "a training step has not ended"
+_NO_CHECKPOINT = "a checkpoint was not written"
+_NOT_RESTORED = "a checkpoint was not read"
+_NO_IMAGE = "no image of the evaluation is done"
+
 
 def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
     """Trains, or goes on with what an earlier call left in the work directory.
@@ -55,7 +62,12 @@ def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
         NotFiniteError: after `MOST_SKIPPED` updates in a row that were not finite.
     """
     workdir = pathlib.Path(workdir)
-    with WorkdirLock(workdir), TimeSpent(workdir) as spent, StopSignal() as stop:
+    with (
+        WorkdirLock(workdir),
+        TimeSpent(workdir) as spent,
+        StopSignal() as stop,
+        Watchdog() as watchdog,
+    ):
         check_shared(workdir)
         try:
             run = stop.run(Run, config, workdir)
@@ -67,14 +79,23 @@ def train(config: Mapping[str, Any], workdir: str | pathlib.Path) -> int:
             max_keep=hook.max_keep_ckpts,
             best_metric=hook.save_best,
         ) as checkpoints:
-            return _train(run, checkpoints, stop, spent)
+            try:
+                return _train(run, checkpoints, stop, watchdog, spent)
+            except Exception as error:
+                # To close the checkpoints may take all hosts, and they may not come.
+                hosts.leave_soon(str(error))
+                raise
 
 
 def _train(
-    run: Run, checkpoints: Checkpoints, stop: StopSignal, spent: TimeSpent
+    run: Run,
+    checkpoints: Checkpoints,
+    stop: StopSignal,
+    watchdog: Watchdog,
+    spent: TimeSpent,
 ) -> int:
     try:
-        optimizer, state, start = stop.run(_start, run, checkpoints)
+        optimizer, state, start = stop.run(_start, run, checkpoints, watchdog)
     except StopRequested:
         return stop.exit_code
     spent.resumed(start)
@@ -85,7 +106,6 @@ def _train(
     with (
         MetricWriter(run.workdir, start) as writer,
         Progress(max_iters, start) as progress,
-        Watchdog() as watchdog,
         run.batches(start) as batches,
     ):
         loop = _Loop(
@@ -93,15 +113,16 @@ def _train(
         )
         with spent.on("step"):
             state, scores = loop.run_steps(state, start, batches)
-    with spent.on("checkpoint"):
+    limit = run.settings.train_loop.step_timeout
+    with spent.on("checkpoint"), watchdog.limit(limit, _NO_CHECKPOINT):
         checkpoints.wait()
     if checkpoints.latest_step() is not None:
-        spent.saved(checkpoints.latest_step())
+        spent.saved(checkpoints.latest_step(), checkpoints.steps())
     if stop.requested:
         return stop.exit_code
     spent.switch("other")
     try:
-        stop.run(_finish, run, state, scores, spent)
+        stop.run(_finish, run, state, scores, watchdog, spent)
     except StopRequested:
         return stop.exit_code
     return 0
@@ -115,7 +136,7 @@ def _write_config(run: Run) -> None:
         os.replace(draft, run.workdir / "config.json")
 
 
-def _start(run: Run, checkpoints: Checkpoints):
+def _start(run: Run, checkpoints: Checkpoints, watchdog: Watchdog):
     """The optimiser, and a fresh state or the last one that was saved."""
     latest = checkpoints.latest_step()
     check_agreement(program_facts() | run.facts() | {"latest checkpoint": latest})
@@ -129,13 +150,15 @@ def _start(run: Run, checkpoints: Checkpoints):
         _check_same_data(run.config, checkpoints.read_config())
     else:
         find_starting_weights(run.config, run.model)
-    with run.batches(0) as batches:
+    limit = run.settings.train_loop.batch_timeout
+    with run.batches(0) as batches, watchdog.limit(limit, _NO_BATCH):
         batch = next(batches)
     check_agreement(batch_facts(batch))
     if not resumes:
         return *run.fresh_state(batch), 0
     optimizer, state = run.abstract_state(batch)
-    state, start = checkpoints.restore(state)
+    with watchdog.limit(run.settings.train_loop.step_timeout, _NOT_RESTORED):
+        state, start = checkpoints.restore(state)
     _log.info("resumed at step %d of %s", start, checkpoints.directory)
     return optimizer, state, start
 
@@ -167,7 +190,9 @@ class _Loop:
         self._progress = progress
         self._watchdog = watchdog
         self._spent = spent
-        self._skipped = SkippedSteps(run)
+        # Results of the last steps: reading one that is two steps old does not keep
+        # the device waiting.
+        self._recent = collections.deque()
         self._meter = Meter()
         ema = run.settings.ema
         options = StepOptions(
@@ -188,16 +213,12 @@ class _Loop:
             The state, and its scores if it was evaluated.
         """
         max_iters = self._settings.train_loop.max_iters
+        self._skipped = SkippedSteps(self._run, start)
         scores = None
         if start and self._is_due(start) and not self._was_evaluated(start):
             scores = self._evaluate(state, start)
-            if scores is not None:
-                self._checkpoints.add_metrics(start, scores.summary)
         if start >= max_iters or self._stop.requested:
             return state, scores
-        # Results of the last two steps: reading an older one does not keep the
-        # device waiting.
-        recent = collections.deque()
         try:
             batch = self._next(batches)
             with self._spent.on("compile"):
@@ -206,32 +227,27 @@ class _Loop:
             return state, None
         self._meter.reset()
         for step in itertools.count(start + 1):
-            with self._limit_of_step():
+            with self._limit(_NO_STEP):
                 state, result = step_fn(state, batch)
-            recent.append((step, result))
+            self._recent.append((step, result))
             self._meter.count(self._settings.train_dataloader.batch_size)
             self._progress.update(step)
+            failure = None
             if step < max_iters:
-                with contextlib.suppress(StopRequested):
-                    batch = self._next(batches)  # while the device computes
-            while len(recent) > (0 if step == max_iters else 2):
-                with self._limit_of_step():
-                    self._skipped.check(*recent.popleft())
-            if step % self._settings.logger.interval == 0:
-                self._log(state, step)
-            stopping = self._stop.poll(step)
-            scores = None
-            if not stopping and self._is_due(step):
-                try:
-                    scores = self._evaluate(state, step)
-                except Exception:
-                    # The hours since the last checkpoint are not lost to a bad file.
-                    self._save(state, step, None)
-                    raise
-                stopping = self._stop.requested
-            if stopping or scores or self._saves(step):
-                self._save(state, step, scores)
-            if stopping or step == max_iters:
+                batch, failure = self._following(batches)  # while the device computes
+            with self._limit(_NO_STEP):
+                self._read_results(2)
+                if step % self._settings.logger.interval == 0:
+                    self._log(state, step)
+            stopping = self._stop.poll(step) or failure is not None
+            is_due = self._is_due(step) and not stopping
+            # Before the evaluation: whatever happens in it, the steps are not lost.
+            if stopping or is_due or self._saves(step):
+                self._save(state, step)
+            if failure is not None:
+                raise failure
+            scores = self._evaluate(state, step) if is_due else None
+            if self._stop.requested or step == max_iters:
                 return state, scores
 
     def _compile(self, state, batch):
@@ -245,14 +261,33 @@ class _Loop:
         with (
             self._meter.waiting(),
             self._spent.on("waiting for data"),
-            self._watchdog.limit(limit, "no batch from train_dataloader"),
+            self._watchdog.limit(limit, _NO_BATCH),
         ):
             batch = self._stop.run(next, batches)
         return put_batch(batch, self._run.mesh)
 
-    def _limit_of_step(self):
-        limit = self._settings.train_loop.step_timeout
-        return self._watchdog.limit(limit, "a training step has not ended")
+    def _following(self, batches):
+        """The next batch, or None and why there is none, which is None on a signal.
+
+        One process alone saves before it ends with that error. Of several, the others
+        know nothing of it, and a checkpoint takes all of them.
+        """
+        try:
+            return self._next(batches), None
+        except StopRequested:
+            return None, None
+        except Exception as error:
+            if jax.process_count() > 1:
+                raise
+            return None, error
+
+    def _read_results(self, unread):
+        """Looks at the results of the steps but for so many of the last ones."""
+        while len(self._recent) > unread:
+            self._skipped.check(*self._recent.popleft())
+
+    def _limit(self, what):
+        return self._watchdog.limit(self._settings.train_loop.step_timeout, what)
 
     def _is_due(self, step):
         loop = self._settings.train_loop
@@ -281,17 +316,17 @@ class _Loop:
         self._writer.write(step, "train", values | speed)
         shown = {name: values[name] for name in ("loss", "lr")}
         self._progress.update(step, shown | speed)
-        self._spent.tick()
 
     def _evaluate(self, state, step) -> Scores | None:
-        """None where a signal came in between; the run then saves without scores."""
+        """None where a signal came in between; the next start makes up for it."""
         try:
-            variables = gather(variables_of(state), self._run.mesh)
+            with self._limit(_NO_STEP):
+                variables = gather(variables_of(state), self._run.mesh)
             with (
                 self._spent.on("evaluation"),
                 self._watchdog.limit(
                     self._settings.train_loop.batch_timeout,
-                    "no image of the evaluation is done",
+                    _NO_IMAGE,
                 ),
                 Progress(len(self._run.val_set), name="val") as progress,
             ):
@@ -303,19 +338,21 @@ class _Loop:
                 scores = self._stop.run(self._run.evaluator, variables, report_done)
         except StopRequested:
             return None
+        # Before the line in the log, which says that there is nothing to make up for.
+        with self._spent.on("checkpoint"), self._limit(_NO_CHECKPOINT):
+            self._checkpoints.add_metrics(step, scores.summary)
         self._writer.write(step, "val", scores.summary)
         text = "  ".join(f"{name} {v:.2f}" for name, v in scores.summary.items())
         self._progress.write(f"val {step}  {text}")
         self._meter.reset()
         return scores
 
-    def _save(self, state, step, scores):
-        metrics = None if scores is None else scores.summary
-        with self._spent.on("checkpoint"):
-            self._checkpoints.save(
-                step, state, config=dict(self._run.config), metrics=metrics
-            )
-        self._spent.saved(step)
+    def _save(self, state, step):
+        with self._limit(_NO_STEP):
+            self._read_results(0)
+        with self._spent.on("checkpoint"), self._limit(_NO_CHECKPOINT):
+            self._checkpoints.save(step, state, config=dict(self._run.config))
+        self._spent.saved(step, self._checkpoints.steps())
 
 
 def variables_of(state: TrainState) -> dict[str, Any]:
@@ -325,13 +362,18 @@ def variables_of(state: TrainState) -> dict[str, Any]:
 
 
 def _finish(
-    run: Run, state: TrainState, scores: Scores | None, spent: TimeSpent
+    run: Run,
+    state: TrainState,
+    scores: Scores | None,
+    watchdog: Watchdog,
+    spent: TimeSpent,
 ) -> None:
     """Pictures and the final scores; the last line printed is the first score."""
     variables = gather(variables_of(state), run.mesh)
     if scores is None:  # the run was complete before this call
-        with spent.on("evaluation"):
-            scores = run.evaluator(variables)
+        limit = run.settings.train_loop.batch_timeout
+        with spent.on("evaluation"), watchdog.limit(limit, _NO_IMAGE):
+            scores = run.evaluator(variables, lambda done: watchdog.renew())
     if jax.process_index() != 0:
         return
     draw_curves(run.workdir / FILE_NAME, run.workdir / "curves.png")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 
 import jax
@@ -29,8 +30,11 @@ class SkippedSteps:
     global batch, and their `files`, null where the source holds pixels.
     """
 
-    def __init__(self, run: Run):
+    def __init__(self, run: Run, start: int):
+        """Drops the lines of steps after `start`: they will be done again."""
         self._run = run
+        if jax.process_index() == 0:
+            _drop_after(start, run.workdir / FILE_NAME)
 
     def check(self, step: int, result: Mapping[str, jax.Array]) -> None:
         """Looks at the result of a step, in the order of the steps.
@@ -76,3 +80,14 @@ class SkippedSteps:
             loss,
             path,
         )
+
+
+def _drop_after(step, path):
+    if not path.exists():
+        return
+    # A kill may leave a part of the last line.
+    whole = [line for line in path.read_text().splitlines() if line.endswith("}")]
+    kept = [line for line in whole if json.loads(line)["step"] <= step]
+    draft = path.with_suffix(".new")
+    draft.write_text("".join(f"{line}\n" for line in kept))
+    os.replace(draft, path)

@@ -8,8 +8,9 @@ import contextlib
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import jax
@@ -41,8 +42,9 @@ class TimeSpent:
                 ...
 
     `time_spent.json` in the work directory holds the seconds of each part, summed over
-    all starts. It is written by process 0, now and then and at the end; an error of
-    the disk is logged and never raised.
+    all starts. Process 0 writes it every five seconds, by a thread, for a compilation
+    or an evaluation may be what a kill cuts short; and at the end. An error of the disk
+    is logged and never raised.
     """
 
     def __init__(self, workdir: Path, clock: Callable[[], float] = time.monotonic):
@@ -50,12 +52,16 @@ class TimeSpent:
         self._path = workdir / FILE_NAME
         self._clock = clock
         self._part = "start-up"
-        self._since = self._written = clock()
+        self._since = clock()
         self._here = dict.fromkeys(PARTS, 0.0)
         self._before, self._saved, self._starts = _read(self._path)
         self._starts += 1
         self._is_closed = False
         self._failed = False
+        self._lock = threading.RLock()  # of the seconds
+        self._writing = threading.Lock()  # of the file, which may be on a slow disk
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._write_now_and_then, daemon=True)
 
     @contextlib.contextmanager
     def on(self, part: str):
@@ -72,12 +78,13 @@ class TimeSpent:
         Raises:
             KeyError: there is no such part.
         """
-        now = self._clock()
-        self._here[self._part] += now - self._since
-        self._since = now
-        before, self._part = self._part, part
-        self._here[part] += 0.0
-        return before
+        with self._lock:
+            now = self._clock()
+            self._here[self._part] += now - self._since
+            self._since = now
+            before, self._part = self._part, part
+            self._here[part] += 0.0
+            return before
 
     def resumed(self, step: int) -> None:
         """Counts as lost what earlier starts did after the checkpoint of a step.
@@ -86,23 +93,29 @@ class TimeSpent:
             step: where this start goes on; 0 where it begins anew.
         """
         kept = self._saved.get(str(step), {}) if step else {}
-        for part in PARTS:
-            if part != LOST:
-                lost = max(self._before[part] - kept.get(part, 0.0), 0.0)
-                self._before[part] -= lost
-                self._before[LOST] += lost
-        self._saved = {str(step): dict(self._before)} if step else {}
+        with self._lock:
+            for part in PARTS:
+                if part != LOST:
+                    lost = max(self._before[part] - kept.get(part, 0.0), 0.0)
+                    self._before[part] -= lost
+                    self._before[LOST] += lost
+            # Of an older one, too: this one may turn out to be damaged later.
+            older = {s: v for s, v in self._saved.items() if int(s) < step}
+            self._saved = older | ({str(step): dict(self._before)} if step else {})
 
-    def saved(self, step: int) -> None:
-        """Notes that all the time until now is safe in a checkpoint."""
-        self.switch(self._part)
-        self._saved[str(step)] = self.seconds()
+    def saved(self, step: int, kept: Collection[int]) -> None:
+        """Notes that all the time until now is safe in a checkpoint.
+
+        Args:
+            step: of the checkpoint.
+            kept: the steps that have one; of others nothing is remembered.
+        """
+        with self._lock:
+            self.switch(self._part)
+            self._saved[str(step)] = self.seconds()
+            known = {str(s) for s in (step, *kept)}
+            self._saved = {s: v for s, v in self._saved.items() if s in known}
         self.write()
-
-    def tick(self) -> None:
-        """Writes the file, if that was a while ago."""
-        if self._clock() - self._written >= _WRITE_SECONDS:
-            self.write()
 
     def seconds(self) -> dict[str, float]:
         """Seconds by part, over all starts."""
@@ -110,25 +123,34 @@ class TimeSpent:
 
     def write(self) -> None:
         """Writes the file."""
-        self.switch(self._part)
-        self._written = self._clock()
         if jax.process_index() != 0:
             return
-        seconds = self.seconds()
-        body = {
-            "starts": self._starts,
-            "total": sum(seconds.values()),
-            "seconds": seconds,
-            "saved": self._saved,
-        }
+        with self._writing:
+            with self._lock:
+                self.switch(self._part)
+                seconds = self.seconds()
+                body = {
+                    "starts": self._starts,
+                    "total": sum(seconds.values()),
+                    "seconds": seconds,
+                    "saved": self._saved,
+                }
+                text = json.dumps(body, indent=2)
+            self._replace(text + "\n")
+
+    def _replace(self, text):
         draft = self._path.with_suffix(".new")
         try:
-            draft.write_text(json.dumps(body, indent=2) + "\n")
+            draft.write_text(text)
             os.replace(draft, self._path)
         except OSError as error:
             if not self._failed:
                 _log.error("%s cannot be written; training goes on: %s", draft, error)
             self._failed = True
+
+    def _write_now_and_then(self):
+        while not self._end.wait(_WRITE_SECONDS):
+            self.write()
 
     def table(self) -> str:
         """Seconds and shares by part, of this start and of all where there are more."""
@@ -152,11 +174,13 @@ class TimeSpent:
         if self._is_closed:
             return
         self._is_closed = True
+        self._end.set()
         self.write()
         if jax.process_index() == 0:
             _log.info("%s", self.table())
 
     def __enter__(self):
+        self._thread.start()
         return self
 
     def __exit__(self, *exception):

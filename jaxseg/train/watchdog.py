@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from jaxseg.train.hosts import signature
+
 # As timeout(1) has it.
 EXIT_CODE = 124
 
@@ -64,7 +66,8 @@ class Watchdog:
 
 def end_process(message: str) -> None:
     """Prints a message and the stack of every thread, and ends this process."""
-    print(f"error: {message}. Where every thread is:", file=sys.stderr, flush=True)
+    text = f"error: {signature()}{message}. Where every thread is:"
+    print(text, file=sys.stderr, flush=True)
     faulthandler.dump_traceback(all_threads=True)
     for child in multiprocessing.active_children():
         child.kill()

@@ -43,6 +43,23 @@ def test_killed_at_random_steps_and_while_saving(
     assert_same_result(workdir)
 
 
+@pytest.mark.faults
+def test_killed_in_an_evaluation_it_has_lost_no_step(
+    command, tiny, tmp_path, slow_images, assert_same_result
+):
+    workdir = tmp_path / "run"
+    arguments, environment = slow_images("val", seconds=60)
+    run = command(*tiny, *arguments, "--workdir", workdir, **environment)
+    run.wait_for("waiting for")
+    run.wait_for((workdir / "checkpoints/30/commit_success.txt").exists)
+    run.send(signal.SIGKILL)
+    run.finish(-signal.SIGKILL)
+    output = command(*tiny, "--workdir", workdir).finish()
+    assert "resumed at step 30" in output
+    assert output.index("val 30 ") < output.index("train 31/60")
+    assert_same_result(workdir)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_at_many_moments(command, tiny, tmp_path, assert_same_result, seed):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.faults
 HEARTBEAT = 10
 
 
-def start_both(command, arguments, of_second=None, **variables):
+def start_both(command, arguments, of_second=None, heartbeat=60, **variables):
     """Starts two processes; the second one alone has the variables `of_second`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -28,8 +28,9 @@ def start_both(command, arguments, of_second=None, **variables):
             f"--coordinator={address}",
             "--num_processes=2",
             f"--process_id={rank}",
-            f"--heartbeat_timeout={HEARTBEAT}",
+            f"--heartbeat_timeout={heartbeat}",
             f"--shutdown_timeout={HEARTBEAT}",
+            deadline=300,
             **variables,
             **((of_second or {}) if rank else {}),
         )
@@ -57,8 +58,8 @@ def assert_same(workdir, expected):
     found = losses_of(workdir)
     assert found.keys() == expected.keys()
     for key, value in expected.items():
-        # Another order of summation; measured here: below 1e-6 for the losses.
-        tolerance = 1e-5 if key[1] == "train" else 1e-3
+        # Another order of summation; a pixel between two classes may change sides.
+        tolerance = 1e-6 if key[1] == "train" else 1e-3
         np.testing.assert_allclose(found[key], value, rtol=tolerance, err_msg=str(key))
 
 
@@ -91,7 +92,7 @@ def test_a_lost_process_ends_the_other_and_a_restart_goes_on(
     command, tiny, tmp_path, one_process, number
 ):
     arguments = [*tiny, f"--workdir={tmp_path}"]
-    both = start_both(command, arguments)
+    both = start_both(command, arguments, heartbeat=HEARTBEAT)
     both[0].wait_for("train 13/60")
     sent = both[1].send(number)
     assert both[0].process.wait() != 0
@@ -119,3 +120,24 @@ def test_an_error_of_one_host_ends_both(command, tiny, tmp_path, slow_images):
     # Each host has a log of its own, and the error is in that of the second.
     assert "error: process 1 of 2: planned failure" in both[1].output()
     assert "planned failure" not in both[0].output()
+
+
+def test_an_error_of_one_host_in_an_evaluation_loses_no_step(
+    command, tiny, tmp_path, slow_images, one_process
+):
+    arguments, variables = slow_images("val", seconds=0)
+    workdir = f"--workdir={tmp_path}"
+    both = start_both(
+        command,
+        [*tiny, *arguments, workdir],
+        of_second={"FAIL_AFTER": "2"},
+        **variables,
+    )
+    codes = [run.process.wait() for run in both]
+    assert all(codes)
+    assert "error: process 1 of 2: planned failure" in both[1].output()
+    outputs = [run.finish() for run in start_both(command, [*tiny, workdir])]
+    assert "resumed at step 30" in outputs[0]
+    # The evaluation that failed comes first.
+    assert outputs[0].index("val 30 ") < outputs[0].index("train 31/60")
+    assert_same(tmp_path, one_process)

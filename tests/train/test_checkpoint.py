@@ -150,7 +150,8 @@ def test_latest_and_best_are_kept_and_nan_is_never_best(
         ) as checkpoints:
             for step in steps:
                 result = {"mIoU": sign * metrics[step], "loss": 1.0}
-                checkpoints.save(step, make_state(step), config=CONFIG, metrics=result)
+                checkpoints.save(step, make_state(step), config=CONFIG)
+                checkpoints.add_metrics(step, result)
             checkpoints.wait()
             return checkpoints.steps(), checkpoints.best_step()
 
@@ -162,10 +163,11 @@ def test_latest_and_best_are_kept_and_nan_is_never_best(
 
 def test_a_nan_metric_alone_is_no_best(tmp_path):
     with Checkpoints(tmp_path, best_metric="mIoU") as checkpoints:
-        checkpoints.save(1, make_state(), config=CONFIG, metrics={"mIoU": float("nan")})
+        checkpoints.save(1, make_state(), config=CONFIG)
+        checkpoints.add_metrics(1, {"mIoU": float("nan")})
         assert checkpoints.best_step() is None
         with pytest.raises(ValueError, match="'mIoU' is not among the results: aAcc"):
-            checkpoints.save(2, make_state(), config=CONFIG, metrics={"aAcc": 1.0})
+            checkpoints.add_metrics(1, {"aAcc": 1.0})
     with pytest.raises(FileNotFoundError, match="no checkpoint was saved with"):
         load_weights(tmp_path, "best")
 

@@ -1,5 +1,6 @@
 """The loop around the step, in this process and on its eight devices."""
 
+import itertools
 import json
 import pathlib
 
@@ -7,6 +8,8 @@ import jax
 import numpy as np
 import pytest
 
+from input_pipeline.errors import DataError
+from input_pipeline.loader import Loader
 from jaxseg.config import ConfigError, load
 from jaxseg.train import manifest
 from jaxseg.train import run as run_module
@@ -141,6 +144,26 @@ def test_a_failing_evaluation_loses_no_step(config, tmp_path, monkeypatch):
     assert scored == [4, 6]
     body = manifest.read(tmp_path / "checkpoints" / "4")
     assert body["metrics"]["mIoU"] is not None
+
+
+def test_data_that_fails_loses_no_step(config, tmp_path, monkeypatch):
+    following, calls = Loader.__next__, itertools.count()
+
+    def fail(self):
+        # Before come the batch that gives the shapes, and those of steps 1 and 2.
+        if next(calls) == 3:
+            raise DataError("a broken file")
+        return following(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "__next__", fail)
+        with pytest.raises(DataError, match="a broken file"):
+            train(config, tmp_path)
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        assert checkpoints.steps() == [2]
+    assert train(config, tmp_path) == 0
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert [line["step"] for line in lines if line["split"] == "train"] == [2, 4, 6]
 
 
 def test_a_refused_command_leaves_the_config_alone(config, tmp_path):

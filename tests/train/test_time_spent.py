@@ -1,7 +1,9 @@
 """Where the time went, by a clock that the test turns."""
 
 import json
+import time
 
+from jaxseg.train import time_spent
 from jaxseg.train.time_spent import FILE_NAME, LOST, PARTS, TimeSpent
 
 
@@ -35,7 +37,7 @@ def test_what_came_after_the_checkpoint_is_lost(tmp_path):
     first = TimeSpent(tmp_path, clock)
     first.switch("step")
     clock.now += 10
-    first.saved(5)
+    first.saved(5, [5])
     clock.now += 7
     first.write()  # and then it is killed
     second = TimeSpent(tmp_path, clock)
@@ -48,6 +50,39 @@ def test_what_came_after_the_checkpoint_is_lost(tmp_path):
     assert second.seconds()["step"] == 11.0
     assert seconds[LOST] == 7.0
     assert "all 2 starts" in second.table()
+
+
+def test_an_older_checkpoint_is_remembered_as_long_as_it_is_kept(tmp_path):
+    clock = Clock()
+    first = TimeSpent(tmp_path, clock)
+    first.switch("step")
+    for step, kept in ((1, [1]), (2, [1, 2]), (3, [2, 3])):
+        clock.now += 10
+        first.saved(step, kept)
+    second = TimeSpent(tmp_path, clock)
+    second.resumed(3)
+    second.write()
+    third = TimeSpent(tmp_path, clock)
+    third.resumed(2)  # 3 was damaged
+    assert third.seconds()["step"] == 20.0
+    assert third.seconds()[LOST] == 10.0
+    third.write()
+    fourth = TimeSpent(tmp_path, clock)
+    fourth.resumed(1)  # which was not kept
+    assert fourth.seconds()["step"] == 0.0
+    assert fourth.seconds()[LOST] == 30.0
+
+
+def test_it_is_written_while_something_takes_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(time_spent, "_WRITE_SECONDS", 0.05)
+    with TimeSpent(tmp_path) as spent, spent.on("compile"):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+            if (tmp_path / FILE_NAME).exists():
+                break
+        body = json.loads((tmp_path / FILE_NAME).read_text())
+    assert body["seconds"]["compile"] > 0
 
 
 def test_a_start_from_nothing_loses_all_that_was_before(tmp_path):

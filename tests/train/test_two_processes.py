@@ -14,7 +14,8 @@ from absl import logging
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 address, rank, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 jax.distributed.initialize(address, 2, rank, coordinator_bind_address=address)
-from jaxseg.train.checkpoint import Checkpoints, load_weights
+from jaxseg.train import manifest
+from jaxseg.train.checkpoint import Checkpoints, DamagedCheckpointError
 from jaxseg.train.preemption import StopSignal
 from jaxseg.train.workdir import WorkdirError, check_shared
 
@@ -56,6 +57,15 @@ with Checkpoints(directory / "checkpoints") as checkpoints:
             np.testing.assert_array_equal(x.data, y.data)
     assert checkpoints.save(2, state(2), config={})
     checkpoints.wait()
+    if rank == 1:  # what one host cannot read, the other does not go on from
+        check_data = manifest.check_data
+        def check(path, *rest):
+            check_data(path, *rest)
+            if path.name == "2":
+                raise DamagedCheckpointError("damaged in this host's memory")
+        manifest.check_data = check
+    restored, step = checkpoints.restore(like)
+    assert step == 1, step
 
 with StopSignal() as stop:
     print("ready", flush=True)
