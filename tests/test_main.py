@@ -253,7 +253,9 @@ def test_wrong_data_gets_a_sentence_with_the_file(
     error = output[output.index("error: ") :]
     assert file in error
     assert message in error
-    assert not list((tmp_path / "run/checkpoints").glob("*"))
+    # A damaged image is found when its turn comes, and the steps before it are saved.
+    trained = list((tmp_path / "run/checkpoints").glob("*"))
+    assert not trained or spoil is truncated_image
 
 
 @pytest.mark.parametrize(

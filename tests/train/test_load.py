@@ -46,9 +46,10 @@ def workdir(tmp_path):
     """A run's checkpoint of ones, whose moving average is 2."""
     state = variables(value=1.0) | {"ema": variables(value=2.0)["params"]}
     with Checkpoints(tmp_path / "run" / "checkpoints", best_metric="mIoU") as saved:
-        saved.save(3, variables(), config={}, metrics={"mIoU": 50.0})
-        saved.save(7, state, config={"dataset_meta": META}, metrics={"mIoU": 40.0})
-        saved.wait()
+        saved.save(3, variables(), config={})
+        saved.add_metrics(3, {"mIoU": 50.0})
+        saved.save(7, state, config={"dataset_meta": META})
+        saved.add_metrics(7, {"mIoU": 40.0})
     return tmp_path / "run"
 
 
