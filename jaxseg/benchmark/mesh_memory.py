@@ -1,4 +1,4 @@
-"""What a training step needs of each device, for any mesh, without running it."""
+"""What a training step, or one image, needs of each device, without running it."""
 
 import functools
 from collections.abc import Mapping
@@ -9,8 +9,9 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxseg.benchmark.program import compile_program
+from jaxseg.benchmark.program import compile_program, program_memory
 from jaxseg.resolve import resolve
+from jaxseg.segmentors.band_predictor import BandPredictor
 from jaxseg.train.optim import make_optimizer
 from jaxseg.train.sharding import BATCH_AXES, make_mesh, state_sharding
 from jaxseg.train.state import TrainState, init_variables, new_state
@@ -84,6 +85,34 @@ def mesh_memory(*arguments: Any, **options: Any) -> dict[str, int]:
     return {
         "params": _part_bytes(state.params),
         "optimizer": _part_bytes(state.opt_state),
+        "temporaries": memory["temporaries"],
+        "total": memory["total"],
+    }
+
+
+def inference_memory(
+    config: Mapping[str, Any], devices: int, size: tuple[int, int]
+) -> dict[str, int]:
+    """Bytes of one device for a label map, where several split the image's rows.
+
+    Args:
+        config: with `model`.
+        devices: that each take a band.
+        size: (height, width) of the image and of the label map.
+
+    Returns:
+        params, temporaries, and the total with image and label map.
+
+    Raises:
+        ConfigError: if the model or the image cannot be split.
+    """
+    model = resolve(config["model"], "model")
+    channels = model.backbone.in_channels
+    variables = jax.eval_shape(lambda: init_variables(model, 0, channels, (64, 64)))
+    predictor = BandPredictor(model, jax.devices()[:devices])
+    memory = program_memory(predictor.compile(variables, size, size))
+    return {
+        "params": sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(variables)),
         "temporaries": memory["temporaries"],
         "total": memory["total"],
     }

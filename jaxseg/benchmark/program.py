@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import jax
 from jax import monitoring
 
 _COMPILATION = "/jax/core/compile/backend_compile_duration"
@@ -31,12 +32,14 @@ def compile_program(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]
         "trace_seconds": traced - start,
         "compile_seconds": end - traced,
         "flops": (lowered.cost_analysis() or {}).get("flops"),
-        "memory": _memory(compiled.memory_analysis()),
+        "memory": program_memory(compiled),
     }
     return compiled, facts
 
 
-def _memory(analysis):
+def program_memory(compiled: jax.stages.Compiled) -> dict[str, int] | None:
+    """The `memory` of `compile_program`."""
+    analysis = compiled.memory_analysis()
     if analysis is None:
         return None
     sizes = {

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.layers.conv import Conv2d, kaiming_normal_fan_in
+from jaxseg.ops.split_rows import refuse_split
 from jaxseg.ops.valid_size import NoMaskedForm, in_bucket
 
 
@@ -26,6 +27,8 @@ def adaptive_pad(x, kernel_size: int, stride: int, mode: str):
         total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
         before = total // 2 if mode == "same" else 0
         pads.append((before, total - before))
+    if any(pads[0]):
+        refuse_split(x, f"padding to whole windows of {kernel_size} rows")
     return jnp.pad(x, ((0, 0), *pads, (0, 0)))
 
 

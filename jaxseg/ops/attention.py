@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.split_rows import refuse_split
 from jaxseg.ops.valid_size import in_bucket
 
 
@@ -25,6 +26,7 @@ def attention(
     Returns:
         (N, L, heads, d) in q's dtype.
     """
+    refuse_split(k, "attention, in which every pixel sees all others")
     q = q * q.shape[-1] ** -0.5
     valid = None
     if (sizes := in_bucket()) is not None:

@@ -12,6 +12,7 @@ import jax
 from jaxseg.ops.depthwise_conv import depthwise_conv2d
 from jaxseg.ops.grouped_conv import grouped_conv2d
 from jaxseg.ops.linear import linear
+from jaxseg.ops.split_rows import rows_of_transposed, split, windows_of_band
 from jaxseg.ops.transposed_conv import subpixel_conv_transpose2d
 from jaxseg.ops.valid_size import mask_transposed, mask_windows
 from jaxseg.ops.windows import Windows
@@ -42,6 +43,7 @@ def conv2d(
     """
     padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
+    x, padding = windows_of_band(x, kernel.shape[:2], stride, padding, dilation)
     if groups > 1 and jax.default_backend() == "cpu":
         windows = Windows(kernel.shape[:2], stride, padding, dilation)
         if groups == x.shape[-1]:
@@ -84,6 +86,15 @@ def conv_transpose2d(
         (N, (H - 1) * stride - 2 * padding + kh, ..., features).
     """
     x = mask_transposed(x, kernel.shape[:2], stride, padding)
+    if (bands := split(x)) is not None:
+        run = functools.partial(
+            _transposed, kernel=kernel, stride=stride, padding=padding
+        )
+        return rows_of_transposed(bands, x, kernel.shape[0], stride, padding, run)
+    return _transposed(x, kernel, stride, padding)
+
+
+def _transposed(x, kernel, stride, padding):
     if stride > 1 and jax.default_backend() == "cpu":
         return subpixel_conv_transpose2d(x, kernel, stride, padding)
     pads = [(k - 1 - padding, k - 1 - padding) for k in kernel.shape[:2]]

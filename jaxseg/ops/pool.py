@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.ops.split_rows import CannotSplit, split, windows_of_band
 from jaxseg.ops.valid_size import in_bucket, mask_windows
 from jaxseg.ops.windows import Windows
 
@@ -32,6 +33,8 @@ def adaptive_avg_pool(x: jax.Array, size: tuple[int, int]) -> jax.Array:
     """
     if (sizes := in_bucket()) is not None:
         return _adaptive_avg_pool_in_bucket(sizes, x, size)
+    if (bands := split(x)) is not None:
+        return _adaptive_avg_pool_of_bands(bands, x, size)
     rows = jnp.asarray(_adaptive_matrix(x.shape[1], size[0]), x.dtype)
     columns = jnp.asarray(_adaptive_matrix(x.shape[2], size[1]), x.dtype)
     if size[0] * size[1] <= _MOST_CELLS and jax.default_backend() == "cpu":
@@ -45,6 +48,15 @@ def adaptive_avg_pool(x: jax.Array, size: tuple[int, int]) -> jax.Array:
         )
     y = jnp.einsum("ph,nhwc->npwc", rows, x)
     return jnp.einsum("qw,npwc->npqc", columns, y)
+
+
+def _adaptive_avg_pool_of_bands(bands, x, size):
+    """As `adaptive_avg_pool`, of all bands together; every device has all of it."""
+    rows = _adaptive_matrix(x.shape[1] * bands.bands, size[0])
+    rows = np.moveaxis(rows.reshape(size[0], bands.bands, -1), 1, 0)
+    columns = jnp.asarray(_adaptive_matrix(x.shape[2], size[1]), x.dtype)
+    y = jnp.einsum("ph,nhwc->npwc", bands.own(rows.astype(x.dtype)), x)
+    return jax.lax.psum(jnp.einsum("qw,npwc->npqc", columns, y), bands.axis)
 
 
 def _adaptive_avg_pool_in_bucket(sizes, x, size):
@@ -81,6 +93,10 @@ def avg_pool(x: jax.Array, window: int) -> jax.Array:
             sizes.change(axis, x.shape[1 + axis], lambda n: -(-n // window))
         # Windows in the padding of a bucket count nothing.
         return _cell_sums(x, window) / jnp.maximum(_cell_sums(ones, window), 1)
+    if split(x) is not None and x.shape[1] % window:
+        raise CannotSplit(
+            f"average pooling of {window}x{window} cells of {x.shape[1]} rows a device"
+        )
     # In NumPy: XLA would take seconds to fold the sums of so many ones.
     rows, columns = (
         np.minimum(window, size - np.arange(0, size, window)) for size in x.shape[1:3]
@@ -136,6 +152,7 @@ def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
     """
     padding = (padding, padding)
     x = mask_windows(x, (window, window), stride, padding, fill=-np.inf)
+    x, padding = windows_of_band(x, (window, window), stride, padding, fill=-np.inf)
     if jax.default_backend() == "cpu":
         windows = Windows((window, window), stride, padding)
         return _max_of_slices(x, windows)

@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxseg.ops.interpolation import TABLES, AxisTable
 from jaxseg.ops.sample_resize import resize_in_bucket
+from jaxseg.ops.split_resize import resize_band
+from jaxseg.ops.split_rows import CannotSplit, split
 from jaxseg.ops.valid_size import in_bucket
 
 # Above this many taps the transposed map is one matrix product: the unrolled sum
@@ -46,12 +48,17 @@ def resize(
         raise ValueError("resize takes one of size and scale_factor")
     height, width = x.shape[1:3]
     if size is None:
-        size = _scaled(x.shape, scale_factor)
-    if tuple(size) == (height, width) and scale_factor in (None, 1):
+        size = _scaled(x, scale_factor)
+    same = tuple(size) == (height, width) and (split() is None or split(x) is not None)
+    if same and scale_factor in (None, 1):
         return x
     if (sizes := in_bucket()) is not None:
         return resize_in_bucket(
             sizes, x, size, mode=mode, align_corners=align_corners, scale=scale_factor
+        )
+    if split() is not None:
+        return resize_band(
+            x, size, mode=mode, align_corners=align_corners, scale=scale_factor
         )
     double = x.dtype == jnp.float64
     make = functools.partial(
@@ -77,11 +84,19 @@ def upsample(
     Returns:
         (N, H', W', C) in x's dtype.
     """
-    return resize(x, _scaled(x.shape, factor), mode=mode, align_corners=align_corners)
+    return resize(x, _scaled(x, factor), mode=mode, align_corners=align_corners)
 
 
-def _scaled(shape, factor):
-    """The size of a map of (N, H, W, C) after a resize by a factor."""
+def _scaled(x, factor):
+    """The size of a map (N, H, W, C) after a resize by a factor."""
+    shape = x.shape
+    if (bands := split(x)) is not None:
+        whole = shape[1] * bands.bands
+        if int(whole * factor) != int(shape[1] * factor) * bands.bands:
+            raise CannotSplit(
+                f"a resize of {whole} rows by {factor}, which do not divide over "
+                f"{bands.bands} devices"
+            )
     if (sizes := in_bucket()) is not None:
         for axis in range(2):
             sizes.change(axis, shape[1 + axis], lambda n: np.floor(n * factor))

@@ -16,6 +16,7 @@ from jaxseg.config import ConfigError
 from jaxseg.convert.key_table import key_table_of
 from jaxseg.load_config import INFERENCE, load_config
 from jaxseg.resolve import import_custom, lookup, resolve
+from jaxseg.segmentors.band_predictor import BandPredictor
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.train.load import Checkpoint, LoadError, as_variables, fill, read_checkpoint
 from jaxseg.train.settings import read_settings
@@ -36,8 +37,8 @@ class SegModel:
         config: the whole config.
         segmentor: the Flax module.
         variables: params and batch_stats, where the predictor runs.
-        predictor: runs the segmentor on images as they are loaded, on one device:
-            it gets them one by one.
+        predictor: runs the segmentor on images as they are loaded, one by one: on one
+            device, or each image on the `mesh.spatial` devices of the config.
         classes: names of the classes.
         palette: (r, g, b) of each class.
         pipeline: transforms of a test image, without its label; with `tta` they leave
@@ -48,7 +49,7 @@ class SegModel:
     config: dict[str, Any]
     segmentor: Any
     variables: Any
-    predictor: Predictor
+    predictor: Predictor | BandPredictor
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     pipeline: tuple[Any, ...]
@@ -188,6 +189,8 @@ def load_model(
     if config is None and saved is None:
         raise ValueError("load_model needs a config or a checkpoint")
     config, segmentor = build_segmentor(config, saved)
+    tta = read_settings({"tta": config.get("tta")}).tta
+    predictor = _predictor(config, segmentor, tta)
     variables = fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
         source = str(checkpoint)
@@ -199,8 +202,6 @@ def load_model(
             f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
             f"but {where} has {len(classes)} classes: {', '.join(classes[:5])}"
         )
-    predictor = Predictor(segmentor, jax.local_devices()[:1])
-    tta = read_settings({"tta": config.get("tta")}).tta
     return SegModel(
         config=config,
         segmentor=segmentor,
@@ -211,6 +212,25 @@ def load_model(
         pipeline=_test_pipeline(config, tta),
         tta=tta,
     )
+
+
+def _predictor(config, segmentor, tta):
+    devices = jax.local_devices()
+    count = (config.get("mesh") or {}).get("spatial", 1)
+    if count == 1:
+        return Predictor(segmentor, devices[:1])
+    count = len(devices) if count == -1 else count
+    if count not in range(1, len(devices) + 1):
+        raise ConfigError(
+            f"mesh.spatial is {count!r}; this process has {len(devices)} devices to "
+            "split an image over"
+        )
+    if tta is not None:
+        raise ConfigError(
+            "tta averages versions of an image that one device holds: set mesh.spatial "
+            "to 1, or tta.enabled to False"
+        )
+    return BandPredictor(segmentor, devices[:count])
 
 
 def build_segmentor(

@@ -44,3 +44,14 @@ def test_a_mesh_that_does_not_fit_gets_a_sentence(tiny_data):
     done = run(*options, "--mesh", "fsdp")
     assert done.returncode == 2
     assert "'fsdp' is no mesh such as data=2,fsdp=4" in done.stderr
+
+
+def test_an_image_that_several_devices_split(tiny_data):
+    config = f"{ROOT / 'tests' / 'tiny.py'}:{tiny_data}"
+    done = run("--config", config, "--devices", 2, "--spatial", 1, "--spatial", 2)
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows[2:]] == ["spatial=1", "spatial=2"]
+    assert rows[0] == ["one image", "parameters", "temporaries", "total"]
+    done = run("--config", config)
+    assert done.returncode == 2 and "give --mesh, --spatial or both" in done.stderr
