@@ -170,6 +170,11 @@ class BandPredictor:
                     f"the {bands.bands} devices of mesh.spatial: {error}; set "
                     "mesh.spatial to 1, or scale the image to another height"
                 ) from error
+            except ValueError as error:  # a size that the backbone does not take
+                raise ConfigError(
+                    f"the model does not take {images.shape[1]}x{images.shape[2]}, a "
+                    f"device's part of the image: {error}"
+                ) from error
         return x
 
     def _finish(self, bands, size, how, x):

@@ -72,6 +72,9 @@ def test_what_cannot_be_split_is_named():
         ConfigError, match="72x64 cannot be split .* backbone.*stride 2"
     ):
         predictor.compile(variables, (72, 64), (72, 64))
+    unet, of_unet = build("unet")
+    with pytest.raises(ConfigError, match="does not take 9x64, a device's part"):
+        BandPredictor(unet, jax.devices()).compile(of_unet, (72, 64), (72, 64))
     with pytest.raises(ConfigError, match="68 rows, which do not divide over the 8"):
         predictor.compile(variables, (68, 64), (68, 64))
     slide = dict(mode="slide", crop_size=(64, 64), stride=(32, 32))
