@@ -122,6 +122,8 @@ ELSEWHERE = {
     "photometric": "on the host in mmseg: scripts/benchmark_input.py",
     "sample_resize": "sizes that differ within a batch: scripts/benchmark_eval.py",
     "sample_strips": "sizes that differ within a batch: scripts/benchmark_eval.py",
+    "split_resize": "rows of one image on several devices",
+    "split_rows": "rows of one image on several devices",
     "valid_size": "masks of padded batches: scripts/benchmark_eval.py",
     "varying": "says where gradients are summed; computes nothing",
     "windows": "what convolutions and poolings are written with",
