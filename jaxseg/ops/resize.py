@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxseg.ops.interpolation import TABLES, AxisTable
 from jaxseg.ops.sample_resize import resize_in_bucket
-from jaxseg.ops.split_resize import resize_band
+from jaxseg.ops.split_resize import rows_of_band
 from jaxseg.ops.split_rows import CannotSplit, split
 from jaxseg.ops.valid_size import in_bucket
 
@@ -56,10 +56,6 @@ def resize(
         return resize_in_bucket(
             sizes, x, size, mode=mode, align_corners=align_corners, scale=scale_factor
         )
-    if split() is not None:
-        return resize_band(
-            x, size, mode=mode, align_corners=align_corners, scale=scale_factor
-        )
     double = x.dtype == jnp.float64
     make = functools.partial(
         TABLES[mode], align_corners=align_corners, scale=scale_factor, double=double
@@ -67,7 +63,10 @@ def resize(
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     # Width first, as torch does.
     y = interpolate_axis(y, make(width, size[1]), 2)
-    y = interpolate_axis(y, make(height, size[0]), 1)
+    if (bands := split()) is not None:
+        y = rows_of_band(bands, y, size, make)
+    else:
+        y = interpolate_axis(y, make(height, size[0]), 1)
     return y.astype(x.dtype)
 
 

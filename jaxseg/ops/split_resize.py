@@ -1,11 +1,14 @@
 """Resizing of a feature map whose rows are split over devices."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.ops.interpolation import TABLES
-from jaxseg.ops.split_rows import CannotSplit, split
+from jaxseg.ops.interpolation import AxisTable
+from jaxseg.ops.sample_resize import interpolate_samples
+from jaxseg.ops.split_rows import CannotSplit, SplitRows, split
 
 # How far the shape of a feature map may be from that of the image: the sides of one
 # that is 32 times smaller are rounded.
@@ -33,59 +36,45 @@ def band_table(
     return above, below, index - first + above, weight.reshape(index.shape)
 
 
-def resize_band(
+def rows_of_band(
+    bands: SplitRows,
     x: jax.Array,
     size: tuple[int, int],
-    *,
-    mode: str = "bilinear",
-    align_corners: bool = False,
-    scale: float | None = None,
+    make: Callable[[int, int], AxisTable],
 ) -> jax.Array:
-    """`resize` to a band of rows, from one or from a map that every device has whole.
+    """The rows of a resize, from a band or from a map that every device has whole.
 
     Args:
-        x: (N, H, W, C), split or not.
+        bands: how the result is split.
+        x: (N, H, W, C), split or not, whose columns are resized already.
         size: (height, width) of this device's rows of the result.
-        mode, align_corners: of the resize.
-        scale: the factor that places the samples; None takes the ratio of the sizes.
+        make: from the lengths before and after to the table of an axis.
 
     Returns:
-        (N, *size, C) in x's dtype.
+        (N, *size, C).
 
     Raises:
         CannotSplit: if the result does not have the shape of the image.
     """
-    bands, is_split = split(), split(x) is not None
-    height = x.shape[1] * bands.bands if is_split else x.shape[1]
     _check_shape(bands, size)
-    double = x.dtype == jnp.float64
-    how = align_corners, scale, double
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = _columns(y, TABLES[mode](x.shape[2], size[1], *how))
-    table = TABLES[mode](height, size[0] * bands.bands, *how)
-    if is_split:
+    if split(x) is not None:
+        table = make(x.shape[1] * bands.bands, size[0] * bands.bands)
         above, below, index, weight = band_table(
             table.index, table.weight, bands.bands, x.shape[1]
         )
-        y = bands.with_neighbours(y, above, below)
+        x = bands.with_neighbours(x, above, below)
+    elif x.shape[1] == 1:  # the one value itself, and not a rounded sum of its parts
+        x = jnp.broadcast_to(x, (x.shape[0], *size, x.shape[3]))
+        return jax.lax.pcast(x, bands.axis, to="varying")
     else:
+        table = make(x.shape[1], size[0] * bands.bands)
         index, weight = (
             part.reshape(bands.bands, size[0], -1)
             for part in (table.index, table.weight)
         )
-    if height == 1:  # the one value itself, and not a rounded sum of its parts
-        y = jax.lax.pcast(
-            jnp.broadcast_to(y, (y.shape[0], *size, y.shape[3])),
-            bands.axis,
-            to="varying",
-        )
-        return y.astype(x.dtype)
-    index, weight = bands.own(index), bands.own(weight.astype(y.dtype))
-    taken = (
-        jnp.take(y, index[:, tap], 1, mode="clip") for tap in range(index.shape[1])
-    )
-    y = sum(part * weight[:, tap, None, None] for tap, part in enumerate(taken))
-    return y.astype(x.dtype)
+    own = (bands.own(index), bands.own(weight.astype(x.dtype)))
+    each = tuple(jnp.broadcast_to(part, (x.shape[0], *part.shape)) for part in own)
+    return interpolate_samples(x, each, 1)
 
 
 def _check_shape(bands, size):
@@ -96,12 +85,3 @@ def _check_shape(bands, size):
         raise CannotSplit(
             f"a resize to {size[0]}x{size[1]}, which is not the shape of the image"
         )
-
-
-def _columns(x, table):
-    if table.in_size == 1:
-        return jnp.broadcast_to(x, (*x.shape[:2], len(table.index), x.shape[3]))
-    return sum(
-        jnp.take(x, index, 2, mode="clip") * np.asarray(weight, x.dtype)[:, None]
-        for index, weight in zip(table.index.T, table.weight.T, strict=True)
-    )

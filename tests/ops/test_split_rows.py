@@ -30,17 +30,22 @@ def kernel(rows, columns, inputs=6, features=6):
     return numbers(rows, columns, inputs, features)
 
 
-def on_bands(run, x=X, out_specs=ROWS):
-    """What `run` makes of x, put together from the bands."""
+def split_over_bands(run, out_specs=ROWS):
+    """The jitted function that runs on every band of its argument."""
     mesh = Mesh(np.array(jax.devices()[:BANDS]), ("rows",))
-    bands = SplitRows("rows", BANDS, x.shape[1:3])
+    bands = SplitRows("rows", BANDS, X.shape[1:3])
 
     def run_band(x):
         with rows_over(bands):
             return run(x)
 
-    split = jax.shard_map(run_band, mesh=mesh, in_specs=ROWS, out_specs=out_specs)
-    return jax.jit(split)(x)
+    mapped = jax.shard_map(run_band, mesh=mesh, in_specs=ROWS, out_specs=out_specs)
+    return jax.jit(mapped)
+
+
+def on_bands(run, out_specs=ROWS):
+    """What `run` makes of X, put together from the bands."""
+    return split_over_bands(run, out_specs)(X)
 
 
 SAME_SHAPE = {
@@ -127,14 +132,6 @@ def test_no_band_is_gathered():
         y = conv2d(x, kernel(3, 3), 1, 2, 2)
         return resize(max_pool(y, 3, 2, 1), x.shape[1:3])
 
-    mesh = Mesh(np.array(jax.devices()[:BANDS]), ("rows",))
-    bands = SplitRows("rows", BANDS, X.shape[1:3])
-
-    def run_band(x):
-        with rows_over(bands):
-            return run(x)
-
-    split = jax.shard_map(run_band, mesh=mesh, in_specs=ROWS, out_specs=ROWS)
-    text = jax.jit(split).lower(jnp.asarray(X)).compile().as_text()
+    text = split_over_bands(run).lower(jnp.asarray(X)).compile().as_text()
     assert "collective-permute" in text
     assert not any(kind in text for kind in ("all-gather", "all-to-all", "all-reduce"))
