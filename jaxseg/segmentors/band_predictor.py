@@ -14,11 +14,10 @@ from jax.sharding import PartitionSpec as P
 from jaxseg.config import ConfigError
 from jaxseg.ops.compiler_options import compiler_options
 from jaxseg.ops.resize import resize
-from jaxseg.ops.sample_resize import padded_table
 from jaxseg.ops.sample_strips import map_resized
 from jaxseg.ops.split_resize import band_table
 from jaxseg.ops.split_rows import CannotSplit, SplitRows, rows_over
-from jaxseg.segmentors.finish import Size, pick_classes
+from jaxseg.segmentors.finish import Size, pick_classes, resize_tables
 from jaxseg.segmentors.test_cfg import read_test_cfg
 
 _ROWS = P(None, "rows")
@@ -179,21 +178,14 @@ class BandPredictor:
 
     def _finish(self, bands, size, how, x):
         """This band's rows of the result."""
-        height, width = -(-size[0] // bands.bands) * bands.bands, size[1]
-        rows, columns = (
-            padded_table(
-                before,
-                after,
-                padded,
-                align_corners=self._align_corners,
-                double=x.dtype == np.float64,
-            )
-            for before, after, padded in (
-                (x.shape[1] * bands.bands, size[0], height),
-                (x.shape[2], width, width),
-            )
+        padded = (-(-size[0] // bands.bands) * bands.bands, size[1])
+        (index, weight), columns = resize_tables(
+            (x.shape[1] * bands.bands, x.shape[2]),
+            size,
+            padded,
+            align_corners=self._align_corners,
+            dtype=x.dtype,
         )
-        index, weight = rows
         index[size[0] :] = index[size[0] - 1]
         above, below, index, weight = band_table(index, weight, bands.bands, x.shape[1])
         x = bands.with_neighbours(x, above, below)
