@@ -1,5 +1,6 @@
 """Configs: nested dicts from a file, with overrides from the command line."""
 
+import argparse
 import ast
 import copy
 import difflib
@@ -59,6 +60,32 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'x'?)` of the known name that is nearest, or nothing."""
     matches = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def parse_arguments(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> tuple[argparse.Namespace, list[tuple[str, Any]]]:
+    """Reads a command line that also replaces values of a config.
+
+    Args:
+        parser: of all but `--config.PATH=VALUE`; it must not take abbreviations. It
+            ends the process for anything else.
+        arguments: None takes those of the process.
+
+    Returns:
+        The parser's options, and (path, value) of each replacement.
+    """
+    options, rest = parser.parse_known_args(arguments)
+    overrides = []
+    for argument in rest:
+        path, equals, value = argument.removeprefix("--config.").partition("=")
+        if not argument.startswith("--config.") or not equals:
+            parser.error(
+                f"unknown argument {argument}; single values of the config "
+                "are replaced by --config.PATH=VALUE"
+            )
+        overrides.append((path, parse_value(value)))
+    return options, overrides
 
 
 def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:

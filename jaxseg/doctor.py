@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 
 from input_pipeline.errors import DataError
-from jaxseg.config import ConfigError, parse_value
+from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.diagnose.contact_sheet import draw_contact_sheet
 from jaxseg.diagnose.diagnosis import Diagnosis, diagnose_config, diagnose_folders
 from jaxseg.diagnose.report import as_json, as_text
@@ -33,16 +33,7 @@ _NEEDED = ("train_dataloader", "val_dataloader")
 def main(arguments: list[str] | None = None) -> int:
     """Prints the report and writes its files; returns the exit code."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
-    overrides = []
-    for argument in rest:
-        path, equals, value = argument.removeprefix("--config.").partition("=")
-        if not argument.startswith("--config.") or not equals:
-            parser.error(
-                f"unknown argument {argument}; single values of the config "
-                "are replaced by --config.PATH=VALUE"
-            )
-        overrides.append((path, parse_value(value)))
+    options, overrides = parse_arguments(parser, arguments)
     _check(parser, options, overrides)
     # OpenCV warns of damaged files without their names, which the report has.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)

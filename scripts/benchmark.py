@@ -33,7 +33,7 @@ from jaxseg.benchmark.against import AgainstError
 from jaxseg.benchmark.benchmark import PARTS, run_benchmark
 from jaxseg.benchmark.report import format_report
 from jaxseg.benchmark.setup import Setup
-from jaxseg.config import ConfigError, parse_value
+from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import is_mmseg_config, load_config
 
 _USER_ERRORS = (AgainstError, ConfigError, DataError)
@@ -44,15 +44,9 @@ _OTHER_SIDE = pathlib.Path(__file__).with_name("benchmark_torch.py")
 def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = _parser()
-    is_override = [a.startswith("--config.") for a in arguments]
-    overrides = [a for a, yes in zip(arguments, is_override, strict=True) if yes]
-    rest = [a for a, yes in zip(arguments, is_override, strict=True) if not yes]
-    options = parser.parse_args(rest)
+    options, overrides = parse_arguments(parser, arguments)
     if (options.against is None) != (options.torch_python is None):
         parser.error("--against mmseg and --torch-python PYTHON belong together")
-    for override in overrides:
-        if "=" not in override:
-            parser.error(f"{override}: write --config.PATH=VALUE")
     # grain's worker processes refuse to start from a program that never parsed them.
     flags.FLAGS.mark_as_parsed()
     logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
@@ -65,12 +59,10 @@ def main(arguments: list[str]) -> int:
         against = [options.torch_python, str(_OTHER_SIDE)]
         # Of a GPU, jax would take three quarters for itself.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    assignments = [text.removeprefix("--config.").split("=", 1) for text in overrides]
-    assignments = [(path, parse_value(value)) for path, value in assignments]
     setup = Setup(options.batch_size, options.size, options.dtype, options.synthetic)
     try:
         result = run_benchmark(
-            load_config(options.config, overrides=assignments),
+            load_config(options.config, overrides=overrides),
             setup,
             parts=options.parts,
             steps=options.steps,
@@ -83,12 +75,12 @@ def main(arguments: list[str]) -> int:
         return 1
     print(format_report(result))
     if options.json:
-        result = {"config": options.config, "overrides": overrides, **result}
+        result = {"config": options.config, "overrides": dict(overrides), **result}
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
     return 0
 
 
-def _mmseg_config(source: str, overrides: list[str]) -> str | None:
+def _mmseg_config(source: str, overrides: list) -> str | None:
     """The mmseg file that a config is, where nothing of it is replaced."""
     path = source.partition(":")[2] or source
     return path if is_mmseg_config(path) and not overrides else None
@@ -96,7 +88,9 @@ def _mmseg_config(source: str, overrides: list[str]) -> str | None:
 
 def _parser():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--config", required=True, help="config of jaxseg or mmseg")
     parser.add_argument(

@@ -30,7 +30,7 @@ from input_pipeline.errors import DataError
 from jaxseg.benchmark.against import AgainstError
 from jaxseg.benchmark.evaluation import run_evaluation
 from jaxseg.benchmark.evaluation_report import format_evaluation
-from jaxseg.config import ConfigError, parse_value
+from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import load_config
 
 _USER_ERRORS = (AgainstError, ConfigError, DataError)
@@ -41,15 +41,9 @@ _OTHER_SIDE = pathlib.Path(__file__).with_name("benchmark_eval_torch.py")
 def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    options, overrides = parse_arguments(parser, arguments)
     if (options.against is None) != (options.torch_python is None):
         parser.error("--against mmseg and --torch-python PYTHON belong together")
-    overrides = []
-    for argument in rest:
-        path, equals, value = argument.removeprefix("--config.").partition("=")
-        if not argument.startswith("--config.") or not equals:
-            parser.error(f"unknown argument {argument}")
-        overrides.append((path, parse_value(value)))
     # grain's worker processes refuse to start from a program that never parsed them.
     flags.FLAGS.mark_as_parsed()
     logging.getLogger("jaxseg").addHandler(logging.StreamHandler())

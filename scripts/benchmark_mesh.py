@@ -16,11 +16,13 @@ import argparse
 import os
 import sys
 
+from jaxseg.config import ConfigError, parse_arguments
+
 
 def main(arguments: list[str]) -> int:
     """Compiles for every mesh and prints tables; returns the exit code."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    options, overrides = parse_arguments(parser, arguments)
     if not options.mesh and not options.spatial:
         parser.error("give --mesh, --spatial or both")
     if options.mesh and options.batch_size is None:
@@ -32,15 +34,8 @@ def main(arguments: list[str]) -> int:
     )
     # The number of devices is read when jax is imported.
     from jaxseg.benchmark.mesh_memory import inference_memory, mesh_memory
-    from jaxseg.config import ConfigError, parse_value
     from jaxseg.load_config import load_config
 
-    overrides = []
-    for argument in rest:
-        path, equals, value = argument.removeprefix("--config.").partition("=")
-        if not argument.startswith("--config.") or not equals:
-            parser.error(f"unknown argument {argument}")
-        overrides.append((path, parse_value(value)))
     try:
         config = load_config(options.config, ("model", "optim_wrapper"), overrides)
         if options.mesh:

@@ -25,7 +25,7 @@ from input_pipeline.errors import DataError
 from input_pipeline.packing.check import check
 from input_pipeline.packing.index import FORMATS
 from input_pipeline.packing.write import pack
-from jaxseg.config import ConfigError, parse_value
+from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import load_config
 from jaxseg.train.data_cache import dataset_to_pack
 
@@ -33,13 +33,7 @@ from jaxseg.train.data_cache import dataset_to_pack
 def main(arguments: list[str]) -> int:
     """Packs or checks; returns the exit code."""
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
-    overrides = []
-    for argument in rest:
-        path, equals, value = argument.removeprefix("--config.").partition("=")
-        if not argument.startswith("--config.") or not equals:
-            parser.error(f"unknown argument {argument}")
-        overrides.append((path, parse_value(value)))
+    options, overrides = parse_arguments(parser, arguments)
     try:
         needed = (f"{options.split}_dataloader",)
         config = load_config(options.config, needed, overrides)
