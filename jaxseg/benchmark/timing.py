@@ -60,6 +60,10 @@ class Stopwatch:
     def versus(self, measure: str, turn: Turn) -> Timing:
         """As `alone`; where there is another side, everyone has a turn a repeat.
 
+        Before each turn comes a step that does not count: the memory of a process that
+        waits may go back to the system, and its first step then takes half as long
+        again.
+
         Args:
             measure: `train`, `network` or `label_maps`.
             turn: ours.
@@ -74,11 +78,10 @@ class Stopwatch:
             players[variant] = lambda steps, v=variant: self._other.turn(
                 v, measure, steps
             )
-        for play in players.values():
-            play(1)  # compiles, and fills the caches
         seconds = {name: [] for name in players}
         for _ in range(self.repeats):
             for name, play in players.items():
+                play(1)
                 seconds[name].append(play(self.steps) / self.steps)
         ours = seconds.pop("ours")
         self.comparison[measure] = {
