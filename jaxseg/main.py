@@ -24,6 +24,7 @@ from jaxseg.train import hosts
 from jaxseg.train.agreement import HostsDisagreeError
 from jaxseg.train.checkpoint import CheckpointError
 from jaxseg.train.evaluate import evaluate_checkpoint
+from jaxseg.train.host_memory import keep_freed_memory
 from jaxseg.train.load import LoadError
 from jaxseg.train.loop import train
 from jaxseg.train.model import load_model
@@ -133,6 +134,7 @@ def main(argv: list[str]) -> None:
     """Reads the flags and does what they say."""
     if len(argv) > 1:
         raise flags.Error(f"unknown argument {argv[1]!r}; all are flags, --name=value")
+    keep_freed_memory()
     # What jaxseg says; of the libraries, warnings and errors.
     logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
     logging.getLogger("jaxseg").propagate = False
