@@ -131,6 +131,7 @@ class Checkpoints:
         state,
         *,
         config: dict,
+        samples: int | None = None,
         source: Mapping | None = None,
     ) -> bool:
         """Starts saving `state` and returns; the files are written in the background.
@@ -144,6 +145,7 @@ class Checkpoints:
           step: Number of updates the state has seen; also the data iterator's state.
           state: Pytree of arrays, sharded or not. The caller may donate it afterwards.
           config: The resolved config, plain JSON types.
+          samples: Of the training data set, by which a resumed run knows it again.
           source: Of weights that were converted: what `load_weights` says of it.
 
         Returns:
@@ -166,7 +168,9 @@ class Checkpoints:
         flat = manifest.flatten(state)
         arrays = manifest.describe(flat)
         _check_hosts_agree(step, arrays)
-        body = manifest.build(step, arrays, config, None, self._best_by, source)
+        body = manifest.build(
+            step, arrays, config, self._best_by, samples=samples, source=source
+        )
         self._saving = step
         self._error = None
         try:
@@ -210,17 +214,17 @@ class Checkpoints:
         if step in self.steps():
             self._note_score(step, manifest.read(path))
 
-    def read_config(self) -> dict:
-        """Returns the config that the newest readable checkpoint was saved with.
+    def read_manifest(self) -> dict:
+        """Returns the manifest of the newest checkpoint whose manifest is readable.
 
         Raises:
           FileNotFoundError: There is no checkpoint.
-          DamagedCheckpointError: No checkpoint says it.
+          DamagedCheckpointError: No checkpoint has one.
         """
         error = FileNotFoundError(f"{self.directory}: no checkpoint")
         for step in reversed(self.steps()):
             try:
-                return manifest.read(self._path(step))["config"]
+                return manifest.read(self._path(step))
             except DamagedCheckpointError as damage:
                 error = damage
         raise error

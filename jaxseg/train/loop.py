@@ -147,7 +147,7 @@ def _start(run: Run, checkpoints: Checkpoints, watchdog: Watchdog):
             "--workdir, or leave resume out to go on with it"
         )
     if resumes:
-        _check_same_data(run.config, checkpoints.read_config())
+        _check_same_data(run, checkpoints.read_manifest())
     else:
         find_starting_weights(run.config, run.model)
     limit = run.settings.train_loop.batch_timeout
@@ -163,15 +163,23 @@ def _start(run: Run, checkpoints: Checkpoints, watchdog: Watchdog):
     return optimizer, state, start
 
 
-def _check_same_data(config, saved):
+def _check_same_data(run, saved):
     """Refuses to resume where the order of the samples would be another one."""
-    for path in (("train_dataloader", "batch_size"), ("randomness", "seed")):
-        ours, theirs = ((c.get(path[0]) or {}).get(path[1]) for c in (config, saved))
+    ours = len(run.train_set)
+    # Converted weights have no number of samples.
+    theirs = saved.get("samples") or ours
+    facts = [("the number of samples of train_dataloader.dataset is", ours, theirs)]
+    for part, key in (("train_dataloader", "batch_size"), ("randomness", "seed")):
+        ours, theirs = (
+            (c.get(part) or {}).get(key) for c in (run.config, saved["config"])
+        )
+        facts.append((f"{part}.{key} is", ours, theirs))
+    for what, ours, theirs in facts:
         if ours != theirs:
             raise ConfigError(
-                f"{'.'.join(path)} is {ours}, but the run in this work directory has "
-                f"{theirs}, and its samples would come in another order. Use another "
-                "--workdir, and load_from to start from its weights"
+                f"{what} {ours}, but the run in this work directory has {theirs}, and "
+                "its samples would come in another order. Use another --workdir, and "
+                "load_from to start from its weights"
             )
 
 
@@ -351,7 +359,12 @@ class _Loop:
         with self._limit(_NO_STEP):
             self._read_results(0)
         with self._spent.on("checkpoint"), self._limit(_NO_CHECKPOINT):
-            self._checkpoints.save(step, state, config=dict(self._run.config))
+            self._checkpoints.save(
+                step,
+                state,
+                config=dict(self._run.config),
+                samples=len(self._run.train_set),
+            )
         self._spent.saved(step, self._checkpoints.steps())
 
 

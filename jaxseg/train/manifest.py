@@ -117,34 +117,37 @@ def build(
     step: int,
     arrays: dict,
     config: dict,
-    metrics: Mapping | None,
     best_by: tuple[str, str] | None,
+    *,
+    samples: int | None = None,
     source: Mapping | None = None,
 ) -> dict:
-    """Returns the manifest of one checkpoint: what `read` gives back.
+    """Returns the manifest of one checkpoint, without metrics: what `read` gives back.
 
     Args:
       step: Number of updates; it is the data iterator's state as well, for batch i of
-        a run is a function of the seed and i.
+        a run is a function of the seed, the number of samples and i.
       arrays: From `describe`.
       config: The resolved config, plain JSON types.
-      metrics: Validation results; one that is not finite is stored as null.
       best_by: Metric and mode ('max' or 'min') by which the run keeps its best.
+      samples: Of the training data set; None for weights that were converted.
       source: Of weights that were converted: what the file had besides, plain data.
     """
-    finite = {
-        name: float(value) if math.isfinite(value) else None
-        for name, value in (metrics or {}).items()
-    }
-    body = {
-        "format": FORMAT,
-        "step": step,
-        "metrics": finite,
-        "best_by": best_by,
-        "config": config,
-        "source": source,
-        "arrays": arrays,
-    }
+    return _seal(
+        {
+            "format": FORMAT,
+            "step": step,
+            "metrics": {},
+            "best_by": best_by,
+            "config": config,
+            "samples": samples,
+            "source": source,
+            "arrays": arrays,
+        }
+    )
+
+
+def _seal(body):
     # Through JSON once, so that the crc is that of what a reader parses (tuples
     # become lists); what JSON cannot hold fails here, in the caller's thread.
     return {"crc32": _crc32(json.loads(json.dumps(body))), **body}
@@ -178,19 +181,18 @@ def add_metrics(step_dir: Path, metrics: Mapping[str, float]) -> None:
     """Adds the results of an evaluation that came after the save.
 
     The file is replaced at once, so that a reader finds either the old or the new one.
+
+    Args:
+      step_dir: The checkpoint's.
+      metrics: One that is not finite is stored as null.
     """
-    body = read(step_dir)
-    new = build(
-        body["step"],
-        body["arrays"],
-        body["config"],
-        metrics,
-        body["best_by"],
-        body.get("source"),
-    )
+    finite = {
+        name: float(value) if math.isfinite(value) else None
+        for name, value in metrics.items()
+    }
     path = step_dir / ITEM / FILE_NAME
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(new))
+    draft.write_text(json.dumps(_seal({**read(step_dir), "metrics": finite})))
     os.replace(draft, path)
 
 

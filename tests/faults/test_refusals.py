@@ -54,6 +54,13 @@ def test_a_finished_run_only_reports(command, tiny, copy, assert_same_result):
             "train_dataloader.batch_size=2",
             "train_dataloader.batch_size is 2, but the run in this work directory has 4",
         ),
+        (
+            (
+                "train_dataloader.dataset.data_prefix="
+                "{'img_path':'images/val','seg_map_path':'labels/val'}"
+            ),
+            "samples of train_dataloader.dataset is 4, but the run .* has 12",
+        ),
         ("resume=False", "resume is False, but .*checkpoints holds a run"),
     ],
 )

@@ -20,7 +20,7 @@ def test_nest_undoes_flatten():
 
 def test_what_is_known_of_the_source_stays_when_scores_are_added(tmp_path):
     source = {"meta": {"classes": ["a"]}, "keys": ["x"], "counters": {"n": 1 << 40}}
-    body = manifest.build(7, {}, {}, None, None, source)
+    body = manifest.build(7, {}, {}, None, source=source)
     (tmp_path / manifest.ITEM).mkdir()
     (tmp_path / manifest.ITEM / manifest.FILE_NAME).write_text(json.dumps(body))
     manifest.add_metrics(tmp_path, {"mIoU": 50.0})
