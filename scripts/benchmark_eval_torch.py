@@ -5,39 +5,18 @@ imports nothing of jaxseg's. What the two say to each other stands in
 `jaxseg/benchmark/against.py`.
 """
 
-import ast
 import copy
-import json
-import os
-import sys
 import time
 
 from benchmark_torch import build_model, stand_in_for_missing_parts
+from torch_side import serve
 
 
-def main() -> None:
-    """Reads the job, and takes a turn for every line."""
-    # mmengine prints to the standard output, which is ours to answer on.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-
-    def answer(**values):
-        answers.write(json.dumps(values) + "\n")
-        answers.flush()
-
-    try:
-        job = ast.literal_eval(sys.stdin.readline())
-        stand_in_for_missing_parts()
-        side = Side(job)
-        answer(**side.hello())
-        for line in sys.stdin:
-            order = json.loads(line)
-            turn = getattr(side, order["measure"])
-            seconds = [turn(order["variant"]) for _ in range(order["steps"])]
-            answer(seconds=sum(seconds))
-    except Exception as error:
-        answer(error=f"{type(error).__name__}: {error}")
-        raise
+def start(job):
+    """The answer to a job, and what takes the turns."""
+    stand_in_for_missing_parts()
+    side = Side(job)
+    return side.hello(), side.turn
 
 
 class Side:
@@ -99,6 +78,10 @@ class Side:
             "counts": counts.tolist(),
             "scores": scores,
         }
+
+    def turn(self, order):
+        measure = getattr(self, order["measure"])
+        return sum(measure(order["variant"]) for _ in range(order["steps"]))
 
     def evaluation(self, variant):
         start = self._now()
@@ -186,4 +169,4 @@ class Network:
 
 
 if __name__ == "__main__":
-    main()
+    serve(start)

@@ -5,38 +5,20 @@ imports nothing of jaxseg's. What the two say to each other stands in
 `jaxseg/benchmark/against.py`; the job is mmseg's configs of some data sets, by name.
 """
 
-import ast
 import importlib
-import json
-import os
-import sys
 import time
 
 import cv2
 from benchmark_torch import stand_in_for_missing_parts
+from torch_side import serve
 
 
-def main() -> None:
-    """Reads the job, and takes a turn for every line."""
-    # mmengine prints to the standard output, which is ours to answer on.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-
-    def answer(**values):
-        answers.write(json.dumps(values) + "\n")
-        answers.flush()
-
-    try:
-        job = ast.literal_eval(sys.stdin.readline())
-        stand_in_for_missing_parts()
-        datasets = build_datasets(job["datasets"])
-        answer(variants=list(datasets), **versions())
-        for line in sys.stdin:
-            order = json.loads(line)
-            answer(seconds=turn(datasets[order["variant"]], order["steps"]))
-    except Exception as error:
-        answer(error=f"{type(error).__name__}: {error}")
-        raise
+def start(job):
+    """The answer to a job, and what takes the turns."""
+    stand_in_for_missing_parts()
+    datasets = build_datasets(job["datasets"])
+    hello = {"variants": list(datasets), **versions()}
+    return hello, lambda order: turn(datasets[order["variant"]], order["steps"])
 
 
 def build_datasets(configs):
@@ -64,4 +46,4 @@ def turn(dataset, passes):
 
 
 if __name__ == "__main__":
-    main()
+    serve(start)

@@ -6,15 +6,12 @@ nothing of jaxseg's. What the two say to each other stands in
 number of threads.
 """
 
-import ast
 import functools
 import importlib
-import json
-import os
-import sys
 import time
 
 import numpy as np
+from torch_side import serve
 
 # By name: jaxseg itself never imports it, and a test reads the imports.
 torch = importlib.import_module("torch")
@@ -26,29 +23,13 @@ _LAYOUTS = {
 }
 
 
-def main() -> None:
-    """Reads the job, and takes a turn for every line."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-
-    def answer(**values):
-        answers.write(json.dumps(values) + "\n")
-        answers.flush()
-
-    try:
-        job = ast.literal_eval(sys.stdin.readline())
-        torch.set_num_threads(job["threads"])
-        side = Side(job["cases"], np.load(job["inputs"]))
-        answer(variants=list(_LAYOUTS), torch=torch.__version__, norms=side.norms())
-        for line in sys.stdin:
-            order = json.loads(line)
-            run = side.runner(order["variant"], *order["measure"].rsplit(":", 1))
-            start = time.perf_counter()
-            for _ in range(order["steps"]):
-                run()
-            answer(seconds=time.perf_counter() - start)
-    except Exception as error:
-        answer(error=f"{type(error).__name__}: {error}")
-        raise
+def start(job):
+    """The answer to a job, and what takes the turns."""
+    torch.set_num_threads(job["threads"])
+    side = Side(job["cases"], np.load(job["inputs"]))
+    variants = list(_LAYOUTS)
+    hello = {"variants": variants, "torch": torch.__version__, "norms": side.norms()}
+    return hello, side.turn
 
 
 class Side:
@@ -71,6 +52,13 @@ class Side:
                 outputs += [x.grad for x in leaves if x.requires_grad]
             norms[name] = [float(x.detach().double().norm()) for x in outputs]
         return norms
+
+    def turn(self, order):
+        run = self.runner(order["variant"], *order["measure"].rsplit(":", 1))
+        start = time.perf_counter()
+        for _ in range(order["steps"]):
+            run()
+        return time.perf_counter() - start
 
     def runner(self, layout, name, measure):
         """What a step of a measure does."""
@@ -265,4 +253,4 @@ OPS = {
 
 
 if __name__ == "__main__":
-    main()
+    serve(start)

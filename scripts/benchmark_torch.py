@@ -6,40 +6,22 @@ imports nothing of jaxseg's. What the two say to each other stands in
 of mmcv: mmcv-lite is enough.
 """
 
-import ast
 import contextlib
 import copy
 import importlib
 import importlib.machinery
-import json
-import os
 import sys
 import time
 import types
 
+from torch_side import serve
 
-def main() -> None:
-    """Reads the job, and takes a turn for every line."""
-    # mmengine prints to the standard output, which is ours to answer on.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
 
-    def answer(**values):
-        answers.write(json.dumps(values) + "\n")
-        answers.flush()
-
-    try:
-        job = ast.literal_eval(sys.stdin.readline())
-        stand_in_for_missing_parts()
-        side = Side(job)
-        answer(**side.hello())
-        for line in sys.stdin:
-            order = json.loads(line)
-            seconds = side.turn(order["variant"], order["measure"], order["steps"])
-            answer(seconds=seconds)
-    except Exception as error:
-        answer(error=f"{type(error).__name__}: {error}")
-        raise
+def start(job):
+    """The answer to a job, and what takes the turns."""
+    stand_in_for_missing_parts()
+    side = Side(job)
+    return side.hello(), side.turn
 
 
 def stand_in_for_missing_parts() -> None:
@@ -119,11 +101,11 @@ class Side:
             "model_from": self._model_from,
         }
 
-    def turn(self, variant, measure, steps):
-        run = getattr(self._variants[variant], measure)
+    def turn(self, order):
+        run = getattr(self._variants[order["variant"]], order["measure"])
         self._synchronize()
         start = time.perf_counter()
-        for _ in range(steps):
+        for _ in range(order["steps"]):
             run(self._data)
         self._synchronize()
         return time.perf_counter() - start
@@ -278,4 +260,4 @@ def read_batch(job):
 
 
 if __name__ == "__main__":
-    main()
+    serve(start)
