@@ -21,7 +21,6 @@ been run on CPUs; on a GPU it has not run yet.
 import argparse
 import json
 import logging
-import os
 import pathlib
 import sys
 
@@ -31,10 +30,12 @@ from absl import flags
 from input_pipeline.errors import DataError
 from jaxseg.benchmark.against import AgainstError
 from jaxseg.benchmark.benchmark import PARTS, run_benchmark
+from jaxseg.benchmark.command_line import add_against, count, other_side, size
 from jaxseg.benchmark.report import format_report
 from jaxseg.benchmark.setup import Setup
 from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import is_mmseg_config, load_config
+from jaxseg.train.host_memory import keep_freed_memory
 
 _USER_ERRORS = (AgainstError, ConfigError, DataError)
 
@@ -45,8 +46,8 @@ def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
-    if (options.against is None) != (options.torch_python is None):
-        parser.error("--against mmseg and --torch-python PYTHON belong together")
+    against = other_side(parser, options, _OTHER_SIDE)
+    keep_freed_memory()  # as jaxseg.main does
     # grain's worker processes refuse to start from a program that never parsed them.
     flags.FLAGS.mark_as_parsed()
     logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
@@ -54,11 +55,6 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("jaxseg").setLevel(logging.INFO)
     # Compile times are those of a first run.
     jax.config.update("jax_enable_compilation_cache", False)
-    against = None
-    if options.against:
-        against = [options.torch_python, str(_OTHER_SIDE)]
-        # Of a GPU, jax would take three quarters for itself.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     setup = Setup(options.batch_size, options.size, options.dtype, options.synthetic)
     try:
         result = run_benchmark(
@@ -101,11 +97,11 @@ def _parser():
         help=f"what is measured: {', '.join(PARTS)}; default all",
     )
     parser.add_argument(
-        "--batch_size", type=_count, help="over all devices; default the config's"
+        "--batch_size", type=count, help="over all devices; default the config's"
     )
     parser.add_argument(
         "--size",
-        type=_size,
+        type=size,
         metavar="H,W",
         help="of training crops and test images; default the config's",
     )
@@ -114,22 +110,17 @@ def _parser():
         choices=("float32", "bfloat16"),
         help="that training and inference compute in; default the config's",
     )
-    parser.add_argument("--steps", type=_count, default=5, help="of a repeat")
-    parser.add_argument("--repeats", type=_count, default=5, help="timed ones")
+    parser.add_argument("--steps", type=count, default=5, help="of a repeat")
+    parser.add_argument("--repeats", type=count, default=5, help="timed ones")
     parser.add_argument(
         "--synthetic",
-        type=_size,
+        type=size,
         metavar="H,W",
         help="measure with made-up images of this size on disk; without it, only where "
         "the config's data is not there",
     )
     parser.add_argument("--json", metavar="FILE", help="write the result there too")
-    parser.add_argument("--against", choices=("mmseg",), help="compare in turns")
-    parser.add_argument(
-        "--torch-python",
-        metavar="PYTHON",
-        help="python of an environment with torch and mmsegmentation 1.x",
-    )
+    add_against(parser)
     return parser
 
 
@@ -141,21 +132,6 @@ def _parts(text):
                 f"no part {part!r}; there are {', '.join(PARTS)}"
             )
     return parts
-
-
-def _size(text):
-    height, _, width = text.partition(",")
-    if not (height.isdecimal() and width.isdecimal()) or 0 in (int(height), int(width)):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no HEIGHT,WIDTH such as 512,1024"
-        )
-    return int(height), int(width)
-
-
-def _count(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ count; with more, ours reads in threads beside the network, and mmseg's in betwe
 import argparse
 import json
 import logging
-import os
 import pathlib
 import sys
 
@@ -28,10 +27,12 @@ from absl import flags
 
 from input_pipeline.errors import DataError
 from jaxseg.benchmark.against import AgainstError
+from jaxseg.benchmark.command_line import add_against, count, other_side
 from jaxseg.benchmark.evaluation import run_evaluation
 from jaxseg.benchmark.evaluation_report import format_evaluation
 from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import load_config
+from jaxseg.train.host_memory import keep_freed_memory
 
 _USER_ERRORS = (AgainstError, ConfigError, DataError)
 
@@ -42,8 +43,8 @@ def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
-    if (options.against is None) != (options.torch_python is None):
-        parser.error("--against mmseg and --torch-python PYTHON belong together")
+    against = other_side(parser, options, _OTHER_SIDE)
+    keep_freed_memory()  # as jaxseg.main does
     # grain's worker processes refuse to start from a program that never parsed them.
     flags.FLAGS.mark_as_parsed()
     logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
@@ -51,11 +52,6 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("jaxseg").setLevel(logging.INFO)
     # Compile times are those of a first run.
     jax.config.update("jax_enable_compilation_cache", False)
-    against = None
-    if options.against:
-        against = [options.torch_python, str(_OTHER_SIDE)]
-        # Of a GPU, jax would take three quarters for itself.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     try:
         result = run_evaluation(
             load_config(options.config, overrides=overrides),
@@ -70,7 +66,7 @@ def main(arguments: list[str]) -> int:
         return 1
     print(format_evaluation(result))
     if options.json:
-        result = {"config": options.config, "overrides": overrides, **result}
+        result = {"config": options.config, "overrides": dict(overrides), **result}
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
     return 0
 
@@ -82,34 +78,23 @@ def _parser():
         allow_abbrev=False,
     )
     parser.add_argument("--config", required=True, help="config of jaxseg or mmseg")
-    parser.add_argument("--count", type=_count, default=20, help="of images")
+    parser.add_argument("--count", type=count, default=20, help="of images")
     parser.add_argument(
         "--short",
-        type=_count,
+        type=count,
         default=512,
         metavar="PIXELS",
         help="shorter side of the images that the network sees",
     )
-    parser.add_argument("--rounds", type=_count, default=3, help="timed evaluations")
+    parser.add_argument("--rounds", type=count, default=3, help="timed evaluations")
     parser.add_argument(
         "--exact",
         action="store_true",
         help="evaluate at exact sizes as well, and compare the counts",
     )
     parser.add_argument("--json", metavar="FILE", help="write the result there too")
-    parser.add_argument("--against", choices=("mmseg",), help="compare in turns")
-    parser.add_argument(
-        "--torch-python",
-        metavar="PYTHON",
-        help="python of an environment with torch and mmsegmentation 1.x",
-    )
+    add_against(parser)
     return parser
-
-
-def _count(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 
+from jaxseg.benchmark.command_line import size
 from jaxseg.config import ConfigError, parse_arguments
 
 
@@ -68,8 +69,8 @@ def _print_row(name, memory):
 
 def _sizes(text):
     return {
-        name: int(size)
-        for name, _, size in (part.partition("=") for part in text.split(","))
+        name: int(count)
+        for name, _, count in (part.partition("=") for part in text.split(","))
     }
 
 
@@ -92,7 +93,7 @@ def _parser():
     add = parser.add_argument
     add("--config", required=True, help="config of jaxseg or mmseg")
     add("--batch_size", type=int, help="of a training step, over all devices")
-    add("--size", type=_size, required=True, metavar="H,W", help="of the images")
+    add("--size", type=size, required=True, metavar="H,W", help="of the images")
     add("--devices", type=int, default=8, help="default: 8")
     add(
         "--mesh",
@@ -111,16 +112,6 @@ def _parser():
         help="devices that predict one image, each a band of its rows; give it again",
     )
     return parser
-
-
-def _size(text):
-    try:
-        height, width = map(int, text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no HEIGHT,WIDTH such as 512,1024"
-        ) from None
-    return height, width
 
 
 if __name__ == "__main__":
