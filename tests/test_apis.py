@@ -11,6 +11,7 @@ from PIL import Image
 from input_pipeline.errors import DataError
 from jaxseg.apis import inference_model, init_model, show_result
 from jaxseg.config import ConfigError
+from tests.small_unet import small_unet
 
 
 def config_of(channels=3, head=None, loading=None):
@@ -28,17 +29,8 @@ def config_of(channels=3, head=None, loading=None):
                 seg_pad_val=255,
                 size=(16, 16),
             ),
-            backbone=dict(
-                type="UNet",
+            backbone=small_unet(
                 in_channels=channels,
-                base_channels=4,
-                num_stages=2,
-                strides=(1, 1),
-                enc_num_convs=(1, 1),
-                dec_num_convs=(1,),
-                downsamples=(True,),
-                enc_dilations=(1, 1),
-                dec_dilations=(1,),
                 with_cp=False,
                 conv_cfg=None,
                 norm_cfg=dict(type="SyncBN", requires_grad=True),

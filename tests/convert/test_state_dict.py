@@ -10,22 +10,12 @@ from jaxseg.convert.state_dict import (
     torch_shapes,
 )
 from jaxseg.resolve import resolve
+from tests.small_unet import small_unet
 
 FCN = dict(type="FCNHead", in_channels=8, channels=4, num_classes=3, num_convs=1)
 CONFIG = dict(
     type="EncoderDecoder",
-    backbone=dict(
-        type="UNet",
-        base_channels=8,
-        num_stages=2,
-        strides=(1, 1),
-        enc_num_convs=(1, 1),
-        dec_num_convs=(1,),
-        downsamples=(True,),
-        enc_dilations=(1, 1),
-        dec_dilations=(1,),
-        upsample_cfg=dict(type="DeconvModule", kernel_size=2),
-    ),
+    backbone=small_unet(8, upsample_cfg=dict(type="DeconvModule", kernel_size=2)),
     decode_head=dict(FCN, norm_cfg=dict(type="BN")),
     auxiliary_head=[FCN, dict(FCN, in_channels=16, in_index=0)],
 )

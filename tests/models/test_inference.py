@@ -17,6 +17,7 @@ from jaxseg.resolve import resolve
 from jaxseg.segmentors.inference import Predictor
 from jaxseg.segmentors.slide import window_corners
 from jaxseg.train.state import init_variables
+from tests.small_unet import small_unet
 
 SEED = 13
 NORM = dict(type="BN", requires_grad=True)
@@ -62,18 +63,7 @@ def unet(head, **test_cfg):
         data_preprocessor=dict(
             type="SegDataPreProcessor", mean=[127.5] * 3, std=[60.0] * 3
         ),
-        backbone=dict(
-            type="UNet",
-            base_channels=4,
-            num_stages=2,
-            strides=(1, 1),
-            enc_num_convs=(1, 1),
-            dec_num_convs=(1,),
-            downsamples=(True,),
-            enc_dilations=(1, 1),
-            dec_dilations=(1,),
-            norm_cfg=NORM,
-        ),
+        backbone=small_unet(norm_cfg=NORM),
         decode_head=dict(
             type="FCNHead",
             in_channels=4,

@@ -13,6 +13,7 @@ from jaxseg.train.optim import make_optimizer
 from jaxseg.train.sharding import AXES, put_batch, state_sharding
 from jaxseg.train.state import init_variables, new_state
 from jaxseg.train.step import StepOptions, make_train_step, metric_names
+from tests.small_unet import small_unet
 
 pytestmark = pytest.mark.long
 
@@ -29,18 +30,7 @@ HEAD = dict(
 )
 MODELS = {
     "convnet": dict(
-        backbone=dict(
-            type="UNet",
-            base_channels=8,
-            num_stages=2,
-            strides=(1, 1),
-            enc_num_convs=(1, 1),
-            dec_num_convs=(1,),
-            downsamples=(True,),
-            enc_dilations=(1, 1),
-            dec_dilations=(1,),
-            norm_cfg=NORM,
-        ),
+        backbone=small_unet(8, norm_cfg=NORM),
         decode_head=dict(in_channels=8, **HEAD),
     ),
     "vit": dict(

@@ -26,6 +26,7 @@ from jaxseg.train import test_time_aug as augmentation
 from jaxseg.train.evaluate import Evaluator, check_classes, images_together, report
 from jaxseg.train.settings import DataLoader, IoUMetric, read_settings
 from jaxseg.train.state import init_variables
+from tests.small_unet import small_unet
 
 # Seven images of three sizes, in an order that leaves groups of every size unfinished.
 SIZES = [(16, 24), (24, 16), (16, 24), (9, 13), (16, 24), (24, 16), (16, 24)]
@@ -93,18 +94,7 @@ def unet(**test_cfg):
     return resolve(
         dict(
             type="EncoderDecoder",
-            backbone=dict(
-                type="UNet",
-                base_channels=4,
-                num_stages=2,
-                strides=(1, 1),
-                enc_num_convs=(1, 1),
-                dec_num_convs=(1,),
-                downsamples=(True,),
-                enc_dilations=(1, 1),
-                dec_dilations=(1,),
-                norm_cfg=norm_cfg,
-            ),
+            backbone=small_unet(norm_cfg=norm_cfg),
             decode_head=dict(
                 type="FCNHead",
                 in_channels=4,
