@@ -20,22 +20,18 @@ been run on CPUs; on a GPU it has not run yet.
 
 import argparse
 import json
-import logging
 import pathlib
 import sys
-
-import jax
-from absl import flags
 
 from input_pipeline.errors import DataError
 from jaxseg.benchmark.against import AgainstError
 from jaxseg.benchmark.benchmark import PARTS, run_benchmark
 from jaxseg.benchmark.command_line import add_against, count, other_side, size
+from jaxseg.benchmark.process import prepare_process
 from jaxseg.benchmark.report import format_report
 from jaxseg.benchmark.setup import Setup
 from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import is_mmseg_config, load_config
-from jaxseg.train.host_memory import keep_freed_memory
 
 _USER_ERRORS = (AgainstError, ConfigError, DataError)
 
@@ -47,14 +43,7 @@ def main(arguments: list[str]) -> int:
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
     against = other_side(parser, options, _OTHER_SIDE)
-    keep_freed_memory()  # as jaxseg.main does
-    # grain's worker processes refuse to start from a program that never parsed them.
-    flags.FLAGS.mark_as_parsed()
-    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
-    logging.getLogger("jaxseg").propagate = False
-    logging.getLogger("jaxseg").setLevel(logging.INFO)
-    # Compile times are those of a first run.
-    jax.config.update("jax_enable_compilation_cache", False)
+    prepare_process()
     setup = Setup(options.batch_size, options.size, options.dtype, options.synthetic)
     try:
         result = run_benchmark(

@@ -18,21 +18,17 @@ count; with more, ours reads in threads beside the network, and mmseg's in betwe
 
 import argparse
 import json
-import logging
 import pathlib
 import sys
-
-import jax
-from absl import flags
 
 from input_pipeline.errors import DataError
 from jaxseg.benchmark.against import AgainstError
 from jaxseg.benchmark.command_line import add_against, count, other_side
 from jaxseg.benchmark.evaluation import run_evaluation
 from jaxseg.benchmark.evaluation_report import format_evaluation
+from jaxseg.benchmark.process import prepare_process
 from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import load_config
-from jaxseg.train.host_memory import keep_freed_memory
 
 _USER_ERRORS = (AgainstError, ConfigError, DataError)
 
@@ -44,14 +40,7 @@ def main(arguments: list[str]) -> int:
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
     against = other_side(parser, options, _OTHER_SIDE)
-    keep_freed_memory()  # as jaxseg.main does
-    # grain's worker processes refuse to start from a program that never parsed them.
-    flags.FLAGS.mark_as_parsed()
-    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
-    logging.getLogger("jaxseg").propagate = False
-    logging.getLogger("jaxseg").setLevel(logging.INFO)
-    # Compile times are those of a first run.
-    jax.config.update("jax_enable_compilation_cache", False)
+    prepare_process()
     try:
         result = run_evaluation(
             load_config(options.config, overrides=overrides),

@@ -1,0 +1,22 @@
+"""The process in which a benchmark times what `jaxseg.main` does."""
+
+import logging
+
+import jax
+from absl import flags
+
+from jaxseg.train.host_memory import keep_freed_memory
+
+
+def prepare_process() -> None:
+    """Sets it up as `jaxseg.main` does, but without compiled programs of earlier runs.
+
+    Compile times are then those of a first run.
+    """
+    keep_freed_memory()
+    # grain's worker processes refuse to start from a program that never parsed them.
+    flags.FLAGS.mark_as_parsed()
+    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
+    logging.getLogger("jaxseg").propagate = False
+    logging.getLogger("jaxseg").setLevel(logging.INFO)
+    jax.config.update("jax_enable_compilation_cache", False)
