@@ -103,7 +103,7 @@ def test_a_lost_process_ends_the_other_and_a_restart_goes_on(
     lost = r"Task 1 heartbeat timeout|stopped sending heartbeats\):\s+1\s"
     assert re.search(lost, both[0].output())
     outputs = [run.finish() for run in start_both(command, arguments)]
-    assert "resumed at step 10" in outputs[0]
+    assert re.search(r"resumed at step [1-5]0\b", outputs[0])
     assert_same(tmp_path, one_process)
 
 
