@@ -68,24 +68,51 @@ def parse_arguments(
     """Reads a command line that also replaces values of a config.
 
     Args:
-        parser: of all but `--config.PATH=VALUE`; it must not take abbreviations. It
-            ends the process for anything else.
+        parser: of all but `--config.PATH=VALUE`; it ends the process for anything else.
         arguments: None takes those of the process.
 
     Returns:
         The parser's options, and (path, value) of each replacement.
     """
-    options, rest = parser.parse_known_args(arguments)
-    overrides = []
-    for argument in rest:
-        path, equals, value = argument.removeprefix("--config.").partition("=")
-        if not argument.startswith("--config.") or not equals:
-            parser.error(
-                f"unknown argument {argument}; single values of the config "
-                "are replaced by --config.PATH=VALUE"
-            )
-        overrides.append((path, parse_value(value)))
+    try:
+        overrides, rest = split_overrides(
+            sys.argv[1:] if arguments is None else arguments
+        )
+    except ConfigError as error:
+        parser.error(str(error))
+    options, unknown = parser.parse_known_args(rest)
+    if unknown:
+        parser.error(
+            f"unknown argument {unknown[0]}; single values of the config "
+            "are replaced by --config.PATH=VALUE"
+        )
     return options, overrides
+
+
+def split_overrides(
+    arguments: Iterable[str],
+) -> tuple[list[tuple[str, Any]], list[str]]:
+    """Takes `--config.PATH=VALUE` and `--config.PATH VALUE` out of a command line.
+
+    Returns:
+        (path, value) of each, and the other arguments.
+
+    Raises:
+        ConfigError: if one has no value.
+    """
+    overrides, rest = [], []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if not argument.startswith("--config."):
+            rest.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
+        if not equals:
+            value = next(remaining, "--")
+            if value.startswith("--"):
+                raise ConfigError(f"{name} needs a value: {name}=VALUE")
+        overrides.append((name.removeprefix("--config."), parse_value(value)))
+    return overrides, rest
 
 
 def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:

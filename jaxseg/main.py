@@ -18,7 +18,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from input_pipeline.errors import DataError, WorkerError
-from jaxseg.config import ConfigError, parse_value
+from jaxseg.config import ConfigError, split_overrides
 from jaxseg.load_config import EVALUATION, INFERENCE, load_config
 from jaxseg.train import hosts
 from jaxseg.train.agreement import HostsDisagreeError
@@ -253,18 +253,8 @@ _overrides: list[tuple[str, object]] = []
 
 def parse_flags(argv: list[str]) -> list[str]:
     """Takes --config.PATH=VALUE out of the command line, and parses the rest."""
-    rest = []
-    arguments = iter(argv)
-    for argument in arguments:
-        name, equals, value = argument.lstrip("-").partition("=")
-        if argument.startswith("--") and name.startswith("config."):
-            if not equals:
-                value = next(arguments, None)
-                if value is None:
-                    raise flags.Error(f"{argument} needs a value")
-            _overrides.append((name.removeprefix("config."), parse_value(value)))
-        else:
-            rest.append(argument)
+    overrides, rest = split_overrides(argv)
+    _overrides.extend(overrides)
     return flags.FLAGS(rest)
 
 

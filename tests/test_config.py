@@ -2,7 +2,14 @@ import json
 
 import pytest
 
-from jaxseg.config import ConfigError, load, override, parse_value, plain
+from jaxseg.config import (
+    ConfigError,
+    load,
+    override,
+    parse_value,
+    plain,
+    split_overrides,
+)
 
 
 def example():
@@ -101,6 +108,14 @@ def test_a_file_that_is_no_config(tmp_path, name, text, message):
 )
 def test_a_value_of_the_command_line(text, value):
     assert parse_value(text) == value
+
+
+def test_overrides_are_taken_out_of_a_command_line():
+    line = ["--count", "2", "--config.a.b=[1]", "--config", "f", "--config.c", "x=y"]
+    assert split_overrides(line) == (
+        [("a.b", [1]), ("c", "x=y")],
+        ["--count", "2", "--config", "f"],
+    )
 
 
 def test_overrides():

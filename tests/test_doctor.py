@@ -579,6 +579,7 @@ REFUSED = [
     (["--config", "a", "--classes", "b"], "go with --images"),
     (["--images", "a", "--labels", "b", "--config.c=1"], "give --config"),
     (["--config", "a", "--what"], "unknown argument --what"),
+    (["--config", "a", "--config.mesh"], "--config.mesh needs a value"),
     (["--config", "a", "--samples", "0"], "must be 1 at least"),
 ]
 
