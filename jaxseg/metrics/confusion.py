@@ -40,9 +40,12 @@ def confusion_matrix(
     return counts.at[row, pred].add((label != ignore_index).astype(jnp.int32))
 
 
-def empty_total(num_classes: int) -> jax.Array:
-    """A total of no images: uint32 (2, C + 1, C), the low and the high half."""
-    return jnp.zeros((2, num_classes + 1, num_classes), jnp.uint32)
+def empty_total(num_classes: int) -> np.ndarray:
+    """A total of no images: uint32 (2, C + 1, C), the low and the high half.
+
+    It is on the host: zeros made by JAX would be another program to compile.
+    """
+    return np.zeros((2, num_classes + 1, num_classes), np.uint32)
 
 
 def add_to_total(total: jax.Array, counts: jax.Array) -> jax.Array:

@@ -249,8 +249,8 @@ def test_many_sizes_compile_few_programs(tmp_path, confusions, compiled):
     predictor = Predictor(model, jax.devices()[:1])
     Evaluator(predictor, settings_of(dataset))(variables)
     assert predictor.compilations == {"network": 5, "rest": 5}
-    # And the zeros that the total begins with.
-    assert len(compiled) <= 12
+    # On a CPU one more, tiny, asks XLA for an option.
+    assert len(compiled) <= 11, compiled
     assert confusions[0].sum() == sum(
         np.asarray(Image.open(path)).size for path in tmp_path.glob("*.png")
     )
