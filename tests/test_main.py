@@ -151,7 +151,10 @@ TINY = "--config=tests/tiny.py:{data}"
             "Unknown command line flag 'confg'. Did you mean: config",
         ),
         ([TINY, "train"], "unknown argument 'train'; all are flags, --name=value"),
-        ([TINY, "--config.mesh"], "error: --config.mesh needs a value: --config.mesh=V"),
+        (
+            [TINY, "--config.mesh"],
+            "error: --config.mesh needs a value: --config.mesh=V",
+        ),
         ([TINY, "--mode=test"], "value should be one of <train|eval|predict>"),
         (["--config=no.py"], "error: no.py: there is no such config file"),
         (["--config=setup.cfg"], "error: setup.cfg: a config is a .py or a .json file"),
