@@ -7,10 +7,12 @@ import sys
 
 import pytest
 
-# A thread fills the same 80 MB several times.
+# A thread fills the same 80 MB several times, in pages of the usual size where the system
+# would take larger ones (PR_SET_THP_DISABLE).
 FILL = """
-import resource, threading
+import ctypes, resource, threading
 import numpy as np
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)
 {first}
 def fill():
     for _ in range(5):
