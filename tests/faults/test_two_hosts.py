@@ -102,8 +102,13 @@ def test_a_lost_process_ends_the_other_and_a_restart_goes_on(
     # JAX's message says which one it was, in one of two forms.
     lost = r"Task 1 heartbeat timeout|stopped sending heartbeats\):\s+1\s"
     assert re.search(lost, both[0].output())
+    newest = max(
+        int(path.parent.name)
+        for path in (tmp_path / "checkpoints").glob("*/commit_success.txt")
+    )
+    assert newest >= 10
     outputs = [run.finish() for run in start_both(command, arguments)]
-    assert re.search(r"resumed at step [1-5]0\b", outputs[0])
+    assert f"resumed at step {newest} of" in outputs[0]
     assert_same(tmp_path, one_process)
 
 
