@@ -63,21 +63,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def parse_arguments(
-    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+    parser: argparse.ArgumentParser, arguments: Sequence[str]
 ) -> tuple[argparse.Namespace, list[tuple[str, Any]]]:
     """Reads a command line that also replaces values of a config.
 
     Args:
         parser: of all but `--config.PATH=VALUE`; it ends the process for anything else.
-        arguments: None takes those of the process.
+        arguments: without the program's name.
 
     Returns:
         The parser's options, and (path, value) of each replacement.
     """
     try:
-        overrides, rest = split_overrides(
-            sys.argv[1:] if arguments is None else arguments
-        )
+        overrides, rest = split_overrides(arguments)
     except ConfigError as error:
         parser.error(str(error))
     options, unknown = parser.parse_known_args(rest)

@@ -30,7 +30,7 @@ from jaxseg.load_config import load_config
 _NEEDED = ("train_dataloader", "val_dataloader")
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str]) -> int:
     """Prints the report and writes its files; returns the exit code."""
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
@@ -152,4 +152,4 @@ def _write(diagnosis: Diagnosis, folder: Path, samples: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
