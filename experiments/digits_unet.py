@@ -2,8 +2,8 @@
 
     python -m jaxseg.main --config experiments/digits_unet.py
 
-Measured with this file, seed 0, on two CPU cores: 88.57 val mIoU after its 1800
-iterations, in 3 min 47 s with nothing compiled before.
+Measured with this file, seed 0, on two CPU cores: 88.57 and 89.10 val mIoU after its
+1800 iterations in two runs, the first of 3 min 47 s with nothing compiled before.
 """
 
 from typing import Any
