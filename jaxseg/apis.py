@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from jaxseg.train.model import SegModel, load_model
+from jaxseg.inference.loaded import SegModel, load_model
 from jaxseg.visualize import as_rgb, overlay
 
 __all__ = ["SegModel", "inference_model", "init_model", "show_result"]

@@ -18,19 +18,19 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from input_pipeline.errors import DataError, WorkerError
+from jaxseg.checkpoint.store import CheckpointError
 from jaxseg.config import ConfigError, split_overrides
+from jaxseg.evaluation.evaluate import evaluate_checkpoint
+from jaxseg.inference.loaded import load_model
+from jaxseg.inference.pictures import find_images, predict_files
 from jaxseg.load_config import EVALUATION, INFERENCE, load_config
-from jaxseg.train import hosts
-from jaxseg.train.agreement import HostsDisagreeError
-from jaxseg.train.checkpoint import CheckpointError
-from jaxseg.train.evaluate import evaluate_checkpoint
-from jaxseg.train.host_memory import keep_freed_memory
-from jaxseg.train.load import LoadError
+from jaxseg.runtime import hosts
+from jaxseg.runtime.agreement import HostsDisagreeError
+from jaxseg.runtime.host_memory import keep_freed_memory
+from jaxseg.runtime.workdir import WorkdirError
 from jaxseg.train.loop import train
-from jaxseg.train.model import load_model
-from jaxseg.train.predict import find_images, predict_files
 from jaxseg.train.skipped import NotFiniteError
-from jaxseg.train.workdir import WorkdirError
+from jaxseg.weights.load import LoadError
 
 _CONFIG = flags.DEFINE_string(
     "config",

@@ -32,8 +32,8 @@ import time
 import jax
 
 from jaxseg.config import ConfigError
-from jaxseg.reference import KINDS, Row, check
-from jaxseg.train.load import LoadError
+from jaxseg.testing.reference import KINDS, Row, check
+from jaxseg.weights.load import LoadError
 
 
 def main(arguments: list[str]) -> int:

@@ -15,10 +15,10 @@ import logging
 import pathlib
 import sys
 
+from jaxseg.checkpoint.store import CheckpointError
 from jaxseg.config import ConfigError
-from jaxseg.train.checkpoint import CheckpointError
-from jaxseg.train.convert import convert_checkpoint
-from jaxseg.train.load import LoadError
+from jaxseg.inference.convert import convert_checkpoint
+from jaxseg.weights.load import LoadError
 
 _USER_ERRORS = (CheckpointError, ConfigError, LoadError, OSError)
 

@@ -24,10 +24,10 @@ import jax
 from input_pipeline import transforms
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.translate import Translation, translate
+from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve
-from jaxseg.train.optim import make_optimizer
-from jaxseg.train.settings import read_settings
-from jaxseg.train.state import init_variables
+from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.read import read_settings
 
 HOW_TO_GET_THEM = """\
 {root}: there are no configs here. Those of a release are in its wheel:

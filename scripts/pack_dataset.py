@@ -27,7 +27,7 @@ from input_pipeline.packing.index import FORMATS
 from input_pipeline.packing.write import pack
 from jaxseg.config import ConfigError, parse_arguments
 from jaxseg.load_config import load_config
-from jaxseg.train.data_cache import dataset_to_pack
+from jaxseg.settings.cache import dataset_to_pack
 
 
 def main(arguments: list[str]) -> int:

@@ -11,11 +11,11 @@ import pytest
 
 from input_pipeline.datasets import BaseSegDataset
 from jaxseg.config import load
+from jaxseg.evaluation.evaluate import check_classes
+from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve
-from jaxseg.train.evaluate import check_classes
-from jaxseg.train.optim import make_optimizer
-from jaxseg.train.settings import read_settings
-from jaxseg.train.state import init_variables
+from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.read import read_settings
 from jaxseg.train.step import metric_names
 
 FOLDER = pathlib.Path(__file__).parents[1] / "experiments"

@@ -53,14 +53,14 @@ EXEMPT = {
     # Hides a package from what is tested.
     "tests/input_pipeline/datasets/test_digits.py": {"builtins.__import__"},
     # Makes files that attack, and reads none.
-    "tests/convert/forged.py": {
+    "tests/weights/files/forged.py": {
         "builtins.__import__",
         "builtins.eval",
         "builtins.exec",
         "os.system",
     },
     # Names `exec` in a pickle that is shown to do harm, elsewhere.
-    "tests/convert/test_pth_hostile.py": {"builtins.exec"},
+    "tests/weights/files/test_pth_hostile.py": {"builtins.exec"},
     # Shows that the watch over the other files sees all of this.
     "tests/mmseg_config/reader/test_hostile_configs.py": {
         "builtins.__import__",
@@ -71,7 +71,7 @@ EXEMPT = {
     # Runs mmseg 0.30's own transforms, whose examples it stores.
     "tests/input_pipeline/transforms/make_mmseg_examples.py": {"exec_module"},
     # Reads back what mmengine saved a line before.
-    "tests/convert/make_files.py": {"torch.load"},
+    "tests/weights/files/make_files.py": {"torch.load"},
 }
 
 FILES = sorted(

@@ -9,11 +9,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxseg.convert.key_table import KeyTable
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.norm import BN
 from jaxseg.layers.remat import remat_if
 from jaxseg.ops.pool import avg_pool, max_pool
+from jaxseg.weights.key_table import KeyTable
 
 _DEPTHS = {
     18: ("basic", (2, 2, 2, 2)),

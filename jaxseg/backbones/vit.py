@@ -7,7 +7,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.convert.key_table import KeyTable
 from jaxseg.layers.activation import GELU
 from jaxseg.layers.dropout import Dropout
 from jaxseg.layers.embed import PatchEmbed
@@ -20,6 +19,7 @@ from jaxseg.layers.transformer import (
     dropout_rates,
     truncated_normal,
 )
+from jaxseg.weights.key_table import KeyTable
 
 # timm's and DeiT's names, and those of mmpretrain that differ.
 _KEY_TABLE = KeyTable(

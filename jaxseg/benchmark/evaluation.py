@@ -17,15 +17,15 @@ from jaxseg.benchmark.program import Compilations
 from jaxseg.benchmark.synthetic import varied_sizes, with_synthetic_data
 from jaxseg.benchmark.timing import Stopwatch
 from jaxseg.config import ConfigError
-from jaxseg.convert.pth_writer import write_pth
-from jaxseg.convert.state_dict import to_state_dict
-from jaxseg.metrics.iou import segmentation_metrics
+from jaxseg.evaluation.evaluate import Evaluator
+from jaxseg.evaluation.iou import segmentation_metrics
+from jaxseg.inference.predictor import Predictor
+from jaxseg.inference.programs import Programs
 from jaxseg.resolve import resolve
-from jaxseg.segmentors.inference import Predictor
-from jaxseg.segmentors.programs import Programs
-from jaxseg.train.evaluate import Evaluator
-from jaxseg.train.settings import read_settings
-from jaxseg.train.state import init_variables
+from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.read import read_settings
+from jaxseg.weights.files.pth_writer import write_pth
+from jaxseg.weights.state_dict import to_state_dict
 
 
 def now() -> float:

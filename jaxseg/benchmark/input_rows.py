@@ -22,7 +22,7 @@ from input_pipeline.packing.write import pack
 from input_pipeline.sources import SegDataset
 from jaxseg.benchmark.against import OtherSide
 from jaxseg.resolve import resolve
-from jaxseg.train.device_augment import with_augmentation_on_device
+from jaxseg.settings.device_augment import with_augmentation_on_device
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 

@@ -10,11 +10,12 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.benchmark.program import compile_program, program_memory
+from jaxseg.inference.bands import BandPredictor
+from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve
-from jaxseg.segmentors.band_predictor import BandPredictor
-from jaxseg.train.optim import make_optimizer
+from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train.sharding import BATCH_AXES, make_mesh, state_sharding
-from jaxseg.train.state import TrainState, init_variables, new_state
+from jaxseg.train.state import TrainState, new_state
 from jaxseg.train.step import StepOptions, make_train_step, metric_names
 
 

@@ -12,14 +12,14 @@ from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.decode import decode_losses
 from jaxseg.losses.dice_loss import DiceLoss, DiceLossV0
 from jaxseg.losses.ohem_pixel_sampler import OHEMPixelSampler
-from jaxseg.metrics.confusion import confusion_matrix
 from jaxseg.ops.attention import attention
+from jaxseg.ops.confusion import confusion_matrix
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 from jaxseg.ops.linear import linear
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
 from jaxseg.ops.resize import resize
 from jaxseg.ops.select import kth_smallest, largest_channel
-from jaxseg.ops.strips import strip_map
+from jaxseg.ops.strips.loss import strip_map
 
 LOSSES = {
     "softmax": CrossEntropyLoss(),

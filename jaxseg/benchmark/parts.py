@@ -12,7 +12,7 @@ from jaxseg.benchmark.device import peak_flops
 from jaxseg.benchmark.program import Compilations
 from jaxseg.benchmark.timing import Stopwatch, Timing
 from jaxseg.benchmark.workload import Workload
-from jaxseg.train.progress import Meter
+from jaxseg.runtime.progress import Meter
 from jaxseg.train.sharding import put_batch
 
 # Steps that the loop lets the devices be behind, as `jaxseg.train.loop` does.

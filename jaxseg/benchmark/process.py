@@ -5,7 +5,7 @@ import logging
 import jax
 from absl import flags
 
-from jaxseg.train.host_memory import keep_freed_memory
+from jaxseg.runtime.host_memory import keep_freed_memory
 
 
 def prepare_process() -> None:

@@ -18,11 +18,11 @@ from jaxseg.benchmark.synthetic import (
     typical_size,
     with_synthetic_data,
 )
+from jaxseg.evaluation.evaluate import images_together
 from jaxseg.ops.compiler_options import compiler_options
-from jaxseg.train.evaluate import images_together
+from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train.run import Run
 from jaxseg.train.sharding import put_batch, state_sharding
-from jaxseg.train.state import init_variables
 from jaxseg.train.step import StepOptions, make_train_step
 
 _log = logging.getLogger("jaxseg")

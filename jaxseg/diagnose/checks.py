@@ -14,8 +14,8 @@ from jaxseg.diagnose.findings import Finding, error, warning
 from jaxseg.diagnose.sample import first_of, name_of
 from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.tally import KEPT, Tally
+from jaxseg.evaluation.evaluate import check_classes
 from jaxseg.resolve import resolve
-from jaxseg.train.evaluate import check_classes
 
 # Normalised pixels of a data set that suits its normalisation have a mean near 0 and a
 # deviation near 1; dark or one-coloured ones reach 1.5 and 0.4. Values scaled to 0..1

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.layers.conv import Conv2d, kaiming_normal_fan_in
-from jaxseg.ops.split_rows import refuse_split
-from jaxseg.ops.valid_size import NoMaskedForm, in_bucket
+from jaxseg.ops.bands.split_rows import refuse_split
+from jaxseg.ops.padded.valid_size import NoMaskedForm, in_bucket
 
 
 def adaptive_pad(x, kernel_size: int, stride: int, mode: str):

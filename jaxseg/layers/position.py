@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.ops.padded.sample_resize import resize_in_bucket
+from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.resize import resize
-from jaxseg.ops.sample_resize import resize_in_bucket
-from jaxseg.ops.valid_size import in_bucket
 
 
 def resize_positions(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.select import largest_channel
-from jaxseg.ops.strips import strip_sums
+from jaxseg.ops.strips.loss import strip_sums
 
 _EPS = float(np.finfo(np.float32).eps)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.ops.select import kth_smallest
-from jaxseg.ops.strips import strip_map
+from jaxseg.ops.strips.loss import strip_map
 
 
 @dataclasses.dataclass(frozen=True)

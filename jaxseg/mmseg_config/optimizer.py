@@ -7,8 +7,8 @@ from typing import Any
 from jaxseg.config import plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
-from jaxseg.train import optimizers
-from jaxseg.train.param_groups import CONSTRUCTORS, Multipliers
+from jaxseg.optim import optimizers
+from jaxseg.optim.param_groups import CONSTRUCTORS, Multipliers
 
 PATH = "optim_wrapper"
 

@@ -7,7 +7,7 @@ from typing import Any
 from jaxseg.config import plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
-from jaxseg.train import lr_updaters, schedulers
+from jaxseg.optim import lr_updaters, schedulers
 
 PATH = "param_scheduler"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxseg.ops.split_rows import refuse_split
-from jaxseg.ops.valid_size import in_bucket
+from jaxseg.ops.bands.split_rows import refuse_split
+from jaxseg.ops.padded.valid_size import in_bucket
 
 
 def attention(

@@ -9,12 +9,12 @@ import functools
 
 import jax
 
+from jaxseg.ops.bands.split_rows import rows_of_transposed, split, windows_of_band
 from jaxseg.ops.depthwise_conv import depthwise_conv2d
 from jaxseg.ops.grouped_conv import grouped_conv2d
 from jaxseg.ops.linear import linear
-from jaxseg.ops.split_rows import rows_of_transposed, split, windows_of_band
+from jaxseg.ops.padded.valid_size import mask_transposed, mask_windows
 from jaxseg.ops.transposed_conv import subpixel_conv_transpose2d
-from jaxseg.ops.valid_size import mask_transposed, mask_windows
 from jaxseg.ops.windows import Windows
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")

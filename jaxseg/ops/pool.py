@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.ops.split_rows import CannotSplit, split, windows_of_band
-from jaxseg.ops.valid_size import in_bucket, mask_windows
+from jaxseg.ops.bands.split_rows import CannotSplit, split, windows_of_band
+from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
 from jaxseg.ops.windows import Windows
 
 # Cells of an adaptive pooling that is one product: it computes with every pixel for

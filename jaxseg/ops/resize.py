@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.ops.bands.split_resize import rows_of_band
+from jaxseg.ops.bands.split_rows import CannotSplit, split
 from jaxseg.ops.interpolation import TABLES, AxisTable
-from jaxseg.ops.sample_resize import resize_in_bucket
-from jaxseg.ops.split_resize import rows_of_band
-from jaxseg.ops.split_rows import CannotSplit, split
-from jaxseg.ops.valid_size import in_bucket
+from jaxseg.ops.padded.sample_resize import resize_in_bucket
+from jaxseg.ops.padded.valid_size import in_bucket
 
 # Above this many taps the transposed map is one matrix product: the unrolled sum
 # would make a long program, and so many taps mean that the input axis is short.

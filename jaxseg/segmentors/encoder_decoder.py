@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 from flax import traverse_util
 
-from jaxseg.convert.names import torch_key
 from jaxseg.ops.resize import resize
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
+from jaxseg.weights.names import torch_key
 
 
 class EncoderDecoder(nn.Module):

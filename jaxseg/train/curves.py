@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from jaxseg.train.log import read_metrics
+from jaxseg.runtime.metrics_file import read_metrics
 
 SCORES = ("mIoU", "mAcc", "aAcc", "mDice", "mFscore")
 

@@ -14,26 +14,26 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError
-from jaxseg.metrics.iou import Scores
-from jaxseg.train import hosts
-from jaxseg.train.agreement import batch_facts, check_agreement, program_facts
-from jaxseg.train.checkpoint import Checkpoints
+from jaxseg.evaluation.evaluate import report
+from jaxseg.evaluation.iou import Scores
+from jaxseg.inference.pictures import save_validation_grids
+from jaxseg.runtime import hosts
+from jaxseg.runtime.agreement import batch_facts, check_agreement, program_facts
+from jaxseg.runtime.metrics_file import FILE_NAME, MetricWriter, read_metrics
+from jaxseg.runtime.preemption import StopRequested, StopSignal
+from jaxseg.runtime.progress import Meter, Progress
+from jaxseg.runtime.time_spent import TimeSpent
+from jaxseg.runtime.watchdog import Watchdog
+from jaxseg.runtime.workdir import WorkdirLock, check_shared
 from jaxseg.train.curves import draw_curves
-from jaxseg.train.evaluate import report
-from jaxseg.train.log import FILE_NAME, MetricWriter, read_metrics
-from jaxseg.train.predict import save_validation_grids
-from jaxseg.train.preemption import StopRequested, StopSignal
-from jaxseg.train.progress import Meter, Progress
 from jaxseg.train.run import Run
 from jaxseg.train.sharding import gather, put_batch, state_sharding
 from jaxseg.train.skipped import SkippedSteps
-from jaxseg.train.starting_weights import find_starting_weights
 from jaxseg.train.state import TrainState
 from jaxseg.train.step import StepOptions, make_train_step
-from jaxseg.train.time_spent import TimeSpent
-from jaxseg.train.watchdog import Watchdog
-from jaxseg.train.workdir import WorkdirLock, check_shared
+from jaxseg.weights.starting_weights import find_starting_weights
 
 _log = logging.getLogger("jaxseg")
 

@@ -12,17 +12,18 @@ import numpy as np
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, nearest, plain
-from jaxseg.metrics.iou import score_names
+from jaxseg.evaluation.evaluate import Evaluator, check_classes
+from jaxseg.evaluation.iou import score_names
+from jaxseg.inference.loaded import check_channels
+from jaxseg.inference.predictor import Predictor
+from jaxseg.optim.optimizer import Optimizer, make_optimizer
 from jaxseg.resolve import import_custom, resolve
-from jaxseg.segmentors.inference import Predictor
-from jaxseg.train.evaluate import Evaluator, check_classes
-from jaxseg.train.model import check_channels
-from jaxseg.train.optim import Optimizer, make_optimizer
-from jaxseg.train.settings import Settings, read_settings
+from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.read import Settings, read_settings
 from jaxseg.train.sharding import make_mesh, state_sharding
-from jaxseg.train.starting_weights import starting_weights
-from jaxseg.train.state import init_variables, new_state
+from jaxseg.train.state import new_state
 from jaxseg.train.step import metric_names
+from jaxseg.weights.starting_weights import starting_weights
 
 _log = logging.getLogger("jaxseg")
 

@@ -13,8 +13,8 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
 from jaxseg.ops.compiler_options import compiler_options
+from jaxseg.optim.optimizer import Optimizer
 from jaxseg.segmentors.augment import augment
-from jaxseg.train.optim import Optimizer
 from jaxseg.train.sharding import BATCH_AXES, replicated
 from jaxseg.train.state import TrainState
 

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.train.checkpoint import load_weights
-from jaxseg.train.log import read_metrics
+from jaxseg.checkpoint.store import load_weights
+from jaxseg.runtime.metrics_file import read_metrics
 
 # Not a function of the run, but of the machine.
 TIMES = ("images_per_second", "data_wait")

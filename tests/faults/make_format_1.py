@@ -6,7 +6,7 @@ It was run once, with the first release's format. Do not run it again after the 
 has changed: the stored files stand for the runs that are out there.
 """
 
-from jaxseg.train.checkpoint import Checkpoints
+from jaxseg.checkpoint.store import Checkpoints
 from tests.faults.test_other_runs import STORED, stored_state
 
 

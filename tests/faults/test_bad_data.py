@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from jaxseg.train.log import read_metrics
+from jaxseg.runtime.metrics_file import read_metrics
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ PROGRAM = """
 import sys
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxseg.train.checkpoint import Checkpoints, HostsDriftedError
+from jaxseg.checkpoint.store import Checkpoints, HostsDriftedError
 
 address, rank, directory = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 jax.distributed.initialize(address, num_processes=2, process_id=rank)

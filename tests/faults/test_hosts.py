@@ -14,8 +14,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.train.checkpoint import load_weights
-from jaxseg.train.log import read_metrics
+from jaxseg.checkpoint.store import load_weights
+from jaxseg.runtime.metrics_file import read_metrics
 
 TWO_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
 STEPS = ("--config.train_cfg.max_iters=20", "--config.train_cfg.val_interval=20")
@@ -211,7 +211,7 @@ def test_two_processes_share_the_images_that_they_predict(
 RECORD = """
 import hashlib, itertools, json, os, jax, numpy as np
 from input_pipeline.loader import Loader
-from jaxseg.train.checkpoint import Checkpoints
+from jaxseg.checkpoint.store import Checkpoints
 
 numbers = itertools.count()
 following, restoring = Loader.__next__, Checkpoints.restore

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 import pytest
 
+from jaxseg.checkpoint.store import CheckpointError, Checkpoints, load_weights
+from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import sharding
-from jaxseg.train.checkpoint import CheckpointError, Checkpoints, load_weights
-from jaxseg.train.log import read_metrics
 
 STORED = Path(__file__).parent / "format_1"
 

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.train.checkpoint import load_weights
-from jaxseg.train.workdir import WorkdirLock
+from jaxseg.checkpoint.store import load_weights
+from jaxseg.runtime.workdir import WorkdirLock
 
 
 def sentence_of(run):

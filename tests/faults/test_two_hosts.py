@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from jaxseg.train.log import read_metrics
+from jaxseg.runtime.metrics_file import read_metrics
 
 pytestmark = pytest.mark.faults
 

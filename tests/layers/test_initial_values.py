@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from jaxseg.backbones import DeconvModule, ResNet, UNet, VisionTransformer
-from jaxseg.convert.state_dict import to_state_dict
 from jaxseg.heads import DepthwiseSeparableASPPHead, PSPHead
 from jaxseg.layers import BN
 from jaxseg.necks import FPN, MultiLevelNeck
+from jaxseg.weights.state_dict import to_state_dict
 
 
 def starting_values(module, *shapes, several=True):

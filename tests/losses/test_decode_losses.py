@@ -5,8 +5,8 @@ import pytest
 
 from jaxseg.losses import CrossEntropyLoss, DiceLoss, DiceLossV0, OHEMPixelSampler
 from jaxseg.losses.decode import decode_losses
-from jaxseg.ops import strips
 from jaxseg.ops.resize import resize
+from jaxseg.ops.strips import loss as strips
 
 LOSSES = [
     CrossEntropyLoss(),

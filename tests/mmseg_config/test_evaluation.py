@@ -6,7 +6,7 @@ from jaxseg.config import override
 from jaxseg.mmseg_config.datasets import translate_data
 from jaxseg.mmseg_config.evaluation import translate_evaluation
 from jaxseg.mmseg_config.report import Report
-from jaxseg.train.settings import read_settings
+from jaxseg.settings.read import read_settings
 
 IOU = {"type": "IoUMetric", "iou_metrics": ["mIoU"]}
 RESIZE = {"type": "Resize", "scale": (80, 40), "keep_ratio": True}

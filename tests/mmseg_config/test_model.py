@@ -7,7 +7,7 @@ from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.model import translate_model
 from jaxseg.mmseg_config.report import Report
 from jaxseg.resolve import resolve
-from jaxseg.train.state import init_variables
+from jaxseg.segmentors.init_variables import init_variables
 
 NORM = dict(type="SyncBN", requires_grad=True)
 PREPROCESSOR = dict(

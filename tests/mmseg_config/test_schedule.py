@@ -2,7 +2,7 @@ import pytest
 
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.schedule import translate_schedule
-from jaxseg.train.schedule import make_schedule
+from jaxseg.optim.schedule import make_schedule
 
 POLY_V0 = dict(policy="poly", power=0.9, min_lr=1e-4, by_epoch=False)
 WARM_UP = dict(type="LinearLR", start_factor=1e-6, begin=0, end=15, by_epoch=False)

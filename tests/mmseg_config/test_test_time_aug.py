@@ -9,7 +9,7 @@ from jaxseg.mmseg_config.test_time_aug import (
     read_multi_scale_flip_aug,
     read_tta_pipeline,
 )
-from jaxseg.train import test_time_aug
+from jaxseg.settings import tta as test_time_aug
 
 IMAGE = np.zeros((60, 80, 3), np.uint8)
 

@@ -2,7 +2,7 @@ import pytest
 
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.training import translate_training
-from jaxseg.train.settings import read_settings
+from jaxseg.settings.read import read_settings
 
 SGD = dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=0.0005)
 

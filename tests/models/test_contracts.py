@@ -12,10 +12,10 @@ import pytest
 from flax import traverse_util
 
 from jaxseg import backbones, heads, layers, losses, necks, segmentors
-from jaxseg.convert.names import torch_key
 from jaxseg.losses.decode import decode_losses
-from jaxseg.reference import fill
 from jaxseg.resolve import resolve
+from jaxseg.testing.reference import fill
+from jaxseg.weights.names import torch_key
 
 BN = dict(type="BN", requires_grad=True)
 

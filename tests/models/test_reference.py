@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jaxseg.config import ConfigError
-from jaxseg.reference import KINDS, check
-from jaxseg.train.load import LoadError
+from jaxseg.testing.reference import KINDS, check
+from jaxseg.weights.load import LoadError
 
 FOLDER = pathlib.Path(__file__).parents[1] / "reference"
 

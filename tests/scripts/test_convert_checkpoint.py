@@ -2,10 +2,10 @@ import pathlib
 import subprocess
 import sys
 
-from jaxseg.convert.weights_file import read_weights
+from jaxseg.weights.files.weights_file import read_weights
 
 ROOT = pathlib.Path(__file__).parents[2]
-CONFIG, FILE = (ROOT / "tests" / "train" / f"mmseg_unet.{s}" for s in ("py", "pth"))
+CONFIG, FILE = (ROOT / "tests" / "inference" / f"mmseg_unet.{s}" for s in ("py", "pth"))
 
 
 def convert(*arguments):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType
 
+from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve
-from jaxseg.train.optim import make_optimizer
+from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train.sharding import AXES, put_batch, state_sharding
-from jaxseg.train.state import init_variables, new_state
+from jaxseg.train.state import new_state
 from jaxseg.train.step import StepOptions, make_train_step, metric_names
 from tests.small_unet import small_unet
 

@@ -5,11 +5,11 @@ import logging
 import numpy as np
 import pytest
 
-from jaxseg.convert.state_dict import to_state_dict
-from jaxseg.convert.weights_file import write_weights
-from jaxseg.train.checkpoint import Checkpoints
-from jaxseg.train.load import LoadError
-from jaxseg.train.starting_weights import load_from
+from jaxseg.checkpoint.store import Checkpoints
+from jaxseg.weights.files.weights_file import write_weights
+from jaxseg.weights.load import LoadError
+from jaxseg.weights.starting_weights import load_from
+from jaxseg.weights.state_dict import to_state_dict
 
 
 def variables(classes=4, width=3, value=0.0):

@@ -10,12 +10,12 @@ import pytest
 
 from input_pipeline.errors import DataError
 from input_pipeline.loader import Loader
+from jaxseg.checkpoint import manifest
+from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError, load
-from jaxseg.train import manifest
+from jaxseg.evaluation.evaluate import Evaluator
+from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import run as run_module
-from jaxseg.train.checkpoint import Checkpoints
-from jaxseg.train.evaluate import Evaluator
-from jaxseg.train.log import read_metrics
 from jaxseg.train.loop import train
 from jaxseg.train.run import Run
 

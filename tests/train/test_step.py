@@ -12,11 +12,12 @@ import pytest
 from jax.sharding import AxisType
 
 from jaxseg.layers.conv import ConvModule
+from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import register, resolve
+from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train import sharding
-from jaxseg.train.optim import make_optimizer
 from jaxseg.train.sharding import AXES, put_batch, state_sharding
-from jaxseg.train.state import init_variables, new_state
+from jaxseg.train.state import new_state
 from jaxseg.train.step import StepOptions, make_train_step, metric_names
 
 SYNC_BN = dict(type="SyncBN")

@@ -14,10 +14,10 @@ from absl import logging
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 address, rank, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 jax.distributed.initialize(address, 2, rank, coordinator_bind_address=address)
-from jaxseg.train import manifest
-from jaxseg.train.checkpoint import Checkpoints, DamagedCheckpointError
-from jaxseg.train.preemption import StopSignal
-from jaxseg.train.workdir import WorkdirError, check_shared
+from jaxseg.checkpoint import manifest
+from jaxseg.checkpoint.store import Checkpoints, DamagedCheckpointError
+from jaxseg.runtime.preemption import StopSignal
+from jaxseg.runtime.workdir import WorkdirError, check_shared
 
 check_shared(directory)
 (directory / f"own{rank}").mkdir()

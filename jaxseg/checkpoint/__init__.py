@@ -1,0 +1,1 @@
+"""Checkpoints: what a run saves, by orbax, and how it is read."""

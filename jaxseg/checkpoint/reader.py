@@ -1,0 +1,143 @@
+"""Reading checkpoints without orbax's manager, so beside a trainer that writes them."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+
+from jaxseg.checkpoint import manifest
+from jaxseg.checkpoint.manifest import CheckpointError, DamagedCheckpointError
+
+COMMIT_FILE = "commit_success.txt"
+STATE = "state"
+# The trainer removes a step in less; local disks take milliseconds.
+_PRUNING_SECONDS = 0.5
+
+
+def step_dirs(directory: Path, *, finished: bool) -> list[Path]:
+    """Returns the step directories, oldest first, that are finished, or are not."""
+    if not directory.is_dir():
+        return []
+    numbered = [p for p in directory.iterdir() if p.name.isdecimal() and p.is_dir()]
+    numbered.sort(key=lambda p: int(p.name))
+    return [p for p in numbered if _is_finished(p) == finished]
+
+
+def read_arrays(step_dir: Path, targets: Mapping[str, ocp.RestoreArgs]) -> dict:
+    """Reads the arrays that `targets` names; the others stay on the disk.
+
+    Raises:
+      DamagedCheckpointError: Orbax could not read them, whatever it raised.
+    """
+    try:
+        with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+            return reader.restore(
+                step_dir / STATE,
+                args=ocp.args.PyTreeRestore(
+                    item=dict.fromkeys(targets, 0),
+                    restore_args=dict(targets),
+                    partial_restore=True,
+                ),
+            )
+    except Exception as error:  # Orbax, TensorStore, JSON: every one has its own.
+        reason = str(error).strip().split("\n")[0] or repr(error)
+        raise DamagedCheckpointError(
+            f"{step_dir / STATE}: cannot be read: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def load_weights(
+    path: str | Path,
+    which: str = "latest",
+    collections: tuple[str, ...] = ("params", "batch_stats", "ema"),
+) -> dict:
+    """Reads a model's weights, and nothing else, from a checkpoint.
+
+    Safe beside a trainer: where the step is pruned under the reader, the choice is
+    made again among those that are there then.
+
+    Args:
+      path: A workdir, its `checkpoints` directory, or one step of that.
+      which: 'latest' or 'best' (by the config's `save_best`), unless `path` is a step.
+      collections: First keys of the state to read; absent ones are left out.
+
+    Returns:
+      The collections as nested dicts of numpy arrays; 'config', the resolved config
+      of the run; 'source' of converted weights, else None; 'step' and 'path' of the
+      checkpoint read.
+
+    Raises:
+      FileNotFoundError: No finished checkpoint is there.
+      DamagedCheckpointError: The chosen one is damaged: name another step.
+    """
+    path = Path(path).absolute()
+    if which not in ("latest", "best"):
+        raise ValueError(f"which is {which!r}; allowed: 'latest', 'best'")
+    failed = None
+    while True:
+        step_dir = path if _is_finished(path) else _choose(path, which)
+        try:
+            return _read_weights(step_dir, collections)
+        except DamagedCheckpointError as error:
+            # A step that is being pruned looks damaged too, until it is gone.
+            if step_dir in (path, failed):
+                raise
+            logging.info("%s; in case it is being removed, choosing again", error)
+            failed = step_dir
+            time.sleep(_PRUNING_SECONDS)
+
+
+def _read_weights(step_dir: Path, collections: tuple[str, ...]) -> dict:
+    body = manifest.read(step_dir)
+    arrays = {
+        name: entry
+        for name, entry in body["arrays"].items()
+        if name.split("/")[0] in collections
+    }
+    if not arrays:
+        raise CheckpointError(f"{step_dir}: holds none of {', '.join(collections)}")
+    targets = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in arrays}
+    restored = read_arrays(step_dir, targets)
+    manifest.check_data(step_dir, arrays, restored)
+    return {
+        **manifest.nest(restored),
+        "config": body["config"],
+        "source": body.get("source"),
+        "step": body["step"],
+        "path": step_dir,
+    }
+
+
+def _choose(path: Path, which: str) -> Path:
+    root = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    steps = step_dirs(root, finished=True)
+    if not steps:
+        raise FileNotFoundError(
+            f"{path}: no finished checkpoint; expected a workdir, its checkpoints "
+            "directory or one step of it"
+        )
+    return steps[-1] if which == "latest" else _best(steps)
+
+
+def _best(steps: list[Path]) -> Path:
+    scores = {}
+    for step_dir in steps:
+        try:
+            score = manifest.score(manifest.read(step_dir))
+        except DamagedCheckpointError as error:
+            logging.warning("not considered as the best: %s", error)
+            continue
+        if score is not None:
+            scores[step_dir] = score
+    if not scores:
+        raise FileNotFoundError(
+            f"{steps[0].parent}: no checkpoint was saved with the metric of save_best"
+        )
+    return max(scores, key=scores.get)
+
+
+def _is_finished(step_dir: Path) -> bool:
+    return (step_dir / COMMIT_FILE).is_file()

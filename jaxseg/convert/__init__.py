@@ -1,1 +1,0 @@
-"""Parameters under PyTorch's names."""

@@ -1,0 +1,1 @@
+"""Evaluation: a checkpoint scored on a data set."""

@@ -1,0 +1,1 @@
+"""Inference: a model with weights, from images to label maps."""

@@ -1,0 +1,1 @@
+"""Padding buckets: images of many sizes in few compiled programs."""

@@ -1,0 +1,114 @@
+"""A segmentor's network at the size of a bucket, for smaller images as well."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxseg.ops.padded.valid_size import NoMaskedForm, ValidSizes
+
+
+class MaskedNetwork:
+    """Traced once, to learn how the sizes of its feature maps follow from an image's.
+
+    Attributes:
+        sizes: of its feature maps.
+        logits_shape: (h, w, C) in the bucket.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Any, Any], jax.Array],
+        variables: Any,
+        channels: int,
+        size: tuple[int, int],
+    ):
+        """Traces the network, without compiling it.
+
+        Args:
+            run: (variables, images (N, H, W, C) as loaded) -> logits.
+            variables: params and batch_stats.
+            channels: of the images.
+            size: (height, width) of the bucket.
+
+        Raises:
+            NoMaskedForm: if an operation cannot run on padded images.
+            ValueError: if the model does not take images of that size.
+        """
+        self._run = run
+        self.sizes = ValidSizes(size)
+        image = jax.ShapeDtypeStruct((1, *size, channels), np.uint8)
+        with self.sizes.tracing(1):
+            logits = jax.eval_shape(run, variables, image)
+        self.logits_shape = logits.shape[1:]
+        self.logits_size(size)
+
+    def __call__(self, variables: Any, images: jax.Array, arrays: Any) -> jax.Array:
+        """The logits, (N, h, w, C), of images padded to the bucket.
+
+        Args:
+            variables: params and batch_stats.
+            images: (N, H, W, C), of which the padding may be anything.
+            arrays: `sizes.arrays` of the images' sizes.
+        """
+        with self.sizes.tracing(images.shape[0], arrays):
+            return self._run(variables, images)
+
+    def logits_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the valid logits of an image of a size."""
+        height, width = (
+            self.sizes.length_at(axis, self.logits_shape[axis], size[axis])
+            for axis in range(2)
+        )
+        return height, width
+
+
+def make_masked(
+    make: Callable[[tuple[int, int]], MaskedNetwork],
+    size: tuple[int, int],
+    images: Sequence[tuple[int, int]],
+) -> MaskedNetwork:
+    """A network for a bucket in which as many images as possible are exact.
+
+    Two feature maps that are equally long in the bucket, but not for every image,
+    are kept apart where a side is a multiple of 32 and one more: halvings that round
+    up make 65 of it 33, 17, 9, 5, and doubling meets none of them again. So a side
+    that fails some images is tried as long as that.
+
+    Args:
+        make: from the size of a bucket to its network.
+        size: (height, width) of the bucket.
+        images: those of the images in it.
+    """
+    first = make(size)
+    longer = tuple(
+        side if all(exact[image[axis]] for image in images) else -(-side // 32) * 32 + 1
+        for axis, (side, exact) in enumerate(zip(size, first.sizes.exact, strict=True))
+    )
+    if longer == tuple(size):
+        return first
+    try:
+        second = make(longer)
+    except (ValueError, NoMaskedForm):  # a model that takes multiples only
+        return first
+    taken = [sum(map(network.sizes.takes, images)) for network in (first, second)]
+    return second if taken[1] > taken[0] else first
+
+
+def foreign_part(model: Any) -> str | None:
+    """The name of a part of a model that is not jaxseg's, or None.
+
+    What another package computes may look at more than one pixel without `ops`, and
+    would then see the padding.
+    """
+    kind = type(model)
+    if not kind.__module__.startswith("jaxseg."):
+        return f"{kind.__module__}.{kind.__qualname__}"
+    parts = []
+    for field in dataclasses.fields(model):
+        value = getattr(model, field.name, None)
+        parts += value if isinstance(value, tuple) else [value]
+    parts = [p for p in parts if dataclasses.is_dataclass(p) and p is not model.parent]
+    return next(filter(None, map(foreign_part, parts)), None)

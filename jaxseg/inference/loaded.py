@@ -1,0 +1,341 @@
+"""A model that is ready to use: config, weights, classes and test pipeline."""
+
+import dataclasses
+import functools
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from input_pipeline import datasets, transforms
+from input_pipeline.sources import random_palette, resolve_classes
+from jaxseg.config import ConfigError
+from jaxseg.inference.bands import BandPredictor
+from jaxseg.inference.predictor import Predictor
+from jaxseg.load_config import INFERENCE, load_config
+from jaxseg.resolve import import_custom, lookup, resolve
+from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.read import read_settings
+from jaxseg.settings.tta import TestTimeAug, without_resizing
+from jaxseg.weights.key_table import key_table_of
+from jaxseg.weights.load import (
+    Checkpoint,
+    LoadError,
+    as_variables,
+    fill,
+    read_checkpoint,
+)
+
+_log = logging.getLogger("jaxseg")
+
+# What turns labels into arrays has no place in a pipeline for images alone.
+_FOR_LABELS = ("LoadAnnotations",)
+
+
+@dataclasses.dataclass
+class SegModel:
+    """What `load_model` makes.
+
+    Attributes:
+        config: the whole config.
+        segmentor: the Flax module.
+        variables: params and batch_stats, where the predictor runs.
+        predictor: runs the segmentor on images as they are loaded, one by one: on one
+            device, or each image on the `mesh.spatial` devices of the config.
+        classes: names of the classes.
+        palette: (r, g, b) of each class.
+        pipeline: transforms of a test image, without its label; with `tta` they leave
+            it at its own size.
+        tta: the versions of an image that `predict` averages, or None.
+    """
+
+    config: dict[str, Any]
+    segmentor: Any
+    variables: Any
+    predictor: Predictor | BandPredictor
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    pipeline: tuple[Any, ...]
+    tta: TestTimeAug | None
+
+    def encode_decode(self, images: Any) -> jax.Array:
+        """Runs the network at one size.
+
+        Args:
+            images: normalised, (N, H, W, C) float32.
+
+        Returns:
+            Logits (N, H, W, out_channels) float32.
+
+        Raises:
+            ValueError: if the images have another shape or number of channels.
+        """
+        channels = self.segmentor.backbone.in_channels
+        if np.ndim(images) != 4 or np.shape(images)[-1] != channels:
+            raise ValueError(
+                f"images have the shape {np.shape(images)}; encode_decode takes "
+                f"(N, H, W, {channels})"
+            )
+        return self._encode_decode(self.variables, images)
+
+    @functools.cached_property
+    def _encode_decode(self):
+        return jax.jit(functools.partial(self.segmentor.apply, method="encode_decode"))
+
+    def load_image(self, image: str | Path | np.ndarray) -> dict[str, Any]:
+        """Takes an image through the test pipeline.
+
+        Args:
+            image: a file, or pixels (H, W, 3) uint8 in RGB order (or as the model's
+                pipeline reads them).
+
+        Returns:
+            `img` at the test scale and `ori_shape`, its (height, width) before.
+
+        Raises:
+            DataError: if it is no image, or not one that the pipeline takes.
+            ConfigError: if the model takes another number of channels.
+        """
+        record = self._record(image)
+        for transform in self.pipeline:
+            record = transform(record, np.random.default_rng(0))
+        check_channels(record, self.segmentor)
+        return record
+
+    def read_pixels(self, image: str | Path | np.ndarray) -> np.ndarray:
+        """The image at its own size, (H, W, C), as the pipeline's first entry reads it."""
+        return self.pipeline[0](self._record(image), np.random.default_rng(0))["img"]
+
+    def _record(self, image):
+        if isinstance(image, (str, Path)):
+            return {"img_path": str(image)}
+        return {"img": np.asarray(image), "img_path": "the given array"}
+
+    def predict(self, image: str | Path | np.ndarray, return_logits: bool = False):
+        """Predicts one image at its own size.
+
+        Args:
+            image: as in `load_image`.
+            return_logits: also return the logits; with `tta` the mean probabilities
+                of the versions, whose largest is the class.
+
+        Returns:
+            Label map (H, W) integers; with return_logits also (H, W, out_channels)
+            float32.
+
+        Raises:
+            DataError, ConfigError: as `load_image`, or if the model does not take an
+                image of this size.
+        """
+        sample = self.load_image(image)
+        run = self._predict if self.tta is None else self._predict_augmented
+        try:
+            label_maps, logits = run(sample, return_logits)
+        except ConfigError as error:
+            raise ConfigError(f"{sample['img_path']}: {error}") from error
+        label_map = np.asarray(label_maps)[0]
+        return (label_map, np.asarray(logits)[0]) if return_logits else label_map
+
+    def _predict(self, sample, return_logits):
+        arguments = self.variables, sample["img"][None], sample["ori_shape"]
+        if not return_logits:
+            return self.predictor.label_maps(*arguments), None
+        logits = self.predictor.logits(*arguments)
+        return self.predictor.classes(logits), logits
+
+    def _predict_augmented(self, sample, return_logits):
+        size, own = sample["img"].shape[:2], tuple(sample["ori_shape"])
+        if size != own:
+            raise ConfigError(
+                f"it is {own[0]}x{own[1]}, and {size[0]}x{size[1]} after the pipeline; "
+                "`tta` scales the image as it is: take what changes its size out of "
+                "val_dataloader.dataset.pipeline"
+            )
+        versions = [version[None] for version in self.tta.scaled(sample["img"])]
+        arguments = self.variables, versions, own, self.tta.directions
+        if not return_logits:
+            return self.predictor.augmented_label_maps(*arguments), None
+        mean = self.predictor.augmented_probabilities(*arguments)
+        return self.predictor.classes(mean, probabilities=True), mean
+
+
+def check_channels(sample: Mapping[str, Any], segmentor: Any) -> None:
+    """Refuses an image of another number of channels than the backbone takes.
+
+    Raises:
+        ConfigError: naming the image and both numbers.
+    """
+    channels, takes = sample["img"].shape[-1], segmentor.backbone.in_channels
+    if channels != takes:
+        raise ConfigError(
+            f"{sample['img_path']} has {channels} channels, and "
+            f"model.backbone.in_channels is {takes}; LoadImageFromFile.color_type "
+            "('color', 'grayscale', 'unchanged') says which are read"
+        )
+
+
+def load_model(
+    config: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None = None
+) -> SegModel:
+    """Builds the model of a config, with the weights of a checkpoint.
+
+    Args:
+        config: a config file or dict; None takes the one saved in the checkpoint.
+        checkpoint: as in `load.read_checkpoint`. None leaves the model as it starts
+            training, by the config's seed, but for the weights of `pretrained`.
+
+    Raises:
+        ConfigError: if the config is wrong.
+        LoadError: if the weights do not fit.
+    """
+    saved = None if checkpoint is None else read_checkpoint(checkpoint)
+    if config is None and saved is None:
+        raise ValueError("load_model needs a config or a checkpoint")
+    config, segmentor = build_segmentor(config, saved)
+    tta = read_settings({"tta": config.get("tta")}).tta
+    predictor = _predictor(config, segmentor, tta)
+    variables = fresh_variables(config, segmentor, abstract=saved is not None)
+    if saved is not None:
+        source = str(checkpoint)
+        tree = fill(saved.state_dict, variables, source, segmentor.backbone)
+        variables = as_variables(tree, variables, source)
+    classes, palette, where = _classes_of(config, saved, segmentor)
+    if len(classes) != segmentor.decode_head.num_classes:
+        raise ConfigError(
+            f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
+            f"but {where} has {len(classes)} classes: {', '.join(classes[:5])}"
+        )
+    return SegModel(
+        config=config,
+        segmentor=segmentor,
+        variables=predictor.put_variables(variables),
+        predictor=predictor,
+        classes=classes,
+        palette=palette,
+        pipeline=_test_pipeline(config, tta),
+        tta=tta,
+    )
+
+
+def _predictor(config, segmentor, tta):
+    devices = jax.local_devices()
+    count = (config.get("mesh") or {}).get("spatial", 1)
+    if count == 1:
+        return Predictor(segmentor, devices[:1])
+    count = len(devices) if count == -1 else count
+    if count not in range(1, len(devices) + 1):
+        raise ConfigError(
+            f"mesh.spatial is {count!r}; this process has {len(devices)} devices to "
+            "split an image over"
+        )
+    if tta is not None:
+        raise ConfigError(
+            "tta averages versions of an image that one device holds: set mesh.spatial "
+            "to 1, or tta.enabled to False"
+        )
+    return BandPredictor(segmentor, devices[:count])
+
+
+def build_segmentor(
+    config: str | Path | Mapping[str, Any] | None, checkpoint: Checkpoint | None
+) -> tuple[dict[str, Any], Any]:
+    """Builds the segmentor of a config, for inference with a checkpoint.
+
+    A field of the backbone that the config leaves out, and that the checkpoint's keys
+    show to be on (`KeyTable.fields`), is put into the config, and that is logged: the
+    weights of a ViT trained by mmseg 0.x have a bias that 1.x's configs do not ask for.
+
+    Args:
+        config: a config file or dict; None takes the one saved in the checkpoint.
+        checkpoint: what will be filled in, or None.
+
+    Returns:
+        The config and the segmentor.
+
+    Raises:
+        ConfigError: if the config is wrong.
+        LoadError: if there is none.
+    """
+    if config is None:
+        config = checkpoint.config
+    if config is None:
+        raise LoadError(
+            f"{checkpoint.path} holds weights and no config of jaxseg's: give a config"
+        )
+    config = load_config(config, INFERENCE)
+    if "model" not in config:
+        raise ConfigError("the config has no `model`")
+    import_custom(config)
+    segmentor = resolve(config["model"], "model")
+    given = config["model"].get("backbone", {})
+    on = [
+        field
+        for field, key in key_table_of(segmentor.backbone).fields.items()
+        if checkpoint is not None
+        and field not in given
+        and f"backbone.{key}" in checkpoint.state_dict
+    ]
+    if not on:
+        return config, segmentor
+    for field in on:
+        _log.info("model.backbone.%s=True: so it is in %s", field, checkpoint.path)
+    backbone = {**given, **dict.fromkeys(on, True)}
+    config = {**config, "model": {**config["model"], "backbone": backbone}}
+    return config, resolve(config["model"], "model")
+
+
+def fresh_variables(config: Mapping[str, Any], segmentor: Any, abstract: bool) -> Any:
+    """Parameters and statistics as training starts, or only their shapes."""
+    preprocessor = segmentor.data_preprocessor
+    channels = segmentor.backbone.in_channels
+    seed = (config.get("randomness") or {}).get("seed", 0)
+    size = preprocessor.size or (128, 128)
+    make = functools.partial(init_variables, segmentor, seed, channels, size)
+    return jax.eval_shape(make) if abstract else make()
+
+
+def _val_dataset(config):
+    """The config of val_dataloader's data set, or of the first one inside it."""
+    dataset = (config.get("val_dataloader") or {}).get("dataset") or {}
+    while "dataset" in dataset or "datasets" in dataset:
+        dataset = dataset.get("dataset") or dataset["datasets"][0]
+    return dataset
+
+
+def _test_pipeline(config, tta):
+    """The pipeline of val_dataloader; without one, the image as it is."""
+    entries = _val_dataset(config).get("pipeline") or [{"type": "LoadImageFromFile"}]
+    entries = [entry for entry in entries if entry.get("type") not in _FOR_LABELS]
+    if tta is not None:
+        entries = without_resizing(entries)
+    if not entries or entries[0].get("type") != "LoadImageFromFile":
+        entries = [{"type": "LoadImageFromFile"}, *entries]
+    path = "val_dataloader.dataset.pipeline"
+    return resolve(entries, path, (transforms,))
+
+
+def _classes_of(config, saved, segmentor):
+    """Names and colours: as trained, as the config's data set has them, or made up.
+
+    And where they stand, for errors.
+    """
+    trained = {"dataset_meta": config.get("dataset_meta")}
+    if saved is not None:
+        trained[str(saved.path)] = saved.meta
+    for where, meta in trained.items():
+        if meta and meta.get("classes"):
+            classes = tuple(meta["classes"])
+            palette = meta.get("palette") or random_palette(len(classes))
+            return classes, tuple(map(tuple, palette)), where
+    dataset = _val_dataset(config)
+    known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
+    if "type" in dataset:
+        known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
+    count = segmentor.decode_head.num_classes
+    if not known and not metainfo:
+        return tuple(f"class {i}" for i in range(count)), random_palette(count), path
+    meta, _, _ = resolve_classes(path, known, metainfo)
+    return meta["classes"], meta["palette"], path

@@ -1,0 +1,140 @@
+"""What `finish` starts from: logits of whole images, or of all windows of an image."""
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxseg.inference.buckets.network import MaskedNetwork
+from jaxseg.inference.buckets.plan import Size, pad_to
+from jaxseg.inference.postprocess import resize_tables, stack
+from jaxseg.inference.programs import Programs
+from jaxseg.inference.slide import Grid, window_corners
+
+
+class WholeSource:
+    """Mode `whole`: every image at once."""
+
+    def __init__(self, programs: Programs, networks: Mapping[Size, MaskedNetwork]):
+        """Remembers what runs.
+
+        Args:
+            programs: of the segmentor.
+            networks: by the size of their bucket.
+        """
+        self._programs = programs
+        self._networks = networks
+
+    def __call__(
+        self, variables: Any, images: Sequence[np.ndarray], size: Size, padded: bool
+    ) -> tuple[dict[str, Any], list[Size]]:
+        """The logits of images.
+
+        Args:
+            variables: params and batch_stats, on the devices.
+            images: N of (H, W, C), as loaded.
+            size: (height, width) of their bucket.
+            padded: whether images may be smaller.
+
+        Returns:
+            A source of `finish.finish`, and the (height, width) of each image in it.
+        """
+        run = self._padded if padded else self._exact
+        logits, valid = run(variables, images, size)
+        return {"logits": logits}, valid
+
+    def _exact(self, variables, images, size):
+        """The logits of images of one size, and their valid sizes."""
+        logits = self._programs.network(variables, np.stack(images))
+        return logits, [logits.shape[1:3]] * len(images)
+
+    def _padded(self, variables, images, size):
+        """As `_exact`, of images of any sizes that a bucket takes."""
+        network = self._networks[size]
+        shapes = [image.shape[:2] for image in images]
+        arrays = network.sizes.arrays(shapes)
+        padded = pad_to(images, network.sizes.size)
+        logits = self._programs.masked(network, variables, padded, arrays)
+        return logits, list(map(network.logits_size, shapes))
+
+
+class SlideSource:
+    """Mode `slide`: the windows of all images together, over the images' borders."""
+
+    def __init__(
+        self,
+        programs: Programs,
+        networks: Mapping[Size, MaskedNetwork],
+        crop: Size,
+        stride: Size,
+        align_corners: bool,
+    ):
+        """Remembers how images are cut.
+
+        Args:
+            programs: of the segmentor.
+            networks: that of windows below the crop stands under the crop's size.
+            crop, stride: of the windows, (height, width).
+            align_corners: of the resize of the logits to the size of their window.
+        """
+        self._programs = programs
+        self._run = WholeSource(programs, networks)
+        self._crop = crop
+        self._stride = stride
+        self._align_corners = align_corners
+
+    def __call__(
+        self, variables: Any, images: Sequence[np.ndarray], size: Size, padded: bool
+    ) -> tuple[dict[str, Any], list[Size]]:
+        """As `WholeSource`, of the windows of images and how they are put together."""
+        grids = [Grid(image.shape[:2], self._crop, self._stride) for image in images]
+        cuts = [grid.cut(image) for grid, image in zip(grids, images, strict=True)]
+        windows = [window for cut in cuts for window in cut]
+        logits, valid = self._run_windows(variables, windows, padded, len(images))
+        how = {"align_corners": self._align_corners, "dtype": logits.dtype}
+        block = self._crop if padded else grids[0].window
+        canvas = tuple(map(max, size, block))
+        most = len(window_corners(size, self._crop, self._stride))
+        each = np.zeros((len(images), most, *logits.shape[1:]), logits.dtype)
+        corners = np.zeros((len(images), most, 2), np.int32)
+        tables, first = [], 0
+        for i, grid in enumerate(grids):
+            number = len(grid.corners)
+            each[i, :number] = logits[first : first + number]
+            corners[i, :number] = grid.corners
+            tables.append(resize_tables(valid[first], grid.window, block, **how))
+            first += number
+        source = {
+            "logits": each,
+            "tables": stack(tables),
+            "corners": corners,
+            "number": np.array([len(grid.corners) for grid in grids], np.int32),
+            "covers": stack([grid.covers(canvas) for grid in grids]),
+        }
+        return self._programs.put(source), [image.shape[:2] for image in images]
+
+    def _run_windows(self, variables, windows, padded, batch):
+        """Logits of windows, (K, h, w, C) on the host, and the valid size of each.
+
+        They run in batches; the last one is filled up with copies.
+        """
+        kinds = collections.defaultdict(list)
+        for i, window in enumerate(windows):
+            kinds[padded and window.shape[:2] != self._crop].append(i)
+        done = []
+        for is_small, places in kinds.items():
+            for start in range(0, len(places), batch):
+                some = places[start : start + batch]
+                chosen = [windows[i] for i in some]
+                chosen += chosen[-1:] * (batch - len(chosen))
+                source, valid = self._run(variables, chosen, self._crop, is_small)
+                done.append((some, source["logits"], valid))
+        shape = np.max([logits.shape[1:] for _, logits, _ in done], axis=0)
+        result = np.zeros((len(windows), *shape), done[0][1].dtype)
+        valid = [None] * len(windows)
+        for some, logits, sizes in done:
+            for i, one, size in zip(some, np.asarray(logits), sizes, strict=False):
+                result[i, : one.shape[0], : one.shape[1]] = one
+                valid[i] = size
+        return result, valid

@@ -1,0 +1,130 @@
+"""What follows the network: its logits at the original size, as classes or numbers."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxseg.inference.slide import stitch
+from jaxseg.ops.padded.sample_resize import padded_table
+from jaxseg.ops.strips.prediction import map_resized
+
+Size = tuple[int, int]
+
+_FLIP_AXES = {"horizontal": 1, "vertical": 0}
+
+
+def flipped(image: np.ndarray, flip: str | None) -> np.ndarray:
+    """An image (H, W, C), turned round as `flip` says, or as it is."""
+    return image if flip is None else np.flip(image, _FLIP_AXES[flip])
+
+
+def resize_tables(
+    before: Size,
+    after: Size,
+    padded: Size,
+    *,
+    align_corners: bool,
+    dtype: Any,
+    flip: str | None = None,
+) -> tuple[Any, Any]:
+    """The tables of a bilinear resize along both axes.
+
+    Args:
+        before, after: (height, width).
+        padded: (height, width) of the array that takes the result.
+        align_corners: as of `ops.sample_resize.padded_table`.
+        dtype: of what is resized.
+        flip: how the input is flipped before.
+    """
+    tables = []
+    for axis in range(2):
+        index, weight = padded_table(
+            before[axis],
+            after[axis],
+            padded[axis],
+            align_corners=align_corners,
+            double=dtype == np.float64,
+        )
+        if flip is not None and _FLIP_AXES[flip] == axis:
+            index = before[axis] - 1 - index
+        tables.append((index, weight))
+    return tuple(tables)
+
+
+def resize_stages(
+    chains: Sequence[Sequence[Size]],
+    padded: Sequence[Size],
+    flip: str | None = None,
+    **how: Any,
+) -> list[Any]:
+    """The tables of the resizes of several images, one after the other.
+
+    Args:
+        chains: the sizes of each image, from the logits' to the result's.
+        padded: of all but the first of those, the size of the array that takes it.
+        flip: how the logits are flipped before the first.
+        how: as of `resize_tables`.
+
+    Returns:
+        For each resize, tables with a leading axis over the images.
+    """
+    stages = []
+    pairs = [list(itertools.pairwise(chain)) for chain in chains]
+    for number, size in enumerate(padded):
+        turn = flip if number == 0 else None
+        each = [resize_tables(*pair[number], size, flip=turn, **how) for pair in pairs]
+        stages.append(stack(each))
+    return stages
+
+
+def stack(trees: Sequence[Any]) -> Any:
+    """Trees of arrays as one, with a leading axis over them."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def finish(
+    use: Callable[[jax.Array], jax.Array], source: Any, stages: Any, rows: jax.Array
+) -> jax.Array:
+    """From the network's logits to what is wanted at the original size.
+
+    Args:
+        use: (N, rows, W, C) logits -> (N, rows, W, ...).
+        source: dict of the `logits` (N, h, w, C), or of what `stitch` takes.
+        stages: from `resize_stages`.
+        rows: (N,) height of each result.
+
+    Returns:
+        (N, H, W, ...), 0 below each result.
+    """
+    x = stitch(**source) if "corners" in source else source["logits"]
+    return map_resized(use, x, stages, rows)
+
+
+def probabilities(logits: jax.Array) -> jax.Array:
+    """The sigmoid of one channel, the softmax of more."""
+    one = logits.shape[-1] == 1
+    return jax.nn.sigmoid(logits) if one else jax.nn.softmax(logits, axis=-1)
+
+
+def pick_classes(
+    values: jax.Array, threshold: float | None, are_probabilities: bool = False
+) -> jax.Array:
+    """The class of each pixel.
+
+    Args:
+        values: logits or probabilities, (N, H, W, C).
+        threshold: of one channel, the probability above which a pixel is class 1.
+        are_probabilities: whether values are.
+
+    Returns:
+        (N, H, W) uint8, or uint16 of more than 256 channels.
+    """
+    if values.shape[-1] == 1:
+        one = values[..., 0] if are_probabilities else jax.nn.sigmoid(values[..., 0])
+        return (one > threshold).astype(jnp.uint8)
+    dtype = jnp.uint8 if values.shape[-1] <= 256 else jnp.uint16
+    return jnp.argmax(values, axis=-1).astype(dtype)

@@ -1,0 +1,270 @@
+"""From images of any size to logits, probabilities and label maps, as mmseg.
+
+The network runs alone, at the size of its images (mode `whole`) or of its windows
+(mode `slide`); one more program does all that follows: windows put together, flipped
+back, resized to the original size, argmax. Images run at their own size, or padded to
+that of a bucket, which is masked. docs/evaluation.md says how often what is
+compiled.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxseg.inference.buckets.choose import BucketChoice
+from jaxseg.inference.buckets.network import MaskedNetwork
+from jaxseg.inference.buckets.plan import Bucket, Item, exact_bucket, pad_to
+from jaxseg.inference.logits import SlideSource, WholeSource
+from jaxseg.inference.mode import read_test_cfg
+from jaxseg.inference.postprocess import flipped, resize_stages
+from jaxseg.inference.programs import Programs
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """What all versions of some images have in common.
+
+    Attributes:
+        variables: params and batch_stats.
+        sizes: (height, width) of each result.
+        bucket: of the images.
+        how: what is wanted: `classes`, `logits`, `probability` or `counts`.
+    """
+
+    variables: Any
+    sizes: list
+    bucket: Bucket
+    how: str
+
+
+class Predictor:
+    """Runs a segmentor on images as they are loaded.
+
+    Attributes:
+        model: the segmentor; its `test_cfg` says how images are cut.
+        programs: what it compiles.
+    """
+
+    def __init__(self, model: Any, devices: Sequence[jax.Device] | None = None):
+        """Prepares, without compiling anything.
+
+        Args:
+            model: the segmentor.
+            devices: over which the images of a batch are split; by default those of
+                this host.
+
+        Raises:
+            ConfigError: if the model's test_cfg is wrong.
+        """
+        self.model = model
+        self._mode, crop, stride = read_test_cfg(model.test_cfg)
+        self._choice = BucketChoice(model, crop)
+        self.programs = Programs(
+            model, jax.local_devices() if devices is None else devices
+        )
+        self._align_corners = model.decode_head.align_corners
+        parts = self.programs, self._choice.networks
+        if self._mode == "slide":
+            self._source = SlideSource(*parts, crop, stride, self._align_corners)
+        else:
+            self._source = WholeSource(*parts)
+
+    @property
+    def devices(self) -> tuple[jax.Device, ...]:
+        """Where it runs."""
+        return self.programs.devices
+
+    @property
+    def compilations(self) -> dict[str, int]:
+        """How often `network` and `rest`, what follows it, were compiled."""
+        return self.programs.compilations
+
+    def count_of_compilations(self) -> str:
+        """`compilations` as a line for the user."""
+        counts = self.compilations
+        return f"compiled: network {counts['network']} times, rest {counts['rest']}"
+
+    def put_variables(self, variables: Any) -> Any:
+        """Puts params and batch_stats where this predictor runs."""
+        return self.programs.put_variables(variables)
+
+    def label_maps(
+        self, variables: Any, images: np.ndarray, size: tuple[int, int]
+    ) -> jax.Array:
+        """Predicts one class a pixel.
+
+        Args:
+            variables: from `put_variables`.
+            images: (N, H, W, C) as loaded, RGB, not normalised; the number of devices
+                divides N.
+            size: (height, width) of the result, the images' original size.
+
+        Returns:
+            (N, *size) uint8, or uint16 of more than 256 classes.
+        """
+        return self._alike(variables, [images], size, "classes")
+
+    def logits(
+        self, variables: Any, images: np.ndarray, size: tuple[int, int]
+    ) -> jax.Array:
+        """As `label_maps`, but float32 logits (N, *size, out_channels)."""
+        return self._alike(variables, [images], size, "logits")
+
+    def classes(self, values: jax.Array, probabilities: bool = False) -> jax.Array:
+        """The classes of what `logits` or `augmented_probabilities` gave.
+
+        Args:
+            values: (N, H, W, out_channels).
+            probabilities: whether they are probabilities, not logits.
+
+        Returns:
+            (N, H, W), as `label_maps`.
+        """
+        return self.programs.classes(values, 1 if probabilities else None)
+
+    def augmented_label_maps(
+        self,
+        variables: Any,
+        images: Sequence[np.ndarray],
+        size: tuple[int, int],
+        directions: Sequence[str] = (),
+    ) -> jax.Array:
+        """Predicts from the mean probabilities of several versions of the images.
+
+        mmseg's SegTTAModel. Of one output channel it takes the sigmoid twice, which
+        puts every probability above one half; here it is taken once.
+
+        Args:
+            variables: from `put_variables`.
+            images: the same images at each scale, (N, H, W, C) each.
+            size: (height, width) of the result.
+            directions: flips that are added at every scale, `horizontal`, `vertical`.
+
+        Returns:
+            (N, *size), as `label_maps`.
+        """
+        total = self._alike(variables, images, size, "probability", directions)
+        return self.programs.classes(total, len(images) * (1 + len(directions)))
+
+    def augmented_probabilities(
+        self,
+        variables: Any,
+        images: Sequence[np.ndarray],
+        size: tuple[int, int],
+        directions: Sequence[str] = (),
+    ) -> jax.Array:
+        """As `augmented_label_maps`, but the means, (N, *size, out_channels) float32."""
+        total = self._alike(variables, images, size, "probability", directions)
+        return self.programs.mean(total, len(images) * (1 + len(directions)))
+
+    def plan(self, variables: Any, items: Mapping[Item, int]) -> None:
+        """Chooses the buckets of a data set of many sizes, and says in the log which.
+
+        Args:
+            variables: params and batch_stats.
+            items: how many images there are of each tuple of the sizes (height, width)
+                at which the network sees an image, and the original size.
+        """
+        channels = self.model.backbone.in_channels
+        shapes = jax.eval_shape(lambda: variables)
+        make = functools.partial(MaskedNetwork, self.programs.apply, shapes, channels)
+        self._choice.plan(items, make)
+
+    def bucket_of(self, item: Item) -> Bucket:
+        """Where an image runs: in the smallest bucket that takes it, or alone."""
+        return self._choice.of(item)
+
+    def add_counts(
+        self,
+        total: jax.Array,
+        variables: Any,
+        images: Sequence[Sequence[np.ndarray]],
+        labels: Sequence[np.ndarray],
+        bucket: Bucket,
+        *,
+        is_sample: np.ndarray,
+        ignore_index: int,
+        directions: Sequence[str] | None = None,
+    ) -> jax.Array:
+        """Predicts images of one bucket, and adds to a confusion matrix.
+
+        Args:
+            total: of `metrics.confusion`, which is used up.
+            variables: from `put_variables`.
+            images: at each scale N images (H, W, C); the number of devices divides N.
+            labels: (height, width) of each image, at its original size.
+            bucket: of all images.
+            is_sample: (N,) bool: whether an image counts, or fills up the batch.
+            ignore_index: the label that counts nowhere.
+            directions: flips that are added at every scale before the mean of the
+                probabilities; None takes the one version as it is.
+
+        Returns:
+            The new total.
+
+        Raises:
+            ConfigError: if the model does not take an image's size.
+        """
+        self.programs.drop_old()
+        sizes = [label.shape for label in labels]
+        count = {
+            "labels": self.programs.put(pad_to(labels, bucket.canvas, ignore_index)),
+            "is_sample": is_sample,
+            "ignore_index": ignore_index,
+        }
+        if directions is None:
+            run = _Run(variables, sizes, bucket, "counts")
+            return self._predict(run, images[0], total=total, **count)
+        run = _Run(variables, sizes, bucket, "probability")
+        values = self._add_versions(run, images, directions)
+        versions = len(images) * (1 + len(directions))
+        return self.programs.tally(total, values, versions, **count)
+
+    def _alike(self, variables, versions, size, how, directions=()):
+        """Of images of one size, (N, H, W, C) at each scale."""
+        self.programs.drop_old()
+        size = tuple(size)
+        bucket = exact_bucket((*(images.shape[1:3] for images in versions), size))
+        run = _Run(variables, [size] * len(versions[0]), bucket, how)
+        if how == "probability":
+            return self._add_versions(run, versions, directions)
+        return self._predict(run, versions[0])
+
+    def _add_versions(self, run, versions, directions):
+        """The sum of the probabilities of all versions."""
+        total = None
+        for scale, images in enumerate(versions):
+            for flip in (None, *directions):
+                total = self._predict(run, images, scale, flip, total)
+        return total
+
+    def _predict(self, run, images, scale=0, flip=None, total=None, **count):
+        """What is wanted of images of one bucket.
+
+        Args:
+            run: what does not depend on the version.
+            images: N of (H, W, C).
+            scale: which one of the bucket's.
+            flip: how the images are flipped.
+            total: what is added to: probabilities, counts or None.
+            count: what `counts` needs beside the total.
+        """
+        images = [flipped(image, flip) for image in images]
+        size, canvas = run.bucket.images[scale], run.bucket.canvas
+        source, before = self._source(run.variables, images, size, run.bucket.padded)
+        chains, padded = [[one] for one in before], [canvas]
+        # mmseg resizes to the image's size first, and from there to the result's.
+        if self._mode == "whole" and run.bucket.resized[scale]:
+            padded = [size, canvas]
+            for chain, image in zip(chains, images, strict=True):
+                chain.append(image.shape[:2])
+        for chain, last in zip(chains, run.sizes, strict=True):
+            chain.append(last)
+        how = {"align_corners": self._align_corners, "dtype": source["logits"].dtype}
+        stages = resize_stages(chains, padded, flip, **how)
+        rows = np.array([size[0] for size in run.sizes], np.int32)
+        return self.programs.finish(source, stages, rows, total, run.how, **count)

@@ -1,0 +1,192 @@
+"""What is compiled to predict: the network, and what follows it."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxseg.config import ConfigError
+from jaxseg.inference.buckets.network import MaskedNetwork
+from jaxseg.inference.postprocess import finish, pick_classes, probabilities
+from jaxseg.ops.compiler_options import compiler_options
+from jaxseg.ops.confusion import add_label_maps
+
+# Programs that are kept. One of a ResNet-18 takes some 7 MB of memory, and a data set
+# may have a thousand sizes. Those that are dropped are read back from the compilation
+# cache on disk, or compiled again.
+_MOST_PROGRAMS = 400
+
+
+class Programs:
+    """The jitted functions of a segmentor, each one program for every shape it meets.
+
+    Attributes:
+        compilations: how often `network` and `rest`, what follows it, were compiled.
+        devices: where they run.
+    """
+
+    def __init__(self, model: Any, devices: Sequence[jax.Device]):
+        """Prepares, without compiling anything.
+
+        Args:
+            model: the segmentor.
+            devices: over which the images of a batch are split.
+        """
+        self.compilations = {"network": 0, "rest": 0}
+        self.devices = tuple(devices)
+        self._model = model
+        self._dropped = 0
+        mesh = Mesh(np.array(self.devices), ("batch",))
+        self._split = NamedSharding(mesh, P("batch"))
+        self._everywhere = NamedSharding(mesh, P())
+        # Every device has images of its own from end to end. Its program is then the
+        # same for any number of devices, and so are the bits of the result.
+        self._alone = functools.partial(
+            jax.shard_map, mesh=mesh, out_specs=P("batch"), check_vma=False
+        )
+        # How they are compiled depends on the model's parameters.
+        self._network = self._masked = None
+        self._finish = jax.jit(
+            self._run_finish,
+            static_argnames=("how", "ignore_index"),
+            donate_argnames="total",
+        )
+        self._classes = jax.jit(self._run_classes)
+        self._mean = jax.jit(self._run_mean, donate_argnums=0)
+        self._tally = jax.jit(
+            self._run_tally, static_argnames="ignore_index", donate_argnames="total"
+        )
+
+    def put_variables(self, variables: Any) -> Any:
+        """Params and batch_stats, or whatever all images share, on every device."""
+        if self._network is None:
+            options = compiler_options(variables)
+            network = self._alone(self._run_network, in_specs=(P(), P("batch")))
+            self._network = jax.jit(network, compiler_options=options)
+            self._masked = jax.jit(
+                self._run_masked, static_argnums=0, compiler_options=options
+            )
+        return jax.device_put(variables, self._everywhere)
+
+    def put(self, tree: Any) -> Any:
+        """Arrays with a leading axis over the images, split over the devices."""
+        return jax.device_put(tree, self._split)
+
+    def network(self, variables: Any, images: np.ndarray) -> jax.Array:
+        """The logits (N, h, w, C) of images (N, H, W, C) as loaded.
+
+        Raises:
+            ConfigError: if the model does not take their size.
+        """
+        return self._network(variables, self.put(images))
+
+    def masked(
+        self, network: MaskedNetwork, variables: Any, images: np.ndarray, arrays: Any
+    ) -> jax.Array:
+        """As `network`, of images padded to a bucket; `arrays` as of `network`."""
+        return self._masked(network, variables, self.put(images), self.put(arrays))
+
+    def finish(
+        self,
+        source: Any,
+        stages: Any,
+        rows: np.ndarray,
+        total: jax.Array | None,
+        how: str,
+        **count: Any,
+    ) -> jax.Array:
+        """From logits to what is wanted at the original size (`finish.finish`).
+
+        Args:
+            source, stages, rows: as of `finish.finish`.
+            total: what is added to, and used up: probabilities, counts or None.
+            how: `classes`, `logits`, `probability` or `counts`.
+            count: of `counts`, what `metrics.confusion.add_label_maps` needs.
+        """
+        stages, rows = self.put((stages, rows))
+        return self._finish(source, stages, rows, total=total, how=how, **count)
+
+    def classes(self, values: jax.Array, versions: int | None = None) -> jax.Array:
+        """The classes of logits, or of a sum of the probabilities of some versions."""
+        return self._classes(values, versions)
+
+    def mean(self, total: jax.Array, versions: int) -> jax.Array:
+        """The mean probabilities of their sum, which is used up."""
+        return self._mean(total, versions)
+
+    def tally(
+        self, total: jax.Array, values: jax.Array, versions: int, **count: Any
+    ) -> jax.Array:
+        """Adds the classes of a sum of probabilities to a confusion matrix."""
+        return self._tally(total, values, versions, **count)
+
+    def drop_old(self) -> None:
+        """Drops what is compiled where that is too much to keep."""
+        compiled = sum(self.compilations.values())
+        if compiled - self._dropped > _MOST_PROGRAMS:
+            self._dropped = compiled
+            for function in (
+                self._network,
+                self._masked,
+                self._finish,
+                self._classes,
+                self._mean,
+                self._tally,
+            ):
+                function.clear_cache()
+
+    def apply(self, variables: Any, images: jax.Array) -> jax.Array:
+        """The network in Python, for a trace: images as loaded -> logits, float32."""
+        images = self._model.data_preprocessor(images)
+        logits = self._model.apply(variables, images, method="logits")
+        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+
+    def _run_network(self, variables, images):
+        self._count("network")
+        try:
+            return self.apply(variables, images)
+        except ValueError as error:  # a size, say, that the backbone does not take
+            raise ConfigError(f"the model does not take the image: {error}") from error
+
+    def _run_masked(self, network, variables, images, arrays):
+        self._count("network")
+        specs = (P(), P("batch"), P("batch"))
+        return self._alone(network, in_specs=specs)(variables, images, arrays)
+
+    def _run_finish(self, source, stages, rows, total, how, **count):
+        self._count("rest")
+        use = {"logits": lambda x: x, "probability": probabilities}
+        run = functools.partial(finish, use.get(how, self._pick))
+        y = self._alone(run, in_specs=P("batch"))(source, stages, rows)
+        if how == "counts":
+            return add_label_maps(total, y, **count)
+        return y if total is None else total + y
+
+    def _run_classes(self, values, versions):
+        """Logits, or the sum of the probabilities of some versions -> classes."""
+        self._count("rest")
+        if versions is None:
+            return self._pick(values)
+        return self._pick(values / versions, are_probabilities=True)
+
+    def _run_mean(self, total, versions):
+        self._count("rest")
+        return total / versions
+
+    def _run_tally(self, total, values, versions, **count):
+        self._count("rest")
+        pred = self._pick(values / versions, are_probabilities=True)
+        return add_label_maps(total, pred, **count)
+
+    def _pick(self, values, are_probabilities=False):
+        threshold = getattr(self._model.decode_head, "threshold", None)
+        return pick_classes(values, threshold, are_probabilities)
+
+    def _count(self, program):
+        """Called while a program is traced, which is once for every compilation."""
+        self.compilations[program] += 1

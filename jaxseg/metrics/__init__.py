@@ -1,1 +1,0 @@
-"""Scores of a segmentation: counted on the device, divided on the host."""

@@ -1,0 +1,1 @@
+"""Bands: operations on maps that are split by rows over several devices."""

@@ -1,0 +1,1 @@
+"""Padded maps: operations on feature maps that are larger than their image."""

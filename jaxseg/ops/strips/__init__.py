@@ -1,0 +1,1 @@
+"""Strips of upsampled logits: losses and predictions that never hold the whole map."""

@@ -1,0 +1,85 @@
+"""Logits resized to sizes that differ from sample to sample, never at full size."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxseg.ops.padded.sample_resize import interpolate_samples
+
+Table = tuple[jax.Array, jax.Array]
+
+# Bytes of a strip's float32 logits: within a core's cache, or an accelerator's.
+_STRIP_BYTES = {"cpu": 1 << 20}
+_ACCELERATOR_STRIP_BYTES = 64 << 20
+
+
+def map_resized(
+    fn: Callable[[jax.Array], jax.Array],
+    x: jax.Array,
+    stages: Sequence[tuple[Table, Table]],
+    rows: jax.Array,
+) -> jax.Array:
+    """Applies fn to logits that are resized once or twice, strip by strip of rows.
+
+    Args:
+        fn: (N, rows, W, C) -> (N, rows, W, ...).
+        x: logits (N, h, w, C).
+        stages: of each resize the tables of the rows and of the columns, as of
+            `sample_resize.padded_table` with a leading axis over the samples.
+        rows: (N,) rows of the result that count; what is past them is 0.
+
+    Returns:
+        (N, H, W, ...), for tables of lengths H and W.
+    """
+    (index, weight), columns = stages[-1]
+    height, width = index.shape[1], columns[0].shape[1]
+    limit = _STRIP_BYTES.get(jax.default_backend(), _ACCELERATOR_STRIP_BYTES)
+    count = int(np.clip(limit // (x.shape[0] * width * x.shape[3] * 4), 1, height))
+    x = interpolate_samples(x, stages[0][1], 2)
+
+    def strip(first):
+        taps = tuple(
+            jax.lax.dynamic_slice_in_dim(part, first, count, 1)
+            for part in (index, weight)
+        )
+        if len(stages) == 1:
+            return fn(interpolate_samples(x, taps, 1))
+        return fn(_rows_of_second(x, stages[0][0], taps, columns))
+
+    def body(state):
+        i, result = state
+        # The last strip is moved back to the border.
+        first = jnp.minimum(i * count, height - count)
+        new = strip(first)
+        return i + 1, jax.lax.dynamic_update_slice_in_dim(result, new, first, 1)
+
+    needed = -(-jnp.max(rows) // count)
+    like = jax.eval_shape(strip, 0)
+    result = jnp.zeros((x.shape[0], height, *like.shape[2:]), like.dtype)
+    state = (jnp.zeros_like(needed), result)
+    return jax.lax.while_loop(lambda state: state[0] < needed, body, state)[1]
+
+
+def _rows_of_second(x, rows, taps, columns):
+    """Rows of a resize of a resize, of which only those rows are made.
+
+    Args:
+        x: (N, h, W, C), resized along the width of the first.
+        rows: table of the first one's rows.
+        taps: index and weight (N, n, taps) of the wanted rows of the second.
+        columns: table of the second one's columns.
+    """
+    index, weight = taps
+    samples, count, each = index.shape
+    flat = index.reshape(samples, count * each)
+    needed = tuple(
+        jnp.take_along_axis(part, flat[..., None], axis=1, mode="clip") for part in rows
+    )
+    y = interpolate_samples(interpolate_samples(x, needed, 1), columns, 2)
+    y = y.reshape(samples, count, each, *y.shape[2:])
+    return sum(
+        y[:, :, tap] * weight[:, :, tap, None, None].astype(y.dtype)
+        for tap in range(each)
+    )

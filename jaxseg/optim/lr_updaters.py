@@ -1,0 +1,113 @@
+"""The learning rate hooks of MMSegmentation 0.x (`lr_config`)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxseg.optim.schedulers import Recurrence
+
+# The types that `param_scheduler` can name.
+__all__ = ["CosineAnnealingLrUpdater", "PolyLrUpdater", "StepLrUpdater"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LrUpdater:
+    """What the learning rate hooks of MMSegmentation 0.x have in common.
+
+    The value is a function of the iteration and of the base learning rate alone, with a
+    warm-up that multiplies it: for `linear` by 1 - (1 - t / warmup_iters) *
+    (1 - warmup_ratio). An updater stands alone in `param_scheduler` and ends with
+    `max_iters`.
+
+    Attributes:
+      warmup: None, 'constant', 'linear' or 'exp'.
+      warmup_iters: Iterations that the warm-up takes.
+      warmup_ratio: Factor of the first iteration.
+      by_epoch: Must be False.
+    """
+
+    warmup: str | None = None
+    warmup_iters: int = 0
+    warmup_ratio: float = 0.1
+    by_epoch: bool = False
+
+    def __post_init__(self):
+        if self.by_epoch:
+            raise ValueError(
+                "by_epoch: True is not supported, schedules count iterations"
+            )
+        allowed = (None, "constant", "linear", "exp")
+        if self.warmup not in allowed:
+            raise ValueError(f"warmup: found {self.warmup!r}, allowed are {allowed}")
+        if self.warmup and self.warmup_iters < 1:
+            raise ValueError(
+                f"warmup_iters: a warm-up needs >= 1, found {self.warmup_iters}"
+            )
+        if self.warmup and not 0 < self.warmup_ratio <= 1:
+            raise ValueError(
+                f"warmup_ratio: needs to be in (0, 1], found {self.warmup_ratio}"
+            )
+
+    def value(self, t: np.ndarray, max_iters: int) -> tuple[np.ndarray, np.ndarray]:
+        """(share, constant) without warm-up, as arrays over the iterations `t`."""
+        raise NotImplementedError
+
+    def recurrence(self, t: np.ndarray, last: int) -> Recurrence:
+        share, constant = self.value(t, last + 1)
+        factor = np.where(t < self.warmup_iters, self._warmup_factor(t), 1.0)
+        return Recurrence(np.zeros(len(t)), share * factor, constant * factor)
+
+    def _warmup_factor(self, t: np.ndarray) -> np.ndarray:
+        if self.warmup is None:
+            return np.ones(len(t))
+        if self.warmup == "constant":
+            return np.full(len(t), self.warmup_ratio)
+        missing = 1 - t / self.warmup_iters
+        if self.warmup == "linear":
+            return 1 - missing * (1 - self.warmup_ratio)
+        return self.warmup_ratio**missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolyLrUpdater(LrUpdater):
+    """0.x's `policy='poly'`: (base - min_lr) * (1 - t / max_iters) ** power + min_lr.
+
+    Unlike PolyLR it never quite reaches `min_lr`, and the poly starts with the warm-up.
+    """
+
+    power: float = 1.0
+    min_lr: float = 0.0
+
+    def value(self, t, max_iters):
+        share = (1 - t / max_iters) ** self.power
+        return share, (1 - share) * self.min_lr
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLrUpdater(LrUpdater):
+    """0.x's `policy='step'`: gamma ** (number of entries of `step` passed)."""
+
+    step: tuple[int, ...]
+    gamma: float = 0.1
+
+    def value(self, t, max_iters):
+        passed = np.searchsorted(np.sort(self.step), t, side="right")
+        return self.gamma**passed, np.zeros(len(t))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineAnnealingLrUpdater(LrUpdater):
+    """0.x's `policy='CosineAnnealing'`: half a cosine from the base to `min_lr`."""
+
+    min_lr: float | None = None
+    min_lr_ratio: float | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if (self.min_lr is None) == (self.min_lr_ratio is None):
+            raise ValueError("min_lr: give one of min_lr and min_lr_ratio")
+
+    def value(self, t, max_iters):
+        share = (1 + np.cos(np.pi * t / max_iters)) / 2
+        lowest, ratio = self.min_lr or 0.0, self.min_lr_ratio or 0.0
+        return share + (1 - share) * ratio, (1 - share) * lowest

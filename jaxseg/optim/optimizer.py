@@ -1,0 +1,252 @@
+"""Optimisers of a config, with PyTorch's arithmetic and MMSegmentation's groups.
+
+An optimiser is one optax chain: gradient clipping over all trained parameters, then one
+transformation for each pair of learning rate and weight decay multipliers
+(`param_groups`), and nothing at all, neither update nor state, for frozen parameters.
+
+The learning rate follows the iteration of the training state and no counter of its own:
+`update(grads, opt_state, params, step=step)`. So it stays right where a step is skipped
+(mmengine's schedulers move on) and where gradients accumulate (there `step` is the
+iteration of the last part, since mmengine counts every part as an iteration).
+
+With `accumulative_counts` the gradients of so many iterations are averaged, and the
+parameters move in the last of them.
+"""
+
+import math
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import traverse_util
+
+from jaxseg.config import ConfigError
+from jaxseg.optim.optimizers import BaseOptimizer, build_optimizer
+from jaxseg.optim.param_groups import (
+    Multipliers,
+    build_rules,
+    frozen_keys,
+    list_parameters,
+)
+from jaxseg.optim.schedule import make_schedule
+from jaxseg.resolve import build, lookup
+
+# The types that `optim_wrapper` can name.
+__all__ = ["AmpOptimWrapper", "OptimWrapper"]
+
+
+class Optimizer(NamedTuple):
+    """What the training needs of an `optim_wrapper`.
+
+    Attributes:
+      transform: `init(params)` and `update(grads, opt_state, params, step=step)`, with
+        `step` the iteration, from 0, an integer scalar.
+      learning_rate: Schedule of the parameters without a multiplier: iteration ->
+        float32 scalar, for the log.
+      description: What was understood, for the log: a line for the optimiser and one
+        for every group.
+    """
+
+    transform: optax.GradientTransformationExtraArgs
+    learning_rate: optax.Schedule
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipGrad:
+    """clip_grad: torch.nn.utils.clip_grad_norm_ over all trained parameters."""
+
+    max_norm: float
+    norm_type: float = 2.0
+    type: str = "norm"
+
+    def __post_init__(self):
+        if self.max_norm <= 0:
+            raise ValueError(f"max_norm: needs to be > 0, found {self.max_norm}")
+        if self.norm_type != 2:
+            raise ValueError(f"norm_type: found {self.norm_type}, allowed is 2")
+        if self.type != "norm":
+            raise ValueError(f"type: found {self.type!r}, allowed is 'norm'")
+
+    def transform(self) -> optax.GradientTransformation:
+        def clip(grads, params=None):
+            # optax's clip_by_global_norm lacks torch's 1e-6.
+            factor = self.max_norm / (optax.tree.norm(grads) + 1e-6)
+            return jax.tree.map(lambda g: g * jnp.minimum(factor, 1.0), grads)
+
+        return optax.stateless(clip)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimWrapper:
+    """The keys of `optim_wrapper`."""
+
+    optimizer: dict
+    paramwise_cfg: dict | None = None
+    constructor: str = "DefaultOptimWrapperConstructor"
+    clip_grad: dict | None = None
+    accumulative_counts: int = 1
+
+    def __post_init__(self):
+        if self.accumulative_counts < 1:
+            raise ValueError(
+                f"accumulative_counts: needs to be >= 1, found "
+                f"{self.accumulative_counts}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmpOptimWrapper(OptimWrapper):
+    """Asks the training step for bfloat16 compute.
+
+    bfloat16 has the exponents of float32, so `loss_scale`, which keeps float16
+    gradients from vanishing, has no work to do here.
+    """
+
+    loss_scale: float | str | dict | None = None
+    dtype: str = "bfloat16"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.dtype != "bfloat16":
+            raise ValueError(f"dtype: found {self.dtype!r}, allowed is 'bfloat16'")
+
+
+def make_optimizer(
+    optim_wrapper: Mapping[str, Any],
+    param_scheduler: Sequence[Mapping[str, Any]],
+    max_iters: int,
+    params: Mapping[str, Any],
+    frozen: Collection[str] = (),
+) -> Optimizer:
+    """Builds the optimiser of a config for a model's parameters.
+
+    Args:
+      optim_wrapper: The config's dict: `optimizer`, and optionally `paramwise_cfg`,
+        `constructor`, `clip_grad`, `accumulative_counts`. Its type, as far as it means a
+        compute dtype, concerns the model and is only checked here.
+      param_scheduler: The config's list, see `make_schedule`.
+      max_iters: Iterations of the training.
+      params: The Flax parameter tree, of arrays or ShapeDtypeStructs.
+      frozen: PyTorch keys of modules or parameters to leave as they are,
+        `('backbone.conv1', 'backbone.layer1')`.
+
+    Returns:
+      An `Optimizer`.
+
+    Raises:
+      ConfigError: The config is wrong, or a pattern in it fits no parameter; the
+        message names the config path.
+    """
+    name = optim_wrapper.get("type", "OptimWrapper")
+    cls = lookup(name, "optim_wrapper", (sys.modules[__name__],))
+    keys = {key: value for key, value in optim_wrapper.items() if key != "type"}
+    wrapper = build(cls, keys, "optim_wrapper")
+    base = build_optimizer(wrapper.optimizer)
+    schedule_of = make_schedule(param_scheduler, max_iters)
+    groups = _group(wrapper, params, frozen)
+    if base.weight_decay is None and any(
+        g and g.decay_mult != 1 for g in groups.values()
+    ):
+        raise ConfigError(
+            "optim_wrapper.paramwise_cfg: multiplies the weight decay, which "
+            f"{base.name} does not have"
+        )
+
+    trained = sorted({group for group in groups.values() if group}, reverse=True)
+    labels = {group: f"group_{i}" for i, group in enumerate(trained)} | {None: "frozen"}
+    transforms = {
+        labels[group]: _follow(base, schedule_of(base.lr * group.lr_mult), group)
+        for group in trained
+    }
+    tree = traverse_util.unflatten_dict({p: labels[g] for p, g in groups.items()})
+    transform = optax.partition(transforms | {"frozen": optax.set_to_zero()}, tree)
+    if wrapper.clip_grad is not None:
+        clip = build(ClipGrad, wrapper.clip_grad, "optim_wrapper.clip_grad")
+        is_trained = jax.tree.map(lambda label: label != "frozen", tree)
+        transform = optax.chain(optax.masked(clip.transform(), is_trained), transform)
+    if wrapper.accumulative_counts > 1:
+        transform = _accumulate(transform, wrapper.accumulative_counts, max_iters, tree)
+    return Optimizer(
+        transform, schedule_of(base.lr), _describe(wrapper, base, groups, params)
+    )
+
+
+def _group(
+    wrapper: OptimWrapper, params: Mapping[str, Any], frozen: Collection[str]
+) -> dict[tuple[str, ...], Multipliers | None]:
+    """The multipliers of every parameter by its path; None where it is frozen."""
+    parameters = list_parameters(params)
+    rules = build_rules(wrapper.constructor, wrapper.paramwise_cfg)
+    rules.check(parameters.values())
+    left_out = frozen_keys(frozen, [parameter.key for parameter in parameters.values()])
+    return {
+        path: None if parameter.key in left_out else rules.multipliers(parameter)
+        for path, parameter in parameters.items()
+    }
+
+
+def _follow(
+    base: BaseOptimizer, schedule: optax.Schedule, group: Multipliers
+) -> optax.GradientTransformationExtraArgs:
+    """The optimiser of one group, made anew for the learning rate of every step."""
+    decay = base.weight_decay
+    if decay is not None:
+        decay *= group.decay_mult
+
+    def init(params):
+        return base.factory(schedule(0), decay).init(params)
+
+    def update(updates, state, params=None, *, step, **_):
+        return base.factory(schedule(step), decay).update(updates, state, params)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _accumulate(
+    transform: optax.GradientTransformationExtraArgs,
+    counts: int,
+    max_iters: int,
+    labels: Any,
+) -> optax.GradientTransformationExtraArgs:
+    """Hands every `counts` gradients on as one, their mean; zero updates in between.
+
+    As in mmengine, what is left before `max_iters` makes a last, shorter mean.
+    """
+    whole = max_iters // counts
+
+    def counts_of(update):
+        return jnp.where(update < whole, counts, max(max_iters % counts, 1))
+
+    steps = optax.MultiSteps(transform, counts_of)
+    # Its own gradient_transformation() would drop the argument `step`.
+    trained = optax.GradientTransformationExtraArgs(steps.init, steps.update)
+    # Frozen parameters have no sum of gradients either.
+    return optax.partition(
+        {"trained": trained, "frozen": optax.set_to_zero()},
+        jax.tree.map(lambda s: "frozen" if s == "frozen" else "trained", labels),
+    )
+
+
+def _describe(wrapper, base, groups, params) -> str:
+    leaves = traverse_util.flatten_dict(params)
+    lines = [f"{base.name}: lr {base.lr:g}, weight decay {base.weight_decay or 0:g}"]
+    if wrapper.clip_grad is not None:
+        lines.append(f"gradients clipped at norm {wrapper.clip_grad['max_norm']:g}")
+    if wrapper.accumulative_counts > 1:
+        lines.append(f"gradients of {wrapper.accumulative_counts} iterations averaged")
+    if isinstance(wrapper, AmpOptimWrapper):
+        lines.append("AmpOptimWrapper: bfloat16 compute; loss_scale is not needed")
+    for group in dict.fromkeys(groups.values()):
+        sizes = [math.prod(leaves[p].shape) for p, g in groups.items() if g == group]
+        what = (
+            f"lr x {group.lr_mult:g}, weight decay x {group.decay_mult:g}"
+            if group
+            else "frozen"
+        )
+        lines.append(f"  {what}: {len(sizes)} tensors, {sum(sizes):,} values")
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""Learning rate schedules, step for step those of MMSegmentation 1.x and 0.x.
+
+mmengine changes the learning rate by recursion: in every iteration each scheduler whose
+`[begin, end)` holds the iteration maps the present value to the next one, in the order
+of the list. Where two of them overlap (a warm-up over a poly that also begins at 0)
+their steps interleave and compound, and there is no closed form. But every step is
+affine, `value <- scale * value + share * base_lr + constant`, and so is their
+composition. So the recursion is run once, on the host and in float64, for the two
+coefficients of `lr(step) = share[step] * base_lr + constant[step]`, which serve the
+base learning rates of all parameter groups; a step then reads two float32 numbers
+(8 bytes an iteration: 1.3 MB for 160k iterations). The result is within 2 ulp of
+mmengine's float64 value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxseg.config import ConfigError
+from jaxseg.optim import lr_updaters, schedulers
+from jaxseg.optim.lr_updaters import LrUpdater
+from jaxseg.optim.schedulers import Scheduler
+from jaxseg.resolve import resolve
+
+_TABLES = (schedulers, lr_updaters)
+
+
+def make_schedule(
+    param_scheduler: Sequence[Mapping[str, Any]], max_iters: int
+) -> Callable[[float], optax.Schedule]:
+    """Builds the learning rate schedules of a config.
+
+    Args:
+      param_scheduler: The config's list of `dict(type=..., ...)`; with an empty list
+        the learning rate is constant.
+      max_iters: Iterations of the training, where a scheduler without `end` ends.
+
+    Returns:
+      A function that makes the schedule of a parameter group from its base learning
+      rate (`lr * lr_mult`). A schedule takes the number of the iteration, from 0, as
+      an int or a traced integer, and returns a float32 scalar; from `max_iters` on it
+      returns its last value.
+
+    Raises:
+      ConfigError: The config is wrong; the message names the config path.
+    """
+    share, constant = _coefficients(_build(param_scheduler), max_iters)
+
+    def schedule_of(base_lr: float) -> optax.Schedule:
+        def schedule(step):
+            factor = jnp.take(share, step, mode="clip")
+            return factor * base_lr + jnp.take(constant, step, mode="clip")
+
+        return schedule
+
+    return schedule_of
+
+
+def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
+    if not isinstance(param_scheduler, (list, tuple)):
+        raise ConfigError(
+            f"param_scheduler: expected a list of dicts, found {param_scheduler!r}"
+        )
+    built = resolve(param_scheduler, "param_scheduler", _TABLES)
+    for i, scheduler in enumerate(built):
+        if not isinstance(scheduler, (Scheduler, LrUpdater)):
+            raise ConfigError(
+                f"param_scheduler.{i}: `type` is missing, found {scheduler!r}"
+            )
+        if isinstance(scheduler, LrUpdater) and len(built) > 1:
+            raise ConfigError(
+                f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "
+                f"(it has a warm-up of its own), found {len(built)} entries"
+            )
+    return built
+
+
+def _coefficients(
+    built: Sequence[Scheduler | LrUpdater], max_iters: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Runs the recursion; returns (share, constant), float32 of length max_iters."""
+    if max_iters < 1:
+        raise ConfigError(f"train_cfg.max_iters: needs to be >= 1, found {max_iters}")
+    active = []
+    for scheduler in built:
+        begin, end = 0, max_iters
+        if isinstance(scheduler, Scheduler):
+            begin, end = scheduler.begin, scheduler.end or max_iters
+        t = np.arange(max(min(end, max_iters) - begin, 0))
+        if len(t):
+            steps = scheduler.recurrence(t, end - begin - 1)
+            active.append((begin, begin + len(t), np.stack(steps, 1).tolist()))
+    share, constant = 1.0, 0.0
+    table = np.empty((2, max_iters), np.float32)
+    for step in range(max_iters):
+        for begin, end, steps in active:
+            if begin <= step < end:
+                scale, of_base, offset = steps[step - begin]
+                share = scale * share + of_base
+                constant = scale * constant + offset
+        table[:, step] = share, constant
+    return table[0], table[1]

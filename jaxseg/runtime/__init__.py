@@ -1,0 +1,1 @@
+"""Runtime: hosts, stops, watchdogs, the work directory and what a run writes there."""

@@ -1,0 +1,27 @@
+"""Fresh parameters and running statistics of a segmentor."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxseg.config import ConfigError
+
+
+def init_variables(model: Any, seed: int, channels: int, size: tuple[int, int]):
+    """Fresh parameters and statistics of a model.
+
+    Args:
+        model: the segmentor.
+        seed: of the starting values.
+        channels: channels of the images.
+        size: (height, width) of an image that the model takes.
+
+    Raises:
+        ConfigError: what the model says of parts that do not fit together.
+    """
+    images = jnp.zeros((1, *size, channels), jnp.float32)
+    try:
+        return jax.jit(model.init)(jax.random.key(seed), images)
+    except ValueError as error:
+        raise ConfigError(f"model: {error}") from error

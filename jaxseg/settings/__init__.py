@@ -1,0 +1,26 @@
+"""Table of contents: the parts of a config that are no model.
+
+Their keys are the fields of these dataclasses.
+"""
+
+from jaxseg.settings.evaluator import IoUMetric
+from jaxseg.settings.loaders import DataLoader
+from jaxseg.settings.logger import LoggerHook
+from jaxseg.settings.loop import (
+    CheckpointHook,
+    EMAHook,
+    IterBasedTrainLoop,
+    Randomness,
+)
+from jaxseg.settings.tta import TestTimeAug
+
+__all__ = [
+    "CheckpointHook",
+    "DataLoader",
+    "EMAHook",
+    "IoUMetric",
+    "IterBasedTrainLoop",
+    "LoggerHook",
+    "Randomness",
+    "TestTimeAug",
+]

@@ -1,0 +1,110 @@
+"""Settings: the parts of a config that are no model, resolved together."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from input_pipeline import datasets, transforms
+from jaxseg import settings
+from jaxseg.config import ConfigError
+from jaxseg.resolve import resolve
+from jaxseg.settings.cache import read_from_cache
+from jaxseg.settings.device_augment import with_augmentation_on_device
+from jaxseg.settings.evaluator import IoUMetric
+from jaxseg.settings.loaders import DataLoader
+from jaxseg.settings.logger import LoggerHook
+from jaxseg.settings.loop import (
+    CheckpointHook,
+    EMAHook,
+    IterBasedTrainLoop,
+    Randomness,
+)
+from jaxseg.settings.tta import TestTimeAug, without_resizing
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All of them, resolved.
+
+    A loader that the config does not have is None, and so is a `tta` that is not
+    enabled. With one, the pipeline of val_dataloader has no resizing.
+    """
+
+    train_loop: IterBasedTrainLoop | None
+    checkpoint: CheckpointHook
+    logger: LoggerHook
+    randomness: Randomness
+    ema: EMAHook | None
+    train_dataloader: DataLoader | None
+    val_dataloader: DataLoader | None
+    val_evaluator: IoUMetric
+    tta: TestTimeAug | None
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """Resolves every part of a config but the model, the optimiser and the mesh.
+
+    Raises:
+        ConfigError: naming the path of what is wrong.
+        DataError: if a data set cannot be used.
+    """
+    hooks = config.get("default_hooks") or {}
+    for name in hooks:
+        if name not in ("checkpoint", "logger"):
+            raise ConfigError(
+                f"default_hooks.{name}: no such hook, there are checkpoint and logger"
+            )
+    for name in ("train_dataloader", "val_dataloader"):
+        if (config.get(name) or {}).get("cache"):
+            config = {**config, name: read_from_cache(config[name], name)}
+    if (config.get("val_dataloader") or {}).get("augment_on_device"):
+        raise ConfigError("val_dataloader.augment_on_device: it is for training only")
+    loader = config.get("train_dataloader") or {}
+    if loader.get("augment_on_device"):
+        loader = with_augmentation_on_device(loader, "train_dataloader")
+        config = {**config, "train_dataloader": loader}
+    tta = _read(config, "tta", "TestTimeAug")
+    if tta is not None and not tta.enabled:
+        tta = None
+    if tta is not None and config.get("val_dataloader"):
+        loader = config["val_dataloader"]
+        config = {**config, "val_dataloader": _at_own_size(loader)}
+    return Settings(
+        train_loop=_read(config, "train_cfg", "IterBasedTrainLoop"),
+        checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
+        logger=_read(hooks, "logger", "LoggerHook", "default_hooks."),
+        randomness=_read(config, "randomness", "Randomness"),
+        ema=_read(config, "ema", "EMAHook"),
+        train_dataloader=_read(config, "train_dataloader", "DataLoader"),
+        val_dataloader=_read(config, "val_dataloader", "DataLoader"),
+        val_evaluator=_read(config, "val_evaluator", "IoUMetric"),
+        tta=tta,
+    )
+
+
+def _at_own_size(node):
+    """A loader or data set whose pipelines, at any depth, resize nothing."""
+    if isinstance(node, list):
+        return [_at_own_size(child) for child in node]
+    if not isinstance(node, Mapping):
+        return node
+    return {
+        key: without_resizing(value) if key == "pipeline" else _at_own_size(value)
+        for key, value in node.items()
+    }
+
+
+# Parts that a config may leave out, and then are as their defaults say.
+_HAVE_DEFAULTS = ("checkpoint", "logger", "randomness", "val_evaluator")
+
+
+def _read(config, key, default_type, prefix=""):
+    part = config.get(key)
+    if part is None:
+        if key not in _HAVE_DEFAULTS:
+            return None
+        part = {}
+    if not isinstance(part, Mapping):
+        raise ConfigError(f"{prefix}{key} is {part!r}, it takes a dict")
+    tables = (settings, datasets, transforms)
+    return resolve({"type": default_type} | dict(part), f"{prefix}{key}", tables)

@@ -1,0 +1,1 @@
+"""Testing: comparison with reference cases."""

@@ -1,0 +1,1 @@
+"""Weights: names, files and conversion of parameters."""

@@ -1,0 +1,211 @@
+"""Checkpoints of every kind, read to one form and put into models by one rule."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxseg.checkpoint.store import load_weights
+from jaxseg.weights.download import DownloadError, fetch
+from jaxseg.weights.files.mapped_file import CheckpointFileError
+from jaxseg.weights.files.weights_file import read_weights
+from jaxseg.weights.key_table import key_table_of
+from jaxseg.weights.state_dict import (
+    COUNTER,
+    StateDictError,
+    from_state_dict,
+    to_state_dict,
+    torch_shapes,
+)
+from jaxseg.weights.zoo import url_of
+
+# Files of weights, by the names that they usually have.
+_FILES = (".pth", ".pt", ".bin", ".safetensors", ".npz")
+
+
+class LoadError(ValueError):
+    """Weights that cannot be read, or that do not fit the model."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What `read_checkpoint` makes of a checkpoint of any kind.
+
+    Attributes:
+        path: of the file or step that was read.
+        state_dict: arrays by PyTorch's key and in its layout; of a run of ours the
+            moving average, where there is one, and otherwise the parameters.
+        meta: plain data, as far as it is known: `classes` (names), `palette` (RGB
+            lists), `iter`, and whatever else a file says in single values.
+        config: the config that jaxseg saved with it, or None.
+    """
+
+    path: Path
+    state_dict: dict[str, np.ndarray]
+    meta: dict[str, Any]
+    config: dict[str, Any] | None = None
+
+    @property
+    def step(self) -> int:
+        """How many iterations it has seen; 0 where that is not known."""
+        step = self.meta.get("iter", 0)
+        return step if isinstance(step, int) and step > 0 else 0
+
+
+def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
+    """Reads a checkpoint.
+
+    Args:
+        source: one of
+            - a work directory, its `checkpoints` folder, or one step in it. Of a
+              folder the latest step is taken; with `:best` behind it the best one, by
+              the config's save_best;
+            - a `.pth`, `.safetensors` or `.npz` file with PyTorch's keys;
+            - a name such as `open-mmlab://resnet50_v1c`, or an http(s) URL; what is
+              downloaded is verified (`download.fetch`).
+            A file that is not there, and that mmseg's configs name, is downloaded.
+
+    Raises:
+        LoadError: if it cannot be read or fetched, with the reason.
+        FileNotFoundError, CheckpointError: for a folder without a sound checkpoint.
+    """
+    source = os.fspath(source)
+    path = Path(source).expanduser()
+    try:
+        if "://" in source or not path.exists():
+            url = url_of(source)
+            path = path if url is None else fetch(url)
+        if path.is_file():
+            file = read_weights(path)
+            return Checkpoint(path, file.state_dict, file.meta)
+        if path.suffix in _FILES:
+            raise LoadError(f"{path}: there is no such file")
+    except (CheckpointFileError, DownloadError) as error:
+        raise LoadError(str(error)) from error
+    return _read_folder(path)
+
+
+def _read_folder(path):
+    folder, best, _ = str(path).rpartition(":best")
+    saved = load_weights(folder, "best") if best else load_weights(path)
+    params = saved.get("ema") or saved["params"]
+    state_dict = to_state_dict(
+        {"params": params, "batch_stats": saved.get("batch_stats", {})}
+    )
+    config, source = saved["config"], saved["source"]
+    if source is None:
+        meta = {**(config.get("dataset_meta") or {}), "iter": saved["step"]}
+        return Checkpoint(saved["path"], state_dict, meta, config)
+    counts = {k: np.asarray(n, np.int64) for k, n in source["counters"].items()}
+    state_dict = in_order(state_dict | counts, source["keys"])
+    return Checkpoint(saved["path"], state_dict, source["meta"], config)
+
+
+def in_order(state_dict: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+    """The entries in the order of `keys`; those that are not among them come last."""
+    first = {key: state_dict[key] for key in keys if key in state_dict}
+    return first | dict(state_dict)
+
+
+def fill(
+    state_dict: Mapping[str, np.ndarray], target: Any, source: str, backbone: Any
+) -> dict[str, Any]:
+    """Puts a state dict into the tree of a model, every value as it is.
+
+    Args:
+        state_dict: of a checkpoint.
+        target: params and batch_stats of the model, or their shapes.
+        source: where the weights are from, for errors.
+        backbone: of the model, for advice in errors.
+
+    Raises:
+        LoadError: listing every missing, unexpected and misshapen key.
+    """
+    try:
+        return from_state_dict(state_dict, target, source)
+    except StateDictError as error:
+        advice = _advice(state_dict, torch_shapes(target), backbone)
+        raise LoadError("\n".join([str(error), *advice])) from error
+
+
+def _advice(state_dict, shapes, backbone):
+    for field, key in key_table_of(backbone).fields.items():
+        key = f"backbone.{key}"
+        if (key in state_dict) != (key in shapes):
+            yield (
+                f"{key} belongs to model.backbone.{field}={key in state_dict}, and the "
+                f"model has {field}={key in shapes}"
+            )
+    if first_layer(state_dict, shapes) is not None:
+        yield (
+            "the weights are for images of 3 channels. Where a training starts from "
+            "them, adapt_in_channels=True in the config adapts the first layer; "
+            "scripts/convert_checkpoint.py --adapt-in-channels writes such a checkpoint"
+        )
+
+
+def first_layer(
+    state_dict: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> str | None:
+    """The key of the backbone's first layer, where it is for 3 channels and the
+    model's is for another number; None otherwise.
+
+    Args:
+        state_dict: of a checkpoint.
+        shapes: the model's, by key.
+    """
+    for key, shape in shapes.items():
+        found = np.shape(state_dict.get(key, ()))
+        if key.startswith("backbone.") and len(shape) == len(found) == 4:
+            same_rest = (found[0], *found[2:]) == (shape[0], *shape[2:])
+            if found[1] == 3 != shape[1] and same_rest:
+                return key
+    return None
+
+
+def as_variables(tree: Any, target: Any, source: str) -> Any:
+    """Weights as a model computes with them: in the model's types, and finite.
+
+    Args:
+        tree: from `fill`.
+        target: the model's variables, or their shapes.
+        source: where the weights are from, for errors.
+
+    Raises:
+        LoadError: naming weights that are not finite.
+    """
+    with np.errstate(over="ignore"):  # of a float64 that is too large for float32
+        tree = jax.tree.map(lambda a, t: np.asarray(a, t.dtype), tree, dict(target))
+    state_dict = to_state_dict(tree)
+    bad = [key for key, array in state_dict.items() if not np.isfinite(array).all()]
+    if bad:
+        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+        raise LoadError(
+            f"{source}: {len(bad)} weights hold values that are not finite: "
+            f"{', '.join(bad[:5])}{more}"
+        )
+    return tree
+
+
+def with_counters(
+    state_dict: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray], step: int
+) -> dict[str, np.ndarray]:
+    """Adds what mmseg's batch norms count, in the place that PyTorch gives it.
+
+    Args:
+        state_dict: of a model of ours.
+        given: entries that are known, by key.
+        step: the count of a norm that is not among them.
+    """
+    result = {}
+    for key, array in state_dict.items():
+        result[key] = array
+        module, _, leaf = key.rpartition(".")
+        if leaf == "running_var":
+            counter = f"{module}.{COUNTER}"
+            result[counter] = given.get(counter, np.asarray(step, np.int64))
+    return result

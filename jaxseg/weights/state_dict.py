@@ -1,0 +1,115 @@
+"""Flax variables to PyTorch state dicts and back, by one rule for every model.
+
+A parameter's path is its PyTorch key (`names.torch_key`); only the order of a
+kernel's axes differs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flax import traverse_util
+
+from jaxseg.weights.names import torch_key
+
+# Flax axes that stand where torch has them: (kh, kw, in, out) -> (out, in, kh, kw).
+_TO_TORCH = {
+    ("kernel", 4): (3, 2, 0, 1),
+    ("kernel", 2): (1, 0),
+    ("transposed_kernel", 4): (2, 3, 0, 1),
+}
+
+COUNTER = "num_batches_tracked"
+
+
+class StateDictError(ValueError):
+    """A state dict that does not fit a model; the message lists every difference."""
+
+
+def _axes(path, ndim):
+    return _TO_TORCH.get((path[-1], ndim), tuple(range(ndim)))
+
+
+def keys_of(variables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The PyTorch key of every leaf -> its path, collection first.
+
+    Args:
+        variables: the collections `params` and perhaps `batch_stats` of a model.
+    """
+    paths = traverse_util.flatten_dict(dict(variables))
+    return {torch_key(path[1:]): path for path in paths}
+
+
+def torch_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shape that PyTorch has for every leaf, by key.
+
+    Args:
+        variables: of a model, or their `jax.eval_shape`.
+    """
+    return {
+        torch_key(path[1:]): tuple(leaf.shape[a] for a in _axes(path, leaf.ndim))
+        for path, leaf in traverse_util.flatten_dict(dict(variables)).items()
+    }
+
+
+def is_passed_over(key: str) -> bool:
+    """Whether a key names something that no model of ours has, and that mmseg's has.
+
+    That is how many batches a norm has seen, which counts nothing as long as the norm
+    has a momentum; and the second copy of the weights that mmcv's EMAHook keeps under
+    `ema_backbone_conv1_weight`.
+    """
+    return key.endswith(COUNTER) or (key.startswith("ema_") and "." not in key)
+
+
+def from_state_dict(
+    state_dict: Mapping[str, np.ndarray],
+    target: Mapping[str, Any],
+    source: str = "the state dict",
+) -> dict[str, Any]:
+    """Puts a state dict into the tree of a model.
+
+    Args:
+        state_dict: arrays by PyTorch key, some of which are passed over
+            (`is_passed_over`).
+        target: the model's variables, or their `jax.eval_shape`.
+        source: where the state dict is from, for errors.
+
+    Returns:
+        NumPy arrays in the tree of `target`, views on those of `state_dict`.
+
+    Raises:
+        StateDictError: listing every missing, unexpected and misshapen key, and those
+            with whole numbers, which are no weights.
+    """
+    wanted = torch_shapes(target)
+    given = {key for key in state_dict if not is_passed_over(key)}
+    problems = [f"missing: {key}" for key in sorted(wanted.keys() - given)]
+    problems += [f"unexpected: {key}" for key in sorted(given - wanted.keys())]
+    for key in sorted(wanted.keys() & given):
+        array = np.asarray(state_dict[key])
+        if array.shape != wanted[key]:
+            problems.append(
+                f"misshapen: {key} is {array.shape}, the model has {wanted[key]}"
+            )
+        elif array.dtype.kind in "biu":
+            problems.append(f"not a weight: {key} is {array.dtype}")
+    if problems:
+        raise StateDictError(
+            f"{source} does not fit the model in {len(problems)} keys:\n  "
+            + "\n  ".join(problems)
+        )
+    result = {}
+    for key, path in keys_of(target).items():
+        array = np.asarray(state_dict[key])
+        result[path] = array.transpose(np.argsort(_axes(path, array.ndim)))
+    return traverse_util.unflatten_dict(result)
+
+
+def to_state_dict(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a model under PyTorch's keys and in its layout; NumPy's are views."""
+    result = {}
+    for path, leaf in traverse_util.flatten_dict(dict(variables)).items():
+        array = np.asarray(leaf)
+        result[torch_key(path[1:])] = array.transpose(_axes(path, array.ndim))
+    return result

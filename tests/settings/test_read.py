@@ -1,0 +1,91 @@
+"""The parts of a config that are no model: defaults, and what is refused."""
+
+import pytest
+
+from jaxseg.config import ConfigError
+from jaxseg.settings.read import read_settings
+
+DIGITS = dict(type="DigitsDataset", split="val", num_scenes=2)
+
+
+def test_defaults_of_what_a_config_leaves_out():
+    settings = read_settings({"model": {}})
+    assert settings.train_loop is None
+    assert settings.train_dataloader is None
+    assert settings.ema is None
+    assert settings.tta is None
+    assert (settings.checkpoint.interval, settings.checkpoint.max_keep_ckpts) == (
+        1000,
+        3,
+    )
+    assert settings.checkpoint.save_best == "mIoU"
+    assert settings.logger.interval == 50
+    assert settings.randomness.seed == 0
+    assert settings.val_evaluator.iou_metrics == ("mIoU",)
+
+
+def test_a_whole_config():
+    settings = read_settings(
+        dict(
+            train_cfg=dict(max_iters=10, val_interval=5, loss_scope="global"),
+            val_dataloader=dict(batch_size=2, dataset=DIGITS),
+            val_evaluator=dict(type="IoUMetric", iou_metrics=["mDice", "mFscore"]),
+            default_hooks=dict(checkpoint=dict(save_best=None)),
+            ema=dict(momentum=0.1),
+            tta=dict(img_ratios=[1.0], flip=False),
+        )
+    )
+    assert settings.train_loop.loss_scope == "global"
+    assert len(settings.val_dataloader.dataset) == 2
+    assert settings.val_evaluator.iou_metrics == ("mDice", "mFscore")
+    assert settings.checkpoint.save_best is None
+    assert settings.ema.momentum == 0.1
+    assert settings.tta.img_ratios == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            dict(train_cfg=dict(max_iter=10)),
+            r"train_cfg\.max_iter: this key is not known \(did you mean 'max_iters'\?\)",
+        ),
+        (dict(train_cfg=dict(val_interval=5)), r"train_cfg\.max_iters: .* is missing"),
+        (dict(train_cfg=dict(max_iters=0)), r"train_cfg.*must be 1 at least"),
+        (dict(train_cfg=dict(max_iters="many")), r"max_iters: expected int, found 'ma"),
+        (
+            dict(train_cfg=dict(max_iters=1, loss_scope="host")),
+            r"train_cfg.*loss_scope is 'host', allowed: device, global",
+        ),
+        (dict(train_cfg=10), r"train_cfg is 10, it takes a dict"),
+        (
+            dict(default_hooks=dict(checkpoints={})),
+            r"default_hooks\.checkpoints: no such hook, there are checkpoint and",
+        ),
+        (
+            dict(default_hooks=dict(checkpoint=dict(interval=0))),
+            r"default_hooks\.checkpoint.*interval=0 .* must be 1 at least",
+        ),
+        (
+            dict(default_hooks=dict(logger=dict(interval=0))),
+            r"default_hooks\.logger.*interval=0 must be 1 at least",
+        ),
+        (dict(randomness=dict(seed=-1)), r"randomness.*seed=-1 must lie between 0 and"),
+        (dict(ema=dict(momentum=1.0)), r"ema.*momentum=1\.0 must lie between 0 and 1"),
+        (
+            dict(val_evaluator=dict(iou_metrics=["mIou"])),
+            r"val_evaluator.*'mIou' \(did you mean 'mIoU'\?\)",
+        ),
+        (
+            dict(val_dataloader=dict(batch_size=0, dataset=DIGITS)),
+            r"val_dataloader.*batch_size=0",
+        ),
+        (
+            dict(val_dataloader=dict(dataset=dict(DIGITS, type="DigitDataset"))),
+            r"val_dataloader\.dataset\.type: .* \(did you mean 'DigitsDataset'\?\)",
+        ),
+    ],
+)
+def test_what_is_refused_says_where_it_stands(config, message):
+    with pytest.raises(ConfigError, match=message):
+        read_settings(config)
