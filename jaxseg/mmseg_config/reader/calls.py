@@ -18,6 +18,20 @@ def _round(number, digits=None):
     return round(number, digits)
 
 
+def _sum(values, start=0):
+    # The built-in copies all that it has for every list that it adds.
+    if not isinstance(start, (list, tuple)):
+        return sum(values, start)
+    total = list(start)
+    for value in values:
+        if type(value) is not type(start):
+            raise TypeError(
+                f"sum() adds a {type(value).__name__} to a {type(start).__name__}"
+            )
+        total.extend(value)
+    return type(start)(total)
+
+
 # What Python makes an iterator of is a list here: it is used up in the same line.
 FUNCTIONS = {
     "abs": abs,
@@ -38,7 +52,7 @@ FUNCTIONS = {
     "set": set,
     "sorted": sorted,
     "str": str,
-    "sum": sum,
+    "sum": _sum,
     "tuple": tuple,
     "zip": lambda *values, strict=False: list(zip(*values, strict=strict)),
 }
@@ -65,6 +79,9 @@ _METHODS = {
 def call_function(name: str, values: list, named: dict[str, Any], budget: Budget):
     """`name(*values, **named)` of a name in FUNCTIONS."""
     budget.weigh(values, named)
+    if name in ("set", "dict"):
+        for value in values:
+            budget.charge_hashes(_keys(value))
     return budget.made(FUNCTIONS[name](*values, **named))
 
 
@@ -84,6 +101,9 @@ def call_method(
             f"{', '.join(allowed) or 'none'}"
         )
     budget.weigh(owner, values, named)
+    if isinstance(owner, (dict, set)) and name in ("update", "union"):
+        for value in values:
+            budget.charge_hashes((*_keys(value), *owner))
     if isinstance(owner, str):
         if name == "format":
             return format_template(owner, values, named, budget)
@@ -96,6 +116,16 @@ def call_method(
     if isinstance(owner, dict) and name in ("items", "keys", "values"):
         result = list(result)
     return budget.made(result)
+
+
+def _keys(value):
+    """What of a value becomes keys of a dict or elements of a set."""
+    pairs = isinstance(value, (list, tuple)) and all(
+        isinstance(entry, (list, tuple)) and len(entry) == 2 for entry in value
+    )
+    if pairs:
+        return [key for pair in value for key in (pair, pair[0])]
+    return value if isinstance(value, (list, tuple, dict, set, range)) else ()
 
 
 def _check_length(characters):

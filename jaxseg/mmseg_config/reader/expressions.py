@@ -112,10 +112,16 @@ class Expressions:
         self.budget.charge(len(value))
         return list(value)
 
-    def key(self, node: ast.expr) -> Any:
-        """The value of a key; its hash goes through all of it."""
+    def key(self, node: ast.expr, owner: Any) -> Any:
+        """The value of a key; its hash goes through all of it.
+
+        Args:
+            node: the expression.
+            owner: what the key is set or looked up in.
+        """
         key = self.evaluate(node)
         self.budget.weigh(key)
+        self.budget.charge_lookup(key, owner)
         return key
 
     def _constant(self, node):
@@ -158,7 +164,7 @@ class Expressions:
                 raise TypeError("a dict has no slices")
             self.budget.charge(len(owner))
             return owner[slice(*(p and self.evaluate(p) for p in parts))]
-        return owner[self.key(node.slice)]
+        return owner[self.key(node.slice, owner)]
 
     def _elements(self, nodes):
         """The values of a display or a call, stars unpacked."""
@@ -178,8 +184,11 @@ class Expressions:
         return tuple(self._elements(node.elts))
 
     def _set(self, node):
-        values = self._elements(node.elts)
+        return self._as_set(self._elements(node.elts))
+
+    def _as_set(self, values):
         self.budget.weigh(values)
+        self.budget.charge_hashes(values)
         return set(values)
 
     def _dict(self, node):
@@ -188,7 +197,7 @@ class Expressions:
             if key is None:
                 self._merge_named(result, self.evaluate(value), unique=False)
             else:
-                key = self.key(key)
+                key = self.key(key, result)
                 result[key] = self.evaluate(value)
         return checked(result)
 
@@ -273,14 +282,12 @@ class Expressions:
         return result
 
     def _set_comprehension(self, node):
-        values = self._comprehension(node)
-        self.budget.weigh(values)
-        return set(values)
+        return self._as_set(self._comprehension(node))
 
     def _dict_comprehension(self, node):
         result = {}
         for _ in self._loops(node.generators):
-            key = self.key(node.key)
+            key = self.key(node.key, result)
             result[key] = self.evaluate(node.value)
             checked(result)
         return result

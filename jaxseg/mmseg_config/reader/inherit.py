@@ -141,7 +141,9 @@ class _Reader:
                 if key == "_deprecation_":
                     _warn_of_deprecation(value, name)
                 else:
-                    result = merge({key: to_plain(value)}, result)
+                    # Of this key alone: there may be as many as the file has lines.
+                    base = {key: result[key]} if key in result else {}
+                    result[key] = merge({key: to_plain(value)}, base)[key]
         except (LimitError, TypeError, ValueError) as error:
             raise ConfigError(f"{name}:{line_of(key)}: {error}") from error
         return {key: result[key] for key in result if not key.startswith("__")}

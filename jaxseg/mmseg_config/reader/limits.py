@@ -7,16 +7,18 @@ budget. The figures are far above every config of mmsegmentation 0.x and 1.x, of
 the largest takes 60 thousand units of work and unfolds to 10 thousand parts.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 MAX_FILE_BYTES = 1 << 18  # the tree of such a text takes 150 MB
 MAX_WORK = 2_000_000  # evaluated expressions and weighed values of a whole read
 MAX_SIZE = 500_000  # values and characters inside one value, unfolded
-MAX_ITEMS = 10_000  # of one list, tuple, set or dict; bounds colliding hashes too
+MAX_ITEMS = 10_000  # of one list, tuple, set or dict
 MAX_CHARACTERS = 100_000  # of one computed text
 MAX_BITS = 1024  # of an integer; also holds what int() makes of any float
 MAX_DEPTH = 60  # of lists and dicts inside each other
 MAX_NESTING = 100  # of expressions inside each other
+COMPARISONS = 8  # of two keys of one hash, for which one unit of work is charged
 MAX_PADDING = 100  # the largest number in a format such as '{:>20.3f}'
 
 
@@ -53,8 +55,11 @@ class Budget:
                 weight += len(value)
             elif isinstance(value, dict):
                 inside = (*value.keys(), *value.values())
+                self.charge_hashes(value)
             elif isinstance(value, (list, tuple, set)):
                 inside = value
+                if isinstance(value, set):
+                    self.charge_hashes(value)
             if inside and depth == MAX_DEPTH:
                 raise LimitError(
                     f"more than {MAX_DEPTH} lists and dicts inside each other"
@@ -64,6 +69,22 @@ class Budget:
             stack.extend((child, depth + 1) for child in inside)
         self.charge(weight)
         return weight
+
+    def charge_hashes(self, keys: Iterable[Any]) -> None:
+        """Pays for a dict or set that is made of keys, or copied.
+
+        The hashes of texts differ from process to process; those of numbers are the
+        numbers themselves modulo 2**61 - 1, and a thousand keys of one hash take a
+        million comparisons. Every key that is no text is charged as if it had the hash
+        of all the others.
+        """
+        count = sum(not isinstance(key, str) for key in keys)
+        self.charge(count * count // COMPARISONS)
+
+    def charge_lookup(self, key: Any, owner: Any) -> None:
+        """Pays for one key that is set or looked up in a dict or set."""
+        if not isinstance(key, str) and isinstance(owner, (dict, set)):
+            self.charge(len(owner) // COMPARISONS)
 
     def made(self, value: Any) -> Any:
         """The result of an operation: checked, and paid for by its length."""

@@ -61,7 +61,7 @@ def place(
         return owner, node.attr
     if not isinstance(owner, (list, dict)) or isinstance(node.slice, ast.Slice):
         raise TypeError("only an item of a list or a key of a dict can be set")
-    return owner, evaluator.key(node.slice)
+    return owner, evaluator.key(node.slice, owner)
 
 
 def check_attribute(owner: Any, name: str) -> None:

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+
+from jaxseg.mmseg_config.reader.inherit import read
 
 BOMBS = {
     "power": ("x = 10**10**10", "an integer of more than 1024 bits"),
@@ -54,6 +57,30 @@ BOMBS = {
     "hash_collisions": (
         "x = [{i * (2**61 - 1): 0 for i in range(999)} for j in range(9999)]",
         "more than 2,000,000 steps",
+    ),
+    **{
+        f"hash_collisions_{name}": (
+            f"a = [i * (2**61 - 1) for i in range(9999)]\n{text}",
+            "more than 2,000,000 steps",
+        )
+        for name, text in {
+            "set": "for k in range(95):\n    b = set(a)",
+            "set_of_tuples": "for k in range(95):\n    b = set([(x,) for x in a])",
+            "zip": "for k in range(95):\n    b = dict(zip(a, a))",
+            "add": "b = set()\nfor x in a:\n    b.add(x)",
+            "update": "b = {}\nfor k in range(95):\n    b.update(zip(a, a))",
+            "lookup": (
+                "b = {x: 0 for x in a[:1000]}\nfor i in a:\n  for j in a:\n    b[a[999]]"
+            ),
+        }.items()
+    },
+    "sums_of_lists": (
+        "a = [[0] * 49 for i in range(9990)]\nfor k in range(9):\n    b = sum(a, [])",
+        "a list of more than 10,000",
+    ),
+    "sums_of_tuples": (
+        "a = [(0,) * 49 for i in range(9990)]\nfor k in range(9):\n    b = sum(a, ())",
+        "a tuple of more than 10,000",
     ),
     "sum_of_lists": ("x = sum([[0] * 9999] * 9999, [])", "more than 500,000 parts"),
     "shared_lists": (
@@ -119,6 +146,20 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused(refused, name):
     refused(*BOMBS[name])
+
+
+def test_many_variables_are_read_soon(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("\n".join(f"a{i}=1" for i in range(25_000)))
+    start = time.process_time()
+    assert len(read(path)) == 25_000
+    assert time.process_time() - start < 20
+
+
+def test_numbers_may_be_keys(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text("x = {i: i // 2 for i in range(999)}\ny = sum([[1], [2]], [0])")
+    assert read(path) == {"x": {i: i // 2 for i in range(999)}, "y": [0, 1, 2]}
 
 
 def test_bombs_fit_into_little_memory(tmp_path):
