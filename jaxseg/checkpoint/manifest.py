@@ -157,7 +157,8 @@ def read(step_dir: Path) -> dict:
     """Reads and verifies `step_dir`'s manifest.
 
     Raises:
-      DamagedCheckpointError: It is missing, does not parse, or fails its checksum.
+      DamagedCheckpointError: It is missing, does not parse, fails its checksum, or
+        is of another step than the directory's name.
       CheckpointError: It was written by a later version of this format.
     """
     path = step_dir / ITEM / FILE_NAME
@@ -173,6 +174,11 @@ def read(step_dir: Path) -> dict:
         raise CheckpointError(
             f"{path}: checkpoint format {body['format']}; this version of jaxseg "
             f"reads format {FORMAT}"
+        )
+    if step_dir.name.isdecimal() and int(step_dir.name) != body["step"]:
+        raise DamagedCheckpointError(
+            f"{step_dir}: holds step {body['step']}, as its manifest says: the directory "
+            "was renamed"
         )
     return body
 

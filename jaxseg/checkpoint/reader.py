@@ -1,15 +1,17 @@
 """Reading checkpoints without orbax's manager, so beside a trainer that writes them."""
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import orbax.checkpoint as ocp
-from absl import logging
 
 from jaxseg.checkpoint import manifest
 from jaxseg.checkpoint.manifest import CheckpointError, DamagedCheckpointError
+
+_log = logging.getLogger("jaxseg")
 
 COMMIT_FILE = "commit_success.txt"
 STATE = "state"
@@ -85,7 +87,7 @@ def load_weights(
             # A step that is being pruned looks damaged too, until it is gone.
             if step_dir in (path, failed):
                 raise
-            logging.info("%s; in case it is being removed, choosing again", error)
+            _log.info("%s; in case it is being removed, choosing again", error)
             failed = step_dir
             time.sleep(_PRUNING_SECONDS)
 
@@ -128,7 +130,7 @@ def _best(steps: list[Path]) -> Path:
         try:
             score = manifest.score(manifest.read(step_dir))
         except DamagedCheckpointError as error:
-            logging.warning("not considered as the best: %s", error)
+            _log.warning("not considered as the best: %s", error)
             continue
         if score is not None:
             scores[step_dir] = score

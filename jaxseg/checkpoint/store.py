@@ -6,10 +6,11 @@
 
 A directory without its `commit_success.txt` is not a checkpoint, so a process may be
 killed at any moment. `manifest.py` says how what is read is verified;
-`checkpoint_reader.py` reads beside a trainer. No other file knows orbax.
+`reader.py` reads beside a trainer. No other file knows orbax.
 """
 
 import dataclasses
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from absl import logging
 from jax.experimental import multihost_utils
 
 from jaxseg.checkpoint import manifest
@@ -28,6 +28,8 @@ from jaxseg.checkpoint.manifest import (
     StructureMismatchError,
 )
 from jaxseg.checkpoint.reader import COMMIT_FILE, STATE, load_weights
+
+_log = logging.getLogger("jaxseg")
 
 __all__ = [
     "CheckpointError",
@@ -83,12 +85,12 @@ class Checkpoints:
             try:
                 self._note_score(step, manifest.read(self._path(step)))
             except CheckpointError as error:
-                logging.warning("%s; its metrics are unknown", error)
+                _log.warning("%s; its metrics are unknown", error)
 
     def _remove_unfinished(self) -> None:
         if jax.process_index() == 0:
             for path in checkpoint_reader.step_dirs(self.directory, finished=False):
-                logging.warning("%s: removing an unfinished checkpoint", path)
+                _log.warning("%s: removing an unfinished checkpoint", path)
                 shutil.rmtree(path)
         multihost_utils.sync_global_devices("jaxseg:unfinished_checkpoints_removed")
 
@@ -210,7 +212,7 @@ class Checkpoints:
             try:
                 manifest.add_metrics(path, metrics)
             except OSError as error:
-                logging.error("%s: its metrics were not written: %s", path, error)
+                _log.error("%s: its metrics were not written: %s", path, error)
         multihost_utils.sync_global_devices("jaxseg:metrics_added")
         if step in self.steps():
             self._note_score(step, manifest.read(path))
@@ -274,7 +276,7 @@ class Checkpoints:
             try:
                 state = self._read(candidate, abstract_state)
             except DamagedCheckpointError as error:
-                logging.warning("damaged checkpoint, trying an older one: %s", error)
+                _log.warning("damaged checkpoint, trying an older one: %s", error)
                 damaged[candidate] = error
                 continue
             self._set_aside(damaged)
@@ -314,7 +316,7 @@ class Checkpoints:
     def _note_failure(self, error: Exception) -> None:
         self._error = error
         path = self._path(self._saving)
-        logging.error("%s: saving this checkpoint failed: %s", path, error)
+        _log.error("%s: saving this checkpoint failed: %s", path, error)
         # The unfinished files would keep a full disk full.
         if jax.process_index() == 0 and not (path / COMMIT_FILE).exists():
             shutil.rmtree(path, ignore_errors=True)
@@ -340,7 +342,7 @@ class Checkpoints:
                 aside = self.directory / f"{step}.damaged"
                 shutil.rmtree(aside, ignore_errors=True)
                 self._path(step).rename(aside)
-                logging.warning("%s: kept as %s", self._path(step), aside.name)
+                _log.warning("%s: kept as %s", self._path(step), aside.name)
         multihost_utils.sync_global_devices("jaxseg:damaged_checkpoints_set_aside")
         self._manager.reload()
 

@@ -5,18 +5,23 @@ then the values by name. A value that is not finite is null, for NaN is not JSON
 """
 
 import json
+import logging
 import math
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
-from absl import logging
 from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from jaxseg.runtime.json_lines import drop_after, is_step, read_records
+
+_log = logging.getLogger("jaxseg")
 
 FILE_NAME = "metrics.jsonl"
 TENSORBOARD = "tensorboard"
@@ -33,9 +38,9 @@ class MetricWriter:
         """Opens the files of a run that continues after `start_step`.
 
         Lines of later steps are removed from `metrics.jsonl` (the run was killed after
-        its last checkpoint, and will repeat these steps), and so is a line that is
-        only half there: each (split, step) occurs once. TensorBoard is told to hide
-        the same steps.
+        its last checkpoint, and will repeat these steps): each (split, step) occurs
+        once. A line that is none of a run is set aside in `metrics.jsonl.damaged`.
+        TensorBoard is told to hide the same steps.
 
         Args:
           workdir: Existing directory of the run.
@@ -47,7 +52,7 @@ class MetricWriter:
         self._events = None
         self._active = jax.process_index() == 0
         if self._active:
-            self._guard(FILE_NAME, self._drop_after, start_step)
+            self._guard(FILE_NAME, drop_after, self._path, start_step, _is_record)
             self._guard(TENSORBOARD, self._open_events, start_step)
 
     def write(self, step: int, split: str, values: Mapping[str, float]) -> None:
@@ -86,7 +91,7 @@ class MetricWriter:
         except OSError as error:
             if output not in self._failed:
                 self._failed.add(output)
-                logging.error(
+                _log.error(
                     "%s: %s cannot be written; training goes on: %s",
                     self._path.parent,
                     output,
@@ -98,15 +103,6 @@ class MetricWriter:
         start = "\n" if FILE_NAME in self._failed else ""
         with open(self._path, "a") as file:
             file.write(f"{start}{line}\n")
-
-    def _drop_after(self, step: int) -> None:
-        if not self._path.exists():
-            return
-        lines = read_metrics(self._path) if step else []
-        kept = [json.dumps(line) for line in lines if line["step"] <= step]
-        new = self._path.with_suffix(".new")
-        new.write_text("".join(f"{line}\n" for line in kept))
-        os.replace(new, self._path)
 
     def _open_events(self, start_step: int) -> None:
         # Not tensorboardX.SummaryWriter: its thread dies of a full disk, and ten
@@ -135,19 +131,25 @@ class MetricWriter:
 
 
 def read_metrics(path: str | Path) -> list[dict]:
-    """Returns the lines of a `metrics.jsonl`, without those that are only half there.
+    """Returns the lines of a `metrics.jsonl`, without those that are damaged.
 
     A run killed while it writes leaves a part of its last line.
     """
-    lines = []
-    for text in Path(path).read_text(errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and "step" in line and "split" in line:
-            lines.append(line)
-    return lines
+    return read_records(Path(path), _is_record)[0]
+
+
+def _is_record(line: Mapping[str, Any]) -> bool:
+    values = (value for name, value in line.items() if name not in ("step", "split"))
+    return (
+        is_step(line.get("step"))
+        and isinstance(line.get("split"), str)
+        and all(value is None or _is_number(value) for value in values)
+    )
+
+
+def _is_number(value):
+    # A longer integer is no float, and cannot be drawn.
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
 
 
 def _number(value) -> int | float:

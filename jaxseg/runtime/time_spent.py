@@ -7,6 +7,7 @@ after the checkpoint from which the next one goes on is counted as lost by it.
 import contextlib
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -188,14 +189,34 @@ class TimeSpent:
 
 
 def _read(path: Path) -> tuple[dict[str, float], dict[str, dict[str, float]], int]:
-    """(seconds, seconds until each checkpoint, starts); zeros where nothing is known."""
-    nothing = dict.fromkeys(PARTS, 0.0)
+    """(seconds, seconds until each checkpoint, starts); zeros where nothing is known.
+
+    A file that is none of ours is set aside by process 0.
+    """
+    nothing = dict.fromkeys(PARTS, 0.0), {}, 0
     try:
         body = json.loads(path.read_text())
-        seconds = {part: float(body["seconds"][part]) for part in PARTS}
-        return seconds, dict(body["saved"]), int(body["starts"])
+        seconds = _seconds(body["seconds"])
+        saved = {str(int(k)): _seconds(v) for k, v in body["saved"].items()}
+        return seconds, saved, int(body["starts"])
     except FileNotFoundError:
-        return nothing, {}, 0
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        _log.warning("%s cannot be read, counting anew: %r", path, error)
-        return nothing, {}, 0
+        return nothing
+    except OSError as error:
+        _log.warning("%s cannot be read, counting anew: %s", path, error)
+        return nothing
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        aside = path.with_name(path.name + ".damaged")
+        _log.warning("%s: set aside as %s: %r", path, aside.name, error)
+        with contextlib.suppress(OSError):
+            if jax.process_index() == 0:
+                os.replace(path, aside)
+        return nothing
+
+
+def _seconds(parts: dict[str, float]) -> dict[str, float]:
+    """Checked seconds by part; in a checkpoint, parts that came later are missing."""
+    seconds = {str(part): float(value) for part, value in parts.items()}
+    unknown = seconds.keys() - set(PARTS)
+    if unknown or not all(0 <= value < math.inf for value in seconds.values()):
+        raise ValueError(f"no seconds by part: {parts}")
+    return dict.fromkeys(PARTS, 0.0) | seconds

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import logging
 import os
 import secrets
 import socket
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from absl import logging
 from jax.experimental import multihost_utils
+
+_log = logging.getLogger("jaxseg")
 
 LOCK_FILE = ".lock"
 
@@ -78,7 +80,7 @@ def _lock(descriptor: int, workdir: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
             raise
-        logging.warning(
+        _log.warning(
             "%s: this file system has no locks; a second job in the same workdir "
             "would not be noticed",
             workdir,

@@ -2,12 +2,13 @@
 
 import json
 import logging
-import os
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 
 from input_pipeline.loader import indices_of_batch
+from jaxseg.runtime.json_lines import drop_after, is_step
 from jaxseg.train.run import Run
 
 _log = logging.getLogger("jaxseg")
@@ -34,7 +35,11 @@ class SkippedSteps:
         """Drops the lines of steps after `start`: they will be done again."""
         self._run = run
         if jax.process_index() == 0:
-            _drop_after(start, run.workdir / FILE_NAME)
+            path = run.workdir / FILE_NAME
+            try:
+                drop_after(path, start, _is_record)
+            except OSError as error:
+                _log.error("%s cannot be read; training goes on: %s", path, error)
 
     def check(self, step: int, result: Mapping[str, jax.Array]) -> None:
         """Looks at the result of a step, in the order of the steps.
@@ -82,12 +87,5 @@ class SkippedSteps:
         )
 
 
-def _drop_after(step, path):
-    if not path.exists():
-        return
-    # A kill may leave a part of the last line.
-    whole = [line for line in path.read_text().splitlines() if line.endswith("}")]
-    kept = [line for line in whole if json.loads(line)["step"] <= step]
-    draft = path.with_suffix(".new")
-    draft.write_text("".join(f"{line}\n" for line in kept))
-    os.replace(draft, path)
+def _is_record(line: Mapping[str, Any]) -> bool:
+    return is_step(line.get("step"))

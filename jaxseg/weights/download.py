@@ -6,6 +6,7 @@ import logging
 import os
 import pathlib
 import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +16,7 @@ from jaxseg.weights.files.atomic_file import replaced
 _log = logging.getLogger("jaxseg")
 
 _SECONDS = 30  # without a byte
+_MOST_SECONDS = 6 * 3600  # in all; a server may send a byte now and then for ever
 _MOST_BYTES = 16 << 30
 _CHUNK = 1 << 20
 
@@ -142,9 +144,13 @@ def _download(url, path):
     """Writes the file, with a line for every tenth of it, and returns its SHA-256."""
     digest, size = hashlib.sha256(), 0
     request = urllib.request.Request(url, headers={"User-Agent": "jaxseg"})
+    end = time.monotonic() + _MOST_SECONDS
     with _open(request) as answer, open(path, "wb") as file:
         total = answer.length or 0  # 0: the server does not say
-        while chunk := answer.read(_CHUNK):
+        # `read` would wait until a whole chunk is there.
+        while chunk := answer.read1(_CHUNK):
+            if time.monotonic() > end:
+                raise OSError(f"it is not there after {_MOST_SECONDS} seconds")
             digest.update(chunk)
             file.write(chunk)
             before, size = size, size + len(chunk)

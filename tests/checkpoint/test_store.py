@@ -304,6 +304,23 @@ def test_unfinished_checkpoints_of_a_killed_run_are_removed(tmp_path, caplog):
     assert f"{tmp_path / '20'}: removing an unfinished checkpoint" in caplog.text
 
 
+def test_a_step_whose_directory_was_renamed_is_passed_over(tmp_path, caplog):
+    write(tmp_path, [10, 20])
+    (tmp_path / "20").rename(tmp_path / "30")
+    with pytest.raises(DamagedCheckpointError, match="30: holds step 20.*was renamed"):
+        load_weights(tmp_path)
+    with Checkpoints(tmp_path) as checkpoints:
+        restored, step = checkpoints.restore(abstract(make_state()))
+        assert checkpoints.steps() == [10]
+    assert step == 10
+    assert_equal(restored, make_state(10))
+    assert "30: holds step 20, as its manifest says" in caplog.text
+    assert (tmp_path / "30.damaged").is_dir()
+    # Weights alone may lie anywhere, and are what they are.
+    (tmp_path / "30.damaged").rename(tmp_path / "release")
+    assert load_weights(tmp_path / "release")["step"] == 20
+
+
 def test_all_damaged_is_an_error_that_lists_them(tmp_path):
     write(tmp_path, [10, 20])
     truncate(tmp_path / "10")

@@ -14,7 +14,8 @@ ROWS = [
 
 
 def test_all_rows_are_there_in_order():
-    assert [row[0] for row in ROWS] == [f"R{i}" for i in range(1, 47)]
+    assert len(ROWS) > 46
+    assert [row[0] for row in ROWS] == [f"R{i + 1}" for i in range(len(ROWS))]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

@@ -3,6 +3,8 @@
 import json
 import time
 
+import pytest
+
 from jaxseg.runtime import time_spent
 from jaxseg.runtime.time_spent import FILE_NAME, LOST, PARTS, TimeSpent
 
@@ -102,3 +104,29 @@ def test_a_file_that_cannot_be_read_or_written_stops_nothing(tmp_path, caplog):
     spent.write()
     assert caplog.text.count("cannot be written") <= 1
     assert TimeSpent(tmp_path, Clock()).seconds()[LOST] == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"starts": 1, "seconds": {"step": "x"}, "saved": {}}',
+        '{"starts": 1, "seconds": {"step": -5}, "saved": {}}',
+        '{"starts": 1, "seconds": {"step": NaN}, "saved": {}}',
+        '{"starts": 1, "seconds": {"sleep": 1}, "saved": {}}',
+        '{"starts": 1, "seconds": {"step": 1}, "saved": {"best": {"step": 1}}}',
+        '{"starts": 1, "seconds": {"step": 1}, "saved": {"5": 3}}',
+        '{"starts": 1, "seconds": {"step": 1}, "saved": [5]}',
+        '{"starts": "one", "seconds": {"step": 1}, "saved": {}}',
+    ],
+)
+def test_a_damaged_file_is_set_aside(tmp_path, caplog, text):
+    (tmp_path / FILE_NAME).write_text(text)
+    spent = TimeSpent(tmp_path, Clock())
+    spent.resumed(5)
+    spent.saved(7, [5, 7])
+    spent.close()
+    assert f"{FILE_NAME}: set aside as {FILE_NAME}.damaged" in caplog.text
+    assert (tmp_path / f"{FILE_NAME}.damaged").read_text() == text
+    assert json.loads((tmp_path / FILE_NAME).read_text())["starts"] == 1

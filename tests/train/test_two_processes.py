@@ -10,7 +10,6 @@ PROGRAM = """
 import shutil, sys, time
 from pathlib import Path
 import jax, numpy as np
-from absl import logging
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 address, rank, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 jax.distributed.initialize(address, 2, rank, coordinator_bind_address=address)

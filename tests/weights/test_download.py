@@ -178,3 +178,23 @@ def test_several_at_once_get_one_whole_file(server):
         paths = set(pool.map(fetch, [f"{server.url}/{NAME}"] * 8))
     assert paths == {cache_folder() / NAME}
     assert (cache_folder() / NAME).read_bytes() == CONTENT and cached() == [NAME]
+
+
+def test_a_server_that_never_comes_to_an_end_is_given_up(server, monkeypatch):
+    monkeypatch.setattr(download, "_MOST_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def trickle(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "7000")
+        handler.end_headers()
+        for _ in range(500):  # a byte at a time, so no wait is a long one
+            if ended.wait(0.02):
+                return
+            handler.wfile.write(b"w")
+
+    server.answers[NAME] = trickle
+    with pytest.raises(DownloadError, match="not there after 0.3 seconds"):
+        fetch(f"{server.url}/{NAME}")
+    ended.set()
+    assert cached() == []
