@@ -12,10 +12,10 @@ from typing import Any, Union, get_args, get_origin
 
 import flax.linen as nn
 
-from jaxseg import backbones, heads, layers, losses, necks, segmentors
+from jaxseg import backbones, heads, layers, losses, necks, segmentors, weights
 from jaxseg.config import ConfigError, nearest
 
-MODEL_TABLES = (segmentors, backbones, necks, heads, losses, layers)
+MODEL_TABLES = (segmentors, backbones, necks, heads, losses, layers, weights)
 
 # Keys that mmseg's configs spell out although they say nothing: accepted with this
 # value alone, wherever the type has no such field.

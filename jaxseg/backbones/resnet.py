@@ -14,6 +14,7 @@ from jaxseg.layers.norm import BN
 from jaxseg.layers.remat import remat_if
 from jaxseg.ops.pool import avg_pool, max_pool
 from jaxseg.weights.key_table import KeyTable
+from jaxseg.weights.part import Part
 
 _DEPTHS = {
     18: ("basic", (2, 2, 2, 2)),
@@ -132,7 +133,7 @@ class _Bottleneck(_Block):
         return jax.nn.relu(y + self.shortcut(x, train))
 
 
-class ResNet(nn.Module):
+class ResNet(Part):
     """ResNet with dilated stages.
 
     Attributes:

@@ -12,6 +12,7 @@ from jaxseg.layers.norm import BN
 from jaxseg.layers.remat import remat_if
 from jaxseg.ops.pool import max_pool
 from jaxseg.ops.resize import upsample
+from jaxseg.weights.part import Part
 
 
 class _BasicConvBlock(nn.Module):
@@ -170,7 +171,7 @@ class _UpConvBlock(nn.Module):
         )(x, train)
 
 
-class UNet(nn.Module):
+class UNet(Part):
     """The encoder and decoder; returns the bottom and then every decoder stage.
 
     Attributes:

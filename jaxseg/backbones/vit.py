@@ -20,6 +20,7 @@ from jaxseg.layers.transformer import (
     truncated_normal,
 )
 from jaxseg.weights.key_table import KeyTable
+from jaxseg.weights.part import Part
 
 # timm's and DeiT's names, and those of mmpretrain that differ.
 _KEY_TABLE = KeyTable(
@@ -79,7 +80,7 @@ class _EncoderLayer(nn.Module):
         )(y, x, train)
 
 
-class VisionTransformer(nn.Module):
+class VisionTransformer(Part):
     """ViT and DeiT.
 
     Attributes:

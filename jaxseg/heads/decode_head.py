@@ -12,9 +12,10 @@ from jaxseg.layers.dropout import Dropout2d
 from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.decode import decode_losses
 from jaxseg.ops.resize import resize
+from jaxseg.weights.part import Part
 
 
-class BaseDecodeHead(nn.Module, kw_only=True):
+class BaseDecodeHead(Part, kw_only=True):
     """The base of the decode heads; a head adds `__call__(inputs, train) -> logits`.
 
     Attributes:

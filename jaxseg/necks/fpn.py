@@ -8,9 +8,10 @@ import jax
 from jaxseg.layers.conv import ConvModule, xavier_uniform
 from jaxseg.ops.pool import max_pool
 from jaxseg.ops.resize import resize
+from jaxseg.weights.part import Part
 
 
-class FPN(nn.Module):
+class FPN(Part):
     """Adds each coarse level, resized, to the finer one.
 
     Attributes:

@@ -6,9 +6,10 @@ import flax.linen as nn
 
 from jaxseg.layers.conv import ConvModule, xavier_uniform
 from jaxseg.ops.resize import resize
+from jaxseg.weights.part import Part
 
 
-class MultiLevelNeck(nn.Module):
+class MultiLevelNeck(Part):
     """A 1x1 convolution, a resize by each scale, a 3x3 convolution.
 
     SETR's pyramid, https://arxiv.org/abs/2012.15840

@@ -6,14 +6,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax import traverse_util
 
 from jaxseg.ops.resize import resize
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
-from jaxseg.weights.names import torch_key
+from jaxseg.weights.part import Part, frozen_keys
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Part):
     """mmseg's EncoderDecoder.
 
     Attributes:
@@ -60,26 +59,8 @@ class EncoderDecoder(nn.Module):
         return heads if isinstance(heads, tuple) else (heads,)
 
     def frozen_keys(self, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """Checkpoint keys of the modules and parameters that training leaves alone.
-
-        Those are a backbone's `frozen_modules`, and the norms of a part whose
-        norm_cfg says `requires_grad=False`.
-
-        Args:
-            params: the segmentor's parameters.
-        """
-        keys = [
-            f"backbone.{name}" for name in getattr(self.backbone, "frozen_modules", ())
-        ]
-        flat = traverse_util.flatten_dict(dict(params))
-        norms = {path[:-1] for path in flat if path[-1] == "scale"}
-        for part in ("backbone", "neck", "decode_head"):
-            keys += _frozen_norms(getattr(self, part), part, flat, norms)
-        for i, head in enumerate(self.auxiliary_heads):
-            several = isinstance(self.auxiliary_head, tuple)
-            part = f"auxiliary_head_{i}" if several else "auxiliary_head"
-            keys += _frozen_norms(head, part, flat, norms)
-        return tuple(keys)
+        """Checkpoint keys of what training leaves alone (`weights.part.frozen_keys`)."""
+        return frozen_keys(self, params)
 
     def extract_feat(self, images: jax.Array, train: bool = False):
         """Normalised images (N, H, W, C) -> tuple of feature maps (N, h, w, c)."""
@@ -141,10 +122,3 @@ def _check_pretrained(pretrained):
 
 def _prefixed(prefix, losses):
     return {f"{prefix}.{name}": value for name, value in losses.items()}
-
-
-def _frozen_norms(module, name, flat, norms):
-    norm_cfg = getattr(module, "norm_cfg", None)
-    if norm_cfg is None or norm_cfg.requires_grad:
-        return []
-    return [torch_key(p) for p in flat if p[0] == name and p[:-1] in norms]

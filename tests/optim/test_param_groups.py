@@ -40,8 +40,8 @@ PARAMS = {
         "depthwise": conv(3, 3, 1, 8),
         "conv_seg": conv(1, 1, 8, 2),
     },
-    "auxiliary_head_0": {"conv_seg": conv(1, 1, 8, 2)},
-    "auxiliary_head_1": {"conv_seg": conv(1, 1, 8, 2)},
+    "auxiliary_head.0": {"conv_seg": conv(1, 1, 8, 2)},
+    "auxiliary_head.1": {"conv_seg": conv(1, 1, 8, 2)},
 }
 
 

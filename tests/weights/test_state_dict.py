@@ -62,7 +62,7 @@ def test_names_and_layouts_are_torchs(variables):
     ("path", "key"),
     [
         (("backbone", "layer1.0", "bn1", "scale"), "backbone.layer1.0.bn1.weight"),
-        (("auxiliary_head_1", "conv_seg", "bias"), "auxiliary_head.1.conv_seg.bias"),
+        (("auxiliary_head.1", "conv_seg", "bias"), "auxiliary_head.1.conv_seg.bias"),
         # Only a list of the segmentor is renamed.
         (("backbone", "block_1", "mean"), "backbone.block_1.running_mean"),
         (("cls_token",), "cls_token"),
