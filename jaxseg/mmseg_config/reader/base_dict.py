@@ -22,6 +22,19 @@ class BaseDict(dict):
                 else:
                     self[key] = value
 
+    def merge(self, other):
+        """Merges deeply, as `update`, and replaces where `_delete_=True` is inside."""
+        for key, value in other.items():
+            mine = self.get(key)
+            if not isinstance(value, dict):
+                self[key] = value
+                continue
+            rest = {k: v for k, v in value.items() if k != "_delete_"}
+            if isinstance(mine, BaseDict) and not value.get("_delete_", False):
+                mine.merge(rest)
+            else:
+                self[key] = rest
+
     def pop(self, key, default=None):
         return super().pop(key, default)
 

@@ -64,8 +64,8 @@ _METHODS = {
         *("startswith", "strip", "title", "upper"),
     ),
     dict: (
-        *("clear", "copy", "get", "items", "keys", "pop", "setdefault", "update"),
-        "values",
+        *("clear", "copy", "get", "items", "keys", "merge", "pop", "setdefault"),
+        *("update", "values"),
     ),
     list: (
         *("append", "clear", "copy", "count", "extend", "index", "insert", "pop"),

@@ -8,6 +8,7 @@ from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.reader.base_dict import to_plain
 from jaxseg.mmseg_config.reader.calls import FUNCTIONS, call_function, call_method
 from jaxseg.mmseg_config.reader.format_text import format_value
+from jaxseg.mmseg_config.reader.imports import Imports, type_name
 from jaxseg.mmseg_config.reader.limits import Budget, LimitError, checked
 from jaxseg.mmseg_config.reader.operators import binary, compare, unary
 from jaxseg.mmseg_config.reader.placeholders import Placeholders
@@ -19,12 +20,9 @@ ALLOWED = (
 )
 # What a reader of the message calls it, where the name of the node does not say it.
 _CONSTRUCTS = {
-    ast.Import: "an import statement",
-    ast.ImportFrom: "an import statement",
     ast.FunctionDef: "a function definition",
     ast.AsyncFunctionDef: "a function definition",
     ast.ClassDef: "a class definition",
-    ast.With: "a `with` statement (mmengine's `with read_base()` included)",
     ast.NamedExpr: "an assignment `:=` inside an expression",
     ast.While: "a `while` loop",
 }
@@ -45,6 +43,7 @@ class Expressions:
 
     Attributes:
         names: the variables so far.
+        imports: the names of types that are not variables.
         placeholders: those of the text.
         budget: pays for the work.
     """
@@ -65,6 +64,7 @@ class Expressions:
             budget: pays for the work.
         """
         self.names: dict[str, Any] = {}
+        self.imports = Imports()
         self.budget = budget
         self._name = name
         self.placeholders = placeholders
@@ -139,6 +139,8 @@ class Expressions:
                 return scope[node.id]
         if node.id == "_base_":
             return self._base
+        if node.id in self.imports.names:
+            return type_name(self.imports.names[node.id])
         if self.placeholders.is_inside(node.id):
             value = self.placeholders.value(node.id, self._base)
             self.budget.weigh(value)
@@ -148,11 +150,21 @@ class Expressions:
         raise TypeError(f"the name {node.id!r} is not defined; {ALLOWED}")
 
     def _attribute(self, node):
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Name) and self._is_imported(root.id):
+            return type_name(f"{self.imports.names[root.id]}.{node.attr}")
         owner = self.evaluate(node.value)
         check_attribute(owner, node.attr)
         if node.attr not in owner:
             raise TypeError(f"the bases have no {node.attr!r} there")
         return owner[node.attr]
+
+    def _is_imported(self, name):
+        if any(name in scope for scope in (*self._scopes, self.names)):
+            return False
+        return name in self.imports.names
 
     def _subscript(self, node):
         owner = self.evaluate(node.value)

@@ -1,9 +1,11 @@
 """A config file and its bases as one dict, equal to mmengine's.
 
 `read(path)` gives what `mmengine.Config.fromfile(path).to_dict()` gives, without
-running any of the files. A base is named relative to its file. It may lie above it
-(`../_base_/models/x.py`); a URL, a path into another package (`mmcls::...`), an
-absolute path and a link that leads out of the configs are refused.
+running any of the files. A base is named relative to its file, or absolutely, or as
+`mmseg::_base_/models/x.py`; a URL, a path into another package (`mmcls::...`) and a
+link that leads out of the configs are refused. The new style of mmengine, with
+`read_base()`, gives what the other one would: a type is its name in a registry, and
+the user's own modules that types are imported from are listed as `custom_imports`.
 """
 
 import json
@@ -15,7 +17,11 @@ from typing import Any
 
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.reader.base_dict import to_base, to_plain
-from jaxseg.mmseg_config.reader.config_file import base_path, read_config_file
+from jaxseg.mmseg_config.reader.config_file import (
+    base_path,
+    module_path,
+    read_config_file,
+)
 from jaxseg.mmseg_config.reader.limits import MAX_FILE_BYTES, Budget, LimitError
 from jaxseg.mmseg_config.reader.literal import Text
 from jaxseg.mmseg_config.reader.merge import merge
@@ -39,7 +45,10 @@ def read(path: str | pathlib.Path) -> dict[str, Any]:
     Raises:
         ConfigError: for what cannot be read, with file, line and construct.
     """
-    config = _Reader().read_file(os.path.abspath(path), str(path))
+    reader = _Reader()
+    config = reader.read_file(os.path.abspath(path), str(path))
+    if reader.modules and "custom_imports" not in config:
+        config["custom_imports"] = {"imports": list(dict.fromkeys(reader.modules))}
     return _without_reserved(config, str(path))
 
 
@@ -63,7 +72,7 @@ def read_text(text: str, name: str) -> dict[str, Any]:
             f"{name}:{line}: `_base_` in a text that comes from no file; allowed: a "
             "whole config"
         )
-    config = parsed.evaluate(to_base({}), reader.budget)
+    config = parsed.evaluate(to_base({}), reader.budget, None)
     config = reader.inherit(config, {}, name, parsed.line_of)
     return _without_reserved(config, name)
 
@@ -80,6 +89,7 @@ class _Reader:
 
     def __init__(self):
         self.budget = Budget()
+        self.modules: list[str] = []
         self._files = 0
 
     def read_file(self, path, name, chain=(), where=""):
@@ -111,8 +121,20 @@ class _Reader:
         bases = self._read_bases(names, f"{name}:{line}: `_base_`", chain)
         # The text may change its bases in place, as it may in mmengine.
         seen = to_base(bases)
-        config = parsed.evaluate(seen, self.budget)
+        config = parsed.evaluate(
+            seen,
+            self.budget,
+            lambda module, line: self.read_module(
+                module, path, f"{name}:{line}", chain
+            ),
+        )
+        self.modules += parsed.modules
         return self.inherit(config, seen, name, parsed.line_of)
+
+    def read_module(self, module, path, where, chain):
+        """The dict of a config that `with read_base():` imports."""
+        base = module_path(module, path, where)
+        return self.read_file(base, base, chain, where)
 
     def _read_bases(self, names, where, chain):
         names = names if isinstance(names, list) else [names]

@@ -7,12 +7,13 @@ the syntax tree, with no way to a module, a class, a function or a file.
 
 import ast
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from jaxseg.config import ConfigError
-from jaxseg.mmseg_config.reader.base_dict import BaseDict
+from jaxseg.mmseg_config.reader.base_dict import BaseDict, to_base
 from jaxseg.mmseg_config.reader.expressions import Expressions
+from jaxseg.mmseg_config.reader.imports import bases_of_with, take
 from jaxseg.mmseg_config.reader.limits import MAX_NESTING, Budget, checked
 from jaxseg.mmseg_config.reader.operators import binary
 from jaxseg.mmseg_config.reader.placeholders import Placeholders
@@ -24,6 +25,7 @@ class Text:
 
     Attributes:
         name: the file, as messages name it.
+        modules: after `evaluate`, the user's own modules that it imports types from.
     """
 
     def __init__(self, text: str, name: str, path: str | None = None):
@@ -38,6 +40,7 @@ class Text:
             ConfigError: if it is no Python, or nested too deeply.
         """
         self.name = name
+        self.modules: list[str] = []
         try:
             self._placeholders = Placeholders(text, path)
             with warnings.catch_warnings():
@@ -65,20 +68,28 @@ class Text:
         evaluator = Expressions(self.name, self._placeholders, {}, budget)
         return evaluator.evaluate(self._base.value), self._base.lineno
 
-    def evaluate(self, base: BaseDict, budget: Budget) -> dict[str, Any]:
+    def evaluate(
+        self,
+        base: BaseDict,
+        budget: Budget,
+        read_base: Callable[[str, int], dict[str, Any]] | None,
+    ) -> dict[str, Any]:
         """The variables of the file.
 
         Args:
             base: the variables of its bases, which the text sees as `_base_` and may
                 change.
             budget: pays for the work.
+            read_base: reads the config of a module, `..models.fcn`, that is named in a
+                line, inside `with read_base():`; None of a text that comes from no file.
 
         Raises:
             ConfigError: for what is no data, with file, line and construct.
         """
         evaluator = _Statements(self.name, self._placeholders, base, budget)
+        evaluator.read_base = read_base
         evaluator.run(s for s in self._body if s is not self._base)
-        names = evaluator.names
+        names, self.modules = evaluator.names, evaluator.imports.modules
         return {key: names[key] for key in names if not key.startswith("__")}
 
     def line_of(self, key: str) -> int:
@@ -117,6 +128,8 @@ def _check_nesting(body, name):
 
 class _Statements(Expressions):
     """Expressions, and the statements that assign them."""
+
+    read_base: Callable[[str, int], dict[str, Any]] | None
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
@@ -167,6 +180,20 @@ class _Statements(Expressions):
             else:
                 raise TypeError(f"`del {ast.unparse(target)}`: it is not defined")
 
+    def _import(self, node):
+        if any(self.placeholders.is_inside(alias.name) for alias in node.names):
+            raise TypeError("an import statement with a placeholder is not read")
+        self.imports.add(node)
+
+    def _with(self, node):
+        for statement in bases_of_with(node):
+            module = "." * statement.level + statement.module
+            if self.read_base is None:
+                raise TypeError("`with read_base():` in a text that comes from no file")
+            config = to_base(self.read_base(module, statement.lineno))
+            self.budget.weigh(config)
+            self.names.update(take(statement, config))
+
     def _pass(self, node):
         pass
 
@@ -178,5 +205,8 @@ class _Statements(Expressions):
         ast.If: _if,
         ast.For: _for,
         ast.Delete: _delete,
+        ast.Import: _import,
+        ast.ImportFrom: _import,
+        ast.With: _with,
         ast.Pass: _pass,
     }

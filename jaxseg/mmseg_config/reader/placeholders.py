@@ -1,20 +1,22 @@
-"""`{{ fileDirname }}` and `{{_base_.x}}` in the text of a config."""
+"""`{{ fileDirname }}`, `{{_base_.x}}` and `{{$NAME:default}}` in a config's text."""
 
+import ast
 import os
 import re
 from typing import Any
 
-from jaxseg.mmseg_config.reader.limits import MAX_CHARACTERS, LimitError
+from jaxseg.mmseg_config.reader.limits import MAX_CHARACTERS, LimitError, checked
 
 _PATTERN = re.compile(
     r"""\{\{\s*(?:
     (?P<file>fileDirname|fileBasename|fileBasenameNoExtension|fileExtname)
     |_base_\.(?P<base>[\w.]+)
-    )\s*\}\}""",
+    )\s*\}\}
+    # mmengine's {{$NAME:default}}, inside or outside quotes; lengths keep it linear.
+    |\{\{['"]?\s{0,9}\$(?P<variable>\w{1,99})\s{0,9}:\s{0,9}
+    (?P<default>\S{0,300}?)\s{0,9}['"]?\}\}""",
     re.VERBOSE,
 )
-# mmengine's {{$NAME:default}}, quoted or not.
-_ENVIRONMENT = re.compile(r"\{\{['\"]?\s*\$\w+\s*:")
 
 
 class Placeholders:
@@ -34,15 +36,7 @@ class Placeholders:
         Args:
             text: the text of a config.
             path: the absolute path of its file, or None if it comes from no file.
-
-        Raises:
-            ValueError: for a placeholder that is not read.
         """
-        if _ENVIRONMENT.search(text):
-            raise ValueError(
-                "a placeholder {{$NAME:...}} of an environment variable is not read; "
-                "write its value"
-            )
         self._path = path
         self._found: list[re.Match] = []
         number = 0
@@ -61,13 +55,26 @@ class Placeholders:
         return bool(self._found) and self._prefix in text
 
     def value(self, name: str, base: dict[str, Any]) -> Any:
-        """What stands for a placeholder outside quotes: a value of the bases."""
+        """What stands for a placeholder outside quotes.
+
+        It is a value of the bases, or that of an environment variable, read as Python
+        data.
+        """
         match = self._name.fullmatch(name)
         if not match:
             raise ValueError("a placeholder {{...}} is glued to a name or another one")
         found = self._found[int(match[1])]
         if found["file"]:
             raise ValueError(f"{found[0]} is a text: it stands inside quotes")
+        if found["variable"]:
+            text = self._of_environment(found)
+            try:
+                return checked(ast.literal_eval(text))
+            except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+                raise ValueError(
+                    f"{found[0]} is {text!r:.60}, no Python data; a text stands inside "
+                    "quotes"
+                ) from error
         return self._from_base(found, base)
 
     def fill(self, text: str, base: dict[str, Any]) -> str:
@@ -90,6 +97,8 @@ class Placeholders:
                     f"{found[0]} is a {type(value).__name__}: it stands outside quotes"
                 )
             return str(value)
+        if found["variable"]:
+            return self._of_environment(found)
         if self._path is None:
             raise ValueError(f"{found[0]}: this text comes from no file")
         folder, name = os.path.split(self._path)
@@ -100,6 +109,10 @@ class Placeholders:
             "fileBasenameNoExtension": stem,
             "fileExtname": extension,
         }[found["file"]]
+
+    @staticmethod
+    def _of_environment(found):
+        return os.environ.get(found["variable"], found["default"])
 
     @staticmethod
     def _from_base(found, base):
