@@ -137,6 +137,8 @@ def build(cls: type, values: Mapping[str, Any], path: str) -> Any:
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     if issubclass(cls, nn.Module):
         fields = {k: v for k, v in fields.items() if k not in ("parent", "name")}
+    if "init_cfg" in fields:  # what all parts have comes last
+        fields["init_cfg"] = fields.pop("init_cfg")
     values = {
         key: value
         for key, value in values.items()
