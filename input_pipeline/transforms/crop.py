@@ -7,6 +7,8 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.transforms.labels import label_counts
+from input_pipeline.transforms.targets import changed_targets, targets_of
+from input_pipeline.transforms.transform import Transform
 
 # MMSegmentation draws anew ten times at most, and takes the last draw unseen.
 _REDRAWS = 10
@@ -50,8 +52,8 @@ def is_dominated(label: np.ndarray, ignore_index: int, ratio: float) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomCrop:
-    """Cuts a window out of image and label; a smaller image is taken whole.
+class RandomCrop(Transform):
+    """Cuts a window out of image and targets; a smaller image is taken whole.
 
     Attributes:
       crop_size: (h, w), or one number for both. Mind that scales are (w, h).
@@ -120,25 +122,36 @@ class RandomCrop:
         top, left = self.draw(results["img"].shape[:2], label_at, results, rng)
         img = crop(results["img"], top, left, self.size)
         changed = {"img": img, "img_shape": img.shape[:2]}
-        if "gt_seg_map" in results:
-            changed["gt_seg_map"] = label_at(top, left)
-        return results | changed
+
+        def cropped(target):
+            return crop(target, top, left, self.size)
+
+        return results | changed | changed_targets(results, cropped)
+
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator | None = None
+    ) -> tuple[int, int]:
+        """(w, h) of the result for an image of `size` = (w, h); only its place is drawn."""
+        height, width = self.size
+        return min(size[0], width), min(size[1], height)
 
     def check(self, results: dict):
-        """Raises DataError without a label that is needed, or with a misfit one."""
-        if "gt_seg_map" not in results:
-            if self.cat_max_ratio < 1.0:
-                raise DataError(
-                    f"{results.get('img_path')}: RandomCrop with cat_max_ratio="
-                    f"{self.cat_max_ratio} needs a label; put LoadAnnotations before "
-                    "it."
-                )
-            return
-        img, label = results["img"].shape[:2], results["gt_seg_map"].shape
-        if img != label:
+        """Raises DataError without a label that is needed, or with a misfit target."""
+        if "gt_seg_map" not in results and self.cat_max_ratio < 1.0:
             raise DataError(
-                f"{results.get('img_path')}: RandomCrop got an image of "
-                f"{img[0]}x{img[1]} and a label of {label[0]}x{label[1]} (h x w); they "
-                "must be equal. In a training pipeline LoadAnnotations stands before "
-                "the resizing."
+                f"{results.get('img_path')}: RandomCrop with cat_max_ratio="
+                f"{self.cat_max_ratio} needs a label; put LoadAnnotations before it."
             )
+        img = results["img"].shape[:2]
+        for key, target in targets_of(results).items():
+            if target.shape[:2] != img:
+                raise DataError(
+                    f"{results.get('img_path')}: RandomCrop got an image of "
+                    f"{img[0]}x{img[1]} and {_name(key)} of {target.shape[0]}x"
+                    f"{target.shape[1]} (h x w); they must be equal. In a training "
+                    "pipeline LoadAnnotations stands before the resizing."
+                )
+
+
+def _name(key: str) -> str:
+    return "a label" if key == "gt_seg_map" else f"a {key}"

@@ -1,9 +1,13 @@
 """Random flips."""
 
 import dataclasses
+from typing import ClassVar
 
 import cv2
 import numpy as np
+
+from input_pipeline.transforms.targets import changed_targets
+from input_pipeline.transforms.transform import Transform
 
 _CV2_CODES = {"horizontal": 1, "vertical": 0, "diagonal": -1}
 
@@ -15,8 +19,8 @@ def flip(array: np.ndarray, direction: str) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomFlip:
-    """Mirrors image and label, or leaves them.
+class RandomFlip(Transform):
+    """Mirrors image and targets, or leaves them.
 
     Attributes:
       prob: probability of a flip, shared evenly by the directions; or one probability
@@ -29,6 +33,9 @@ class RandomFlip:
     prob: float | tuple[float, ...]
     direction: str | tuple[str, ...] = "horizontal"
     on_device: bool = False
+
+    changes_size: ClassVar[bool] = False
+    can_leave_to_device: ClassVar[bool] = True
 
     def __post_init__(self):
         unknown = [d for d in self._directions if d not in _CV2_CODES]
@@ -68,6 +75,5 @@ class RandomFlip:
             changed["device_flip"] = np.array([direction in axis for axis in axes])
         elif direction is not None:
             changed["img"] = flip(results["img"], direction)
-            if "gt_seg_map" in results:
-                changed["gt_seg_map"] = flip(results["gt_seg_map"], direction)
+            changed |= changed_targets(results, lambda target: flip(target, direction))
         return results | changed

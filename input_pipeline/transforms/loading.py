@@ -1,6 +1,7 @@
 """From a record's paths to pixels and class ids."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from input_pipeline.decode import (
 )
 from input_pipeline.errors import DataError
 from input_pipeline.transforms import labels
+from input_pipeline.transforms.transform import Transform
 
 
 @dataclasses.dataclass(frozen=True)
-class LoadImageFromFile:
+class LoadImageFromFile(Transform):
     """Puts the pixels of `img_path` into `img`, (H, W, C), RGB.
 
     A record that has `img` already keeps it. Sets `ori_shape` and `img_shape`, (h, w).
@@ -35,6 +37,11 @@ class LoadImageFromFile:
     to_float32: bool = False
     backend_args: dict | None = None
     max_pixels: int = MAX_PIXELS
+
+    draws: ClassVar[bool] = False
+    changes_size: ClassVar[bool] = False
+    moves_pixels: ClassVar[bool] = False
+    loads_image: ClassVar[bool] = True
 
     def __post_init__(self):
         if self.color_type not in COLOR_TYPES:
@@ -64,7 +71,7 @@ class LoadImageFromFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class LoadAnnotations:
+class LoadAnnotations(Transform):
     """Puts the class ids of `seg_map_path` into `gt_seg_map`, (H, W).
 
     A label that the record brought as an array is mapped and checked alike. The result
@@ -87,6 +94,11 @@ class LoadAnnotations:
 
     reduce_zero_label: bool | None = None
     max_pixels: int = MAX_PIXELS
+
+    draws: ClassVar[bool] = False
+    changes_size: ClassVar[bool] = False
+    moves_pixels: ClassVar[bool] = False
+    makes_targets: ClassVar[bool] = True
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
         source = results.get("seg_map_path", results.get("img_path", "a label array"))

@@ -1,8 +1,12 @@
 """Padding at the bottom and at the right."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
+
+from input_pipeline.transforms.targets import changed_targets, fill_value
+from input_pipeline.transforms.transform import Transform
 
 
 def pad(
@@ -20,8 +24,8 @@ def pad(
 
 
 @dataclasses.dataclass(frozen=True)
-class Pad:
-    """Pads image and label to a size, or to the next multiple of a number.
+class Pad(Transform):
+    """Pads image and targets to a size, or to the next multiple of a number.
 
     `img_shape` becomes the padded size: unlike the padding of a batch, these pixels
     are part of the image, and are normalised with it.
@@ -30,12 +34,15 @@ class Pad:
       size: (w, h), as in mmcv. Mind that crop sizes are (h, w).
       size_divisor: number whose multiple both sides become, if `size` is None.
       pad_val: value of the image's new pixels, or a dict of the values for 'img' and
-        'seg'. A label is padded with the data set's `ignore_index` by default.
+        'seg', the targets. By default these are padded with what counts nowhere: the
+        data set's `ignore_index`, or 0 of measured quantities.
     """
 
     size: tuple[int, int] | None = None
     size_divisor: int | None = None
     pad_val: float | dict = 0
+
+    draws: ClassVar[bool] = False
 
     def __post_init__(self):
         if (self.size is None) == (self.size_divisor is None):
@@ -56,10 +63,19 @@ class Pad:
         size = self._target(results["img"].shape[:2])
         img = pad(results["img"], size, values.get("img", 0))
         changed = {"img": img, "img_shape": img.shape[:2]}
-        if "gt_seg_map" in results:
-            ignored = values.get("seg", results.get("ignore_index", 255))
-            changed["gt_seg_map"] = pad(results["gt_seg_map"], size, ignored)
-        return results | changed
+        ignored = results.get("ignore_index", 255)
+
+        def padded(target):
+            return pad(target, size, values.get("seg", fill_value(target, ignored)))
+
+        return results | changed | changed_targets(results, padded)
+
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator | None = None
+    ) -> tuple[int, int]:
+        """(w, h) of the result for an image of `size` = (w, h); nothing is drawn."""
+        height, width = self._target(size[::-1])
+        return max(size[0], width), max(size[1], height)
 
     def _target(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(h, w)."""

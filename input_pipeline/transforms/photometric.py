@@ -5,12 +5,13 @@ byte alone: a table of 256 entries gives the same bytes in less time.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
 
 from input_pipeline.errors import DataError
+from input_pipeline.transforms.transform import Transform
 
 
 class Distortion(NamedTuple):
@@ -76,7 +77,7 @@ def _apply_in_hsv(img: np.ndarray, channel: int, table: np.ndarray) -> np.ndarra
 
 
 @dataclasses.dataclass(frozen=True)
-class PhotoMetricDistortion:
+class PhotoMetricDistortion(Transform):
     """Distorts the colours of an RGB uint8 image; each step with probability 1/2.
 
     In order: brightness, contrast (or last, by the toss of a coin), saturation, hue.
@@ -98,6 +99,10 @@ class PhotoMetricDistortion:
     saturation_range: tuple[float, float] = (0.5, 1.5)
     hue_delta: int = 18
     on_device: bool = False
+
+    changes_size: ClassVar[bool] = False
+    moves_pixels: ClassVar[bool] = False
+    can_leave_to_device: ClassVar[bool] = True
 
     def draw(self, rng: np.random.Generator) -> Distortion:
         """Draws a distortion, in the order of MMSegmentation's own draws."""

@@ -2,9 +2,6 @@
 
 Scales are (w, h), as in MMSegmentation. With `keep_ratio`, a scale is a box whose long
 and short side bound those of the image, whichever way either lies.
-
-Each class has `output_size((w, h), rng)`, the (w, h) that it would resize to, and
-`interpolation`: a RandomCrop that follows needs no more (`resized_crop.py`).
 """
 
 import dataclasses
@@ -12,6 +9,10 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
+
+from input_pipeline.errors import DataError
+from input_pipeline.transforms.targets import changed_targets
+from input_pipeline.transforms.transform import Transform
 
 INTERPOLATION = {
     "nearest": cv2.INTER_NEAREST,
@@ -59,27 +60,54 @@ def resize(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.nda
     return resized.reshape(resized.shape[:2] + img.shape[2:])
 
 
-def resize_results(
-    results: dict, size: tuple[int, int], interpolation: str = "bilinear"
-) -> dict:
-    """Resizes `img`, and `gt_seg_map` if there is one, to `size` = (w, h)."""
-    changed = {
-        "img": resize(results["img"], size, interpolation),
-        "img_shape": size[::-1],
-    }
-    if "gt_seg_map" in results:
-        changed["gt_seg_map"] = resize(results["gt_seg_map"], size, "nearest")
-    return results | changed
-
-
 def image_size(results: dict) -> tuple[int, int]:
     """(w, h) of `img`."""
     height, width = results["img"].shape[:2]
     return width, height
 
 
+class Resizing(Transform):
+    """Base of the transforms that stretch the whole image, and its targets with it.
+
+    A RandomCrop behind one needs no more than these to join it (`resized_crop.py`).
+
+    Attributes:
+      interpolation: of the image; a name of `INTERPOLATION`.
+    """
+
+    moves_pixels: ClassVar[bool] = False
+    interpolation: str = "bilinear"
+
+    def target_size(self, results: dict, rng: np.random.Generator) -> tuple[int, int]:
+        """Draws or computes the (w, h) that the image of a record is resized to.
+
+        Raises:
+          DataError: a side that becomes zero pixels long.
+        """
+        before = image_size(results)
+        after = self.output_size(before, rng)
+        if min(after) < 1:
+            raise DataError(
+                f"{results.get('img_path')}: {type(self).__name__} would make an image "
+                f"of {after[0]}x{after[1]} (w x h) from one of {before[0]}x{before[1]}; "
+                "each side must be 1 or more. Leave so thin an image out, or resize to "
+                "a larger scale."
+            )
+        return after
+
+    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        size = self.target_size(results, rng)
+        img = resize(results["img"], size, self.interpolation)
+        changed = {"img": img, "img_shape": size[::-1]}
+        return (
+            results
+            | changed
+            | changed_targets(results, lambda target: resize(target, size, "nearest"))
+        )
+
+
 @dataclasses.dataclass(frozen=True)
-class Resize:
+class Resize(Resizing):
     """Resizes to a scale, or by a factor.
 
     Attributes:
@@ -93,6 +121,8 @@ class Resize:
     scale_factor: float | tuple[float, float] | None = None
     keep_ratio: bool = False
     interpolation: str = "bilinear"
+
+    draws: ClassVar[bool] = False
 
     def __post_init__(self):
         if (self.scale is None) == (self.scale_factor is None):
@@ -113,13 +143,9 @@ class Resize:
         # mmcv fits even a size that scale_factor gave, which may move it by a pixel.
         return fitted_size(size, scale) if self.keep_ratio else scale
 
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        size = self.output_size(image_size(results))
-        return resize_results(results, size, self.interpolation)
-
 
 @dataclasses.dataclass(frozen=True)
-class RandomResize:
+class RandomResize(Resizing):
     """Resizes to a scale drawn from a range.
 
     Attributes:
@@ -161,13 +187,9 @@ class RandomResize:
         """Draws the (w, h) of the result for an image of `size` = (w, h)."""
         return Resize(self.draw(rng), keep_ratio=self.keep_ratio).output_size(size)
 
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        size = self.output_size(image_size(results), rng)
-        return resize_results(results, size, self.interpolation)
-
 
 @dataclasses.dataclass(frozen=True)
-class ResizeShortestEdge:
+class ResizeShortestEdge(Resizing):
     """Resizes the short side to a length, the long side being bounded.
 
     Attributes:
@@ -178,7 +200,7 @@ class ResizeShortestEdge:
     scale: int | tuple[int, int]
     max_size: int
 
-    interpolation: ClassVar[str] = "bilinear"
+    draws: ClassVar[bool] = False
 
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator | None = None
@@ -187,12 +209,9 @@ class ResizeShortestEdge:
         box = shortest_edge_size(size, min(_pair(self.scale)), self.max_size)
         return fitted_size(size, box)
 
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        return resize_results(results, self.output_size(image_size(results)))
-
 
 @dataclasses.dataclass(frozen=True)
-class RandomChoiceResize:
+class RandomChoiceResize(Resizing):
     """Resizes to one of several scales, each as likely.
 
     Attributes:
@@ -206,8 +225,6 @@ class RandomChoiceResize:
     resize_type: str = "Resize"
     keep_ratio: bool = False
     max_size: int | None = None
-
-    interpolation: ClassVar[str] = "bilinear"
 
     def __post_init__(self):
         if self.resize_type not in ("Resize", "ResizeShortestEdge"):
@@ -233,9 +250,6 @@ class RandomChoiceResize:
         if self.resize_type == "ResizeShortestEdge":
             return ResizeShortestEdge(scale, self.max_size).output_size(size)
         return Resize(scale, keep_ratio=self.keep_ratio).output_size(size)
-
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        return resize_results(results, self.output_size(image_size(results), rng))
 
 
 def _pair(scale: int | tuple[int, int]) -> tuple[int, int]:

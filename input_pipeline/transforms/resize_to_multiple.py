@@ -1,14 +1,15 @@
 """Resizing to sides that a network with fixed strides divides without a rest."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
-from input_pipeline.transforms.resize import INTERPOLATION, resize_results
+from input_pipeline.transforms.resize import INTERPOLATION, Resizing
 
 
 @dataclasses.dataclass(frozen=True)
-class ResizeToMultiple:
+class ResizeToMultiple(Resizing):
     """Stretches both sides to the next multiple of a number.
 
     Attributes:
@@ -19,22 +20,27 @@ class ResizeToMultiple:
     size_divisor: int = 32
     interpolation: str | None = None
 
+    draws: ClassVar[bool] = False
+
     def __post_init__(self):
         if self.size_divisor < 1:
             raise ValueError(
                 f"ResizeToMultiple.size_divisor is {self.size_divisor}; it must be 1 "
                 "or more."
             )
-        if self.interpolation not in (None, *INTERPOLATION):
+        if self.interpolation is None:
+            object.__setattr__(self, "interpolation", "bilinear")
+        if self.interpolation not in INTERPOLATION:
             raise ValueError(
                 f"ResizeToMultiple.interpolation is {self.interpolation!r}; it must be "
                 f"None or one of {tuple(INTERPOLATION)}."
             )
 
-    def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        height, width = (
-            -(-side // self.size_divisor) * self.size_divisor
-            for side in results["img"].shape[:2]
+    def output_size(
+        self, size: tuple[int, int], rng: np.random.Generator | None = None
+    ) -> tuple[int, int]:
+        """(w, h) of the result for an image of `size` = (w, h); nothing is drawn."""
+        width, height = (
+            -(-side // self.size_divisor) * self.size_divisor for side in size
         )
-        how = self.interpolation or "bilinear"
-        return resize_results(results, (width, height), how)
+        return width, height

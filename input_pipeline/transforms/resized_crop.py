@@ -18,16 +18,9 @@ import cv2
 import numpy as np
 
 from input_pipeline.transforms.crop import RandomCrop, crop
-from input_pipeline.transforms.resize import (
-    RandomChoiceResize,
-    RandomResize,
-    Resize,
-    ResizeShortestEdge,
-    image_size,
-    resize,
-)
-
-_RESIZINGS = (Resize, RandomResize, ResizeShortestEdge, RandomChoiceResize)
+from input_pipeline.transforms.resize import Resizing, resize
+from input_pipeline.transforms.targets import targets_of
+from input_pipeline.transforms.transform import Transform
 
 # Source pixels by which `crop_first` may be off, in each direction. An edge from 0 to
 # 255 then moves a value by 2 * 255 / 700 = 0.73; OpenCV's own weights, in 1/2048, add
@@ -43,37 +36,40 @@ def join_resize_and_crop(pipeline: Sequence[Callable]) -> list[Callable]:
     """
     joined = []
     for transform in pipeline:
-        behind = bool(joined) and isinstance(joined[-1], _RESIZINGS)
+        behind = bool(joined) and isinstance(joined[-1], Resizing)
         if isinstance(transform, RandomCrop) and behind:
             joined[-1] = ResizedCrop(joined[-1], transform)
             continue
         if isinstance(transform, RandomCrop) and transform.crop_first:
             raise ValueError(
                 "RandomCrop.crop_first is set, but what stands before it is no "
-                f"resizing: {', '.join(kind.__name__ for kind in _RESIZINGS)}"
+                "resizing, such as RandomResize."
             )
         joined.append(transform)
     return joined
 
 
 @dataclasses.dataclass(frozen=True)
-class ResizedCrop:
+class ResizedCrop(Transform):
     """What `resize` and then `crop` do, with the same draws."""
 
-    resize: Resize | RandomResize | ResizeShortestEdge | RandomChoiceResize
+    resize: Resizing
     crop: RandomCrop
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
         self.crop.check(results)
-        width, height = size = self.resize.output_size(image_size(results), rng)
+        width, height = size = self.resize.target_size(results, rng)
 
         def window_at(top, left):
             ends = min(top + self.crop.size[0], height), left + self.crop.size[1]
             return range(top, ends[0]), range(left, min(ends[1], width))
 
         @functools.cache  # the place that is drawn last has been looked at, mostly
+        def target_at(key, top, left):
+            return label_window(results[key], size, window_at(top, left))
+
         def label_at(top, left):
-            return label_window(results["gt_seg_map"], size, window_at(top, left))
+            return target_at("gt_seg_map", top, left)
 
         place = self.crop.draw((height, width), label_at, results, rng)
         img = image_window(
@@ -84,8 +80,7 @@ class ResizedCrop:
             _NEAR if self.crop.crop_first else 0.0,
         )
         changed = {"img": img, "img_shape": img.shape[:2]}
-        if "gt_seg_map" in results:
-            changed["gt_seg_map"] = label_at(*place)
+        changed |= {key: target_at(key, *place) for key in targets_of(results)}
         return results | changed
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 from input_pipeline.transforms.resize import INTERPOLATION
+from input_pipeline.transforms.targets import changed_targets, fill_value
+from input_pipeline.transforms.transform import Transform
 
 
 def rotate(
@@ -48,14 +50,15 @@ def rotate(
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomRotate:
-    """Rotates image and label by a random angle.
+class RandomRotate(Transform):
+    """Rotates image and targets by a random angle.
 
     Attributes:
       prob: probability of a rotation.
       degree: largest angle, either way; or smallest and largest.
       pad_val: value of the image's pixels that come in.
-      seg_pad_val: the same of the label; by default the data set's `ignore_index`.
+      seg_pad_val: the same of the targets; by default what counts nowhere: the data
+        set's `ignore_index`, or 0 of measured quantities.
       center: (x, y) to rotate about; None is the middle.
       auto_bound: grow the result so that nothing is cut off; not with `center`.
     """
@@ -76,6 +79,11 @@ class RandomRotate:
                 "them may be set."
             )
 
+    @property
+    def changes_size(self) -> bool:
+        """Only where the result grows, by an angle that is drawn."""
+        return self.auto_bound
+
     def draw(self, rng: np.random.Generator) -> float | None:
         """Draws an angle in degrees, or None: no rotation."""
         rotated = rng.random() < self.prob
@@ -93,11 +101,12 @@ class RandomRotate:
         how = {"center": self.center, "auto_bound": self.auto_bound}
         img = rotate(results["img"], degrees, pad_val=self.pad_val, **how)
         changed = {"img": img, "img_shape": img.shape[:2]}
-        if "gt_seg_map" in results:
-            ignored = self.seg_pad_val
-            if ignored is None:
-                ignored = results.get("ignore_index", 255)
-            changed["gt_seg_map"] = rotate(
-                results["gt_seg_map"], degrees, "nearest", ignored, **how
-            )
-        return results | changed
+        ignored = results.get("ignore_index", 255)
+
+        def rotated(target):
+            value = self.seg_pad_val
+            if value is None:
+                value = fill_value(target, ignored)
+            return rotate(target, degrees, "nearest", value, **how)
+
+        return results | changed | changed_targets(results, rotated)
