@@ -50,9 +50,10 @@ def abstract_step(
     )
     shapes = {
         "img": jax.ShapeDtypeStruct((batch_size, *size, channels), np.uint8),
-        "gt_seg_map": jax.ShapeDtypeStruct((batch_size, *size), np.uint8),
         "img_shape": jax.ShapeDtypeStruct((batch_size, 2), np.int32),
     }
+    label = jax.ShapeDtypeStruct((batch_size, *size), np.uint8)
+    shapes |= dict.fromkeys(model.target_keys, label)
     new = functools.partial(
         new_state,
         optimizer=optimizer,

@@ -1,6 +1,7 @@
 """What every decode head has: choice of inputs, classifier, loss."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -35,6 +36,8 @@ class BaseDecodeHead(Part, kw_only=True):
         ignore_index: the label that counts nowhere.
         sampler: chooses the pixels that count, e.g. `OHEMPixelSampler()`, or None.
         align_corners: of every resize in the head and of its logits.
+        target_keys: what `loss` reads of the targets; a training whose samples lack
+            one of them is refused.
     """
 
     in_channels: int | tuple[int, ...]
@@ -51,6 +54,8 @@ class BaseDecodeHead(Part, kw_only=True):
     ignore_index: int = 255
     sampler: Any = None
     align_corners: bool = False
+
+    target_keys: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
 
     def __post_init__(self):
         transforms = (None, "resize_concat", "multiple_select")
@@ -127,12 +132,19 @@ class BaseDecodeHead(Part, kw_only=True):
             name="conv_seg",
         )(x)
 
-    def loss(self, logits: jax.Array, label: jax.Array) -> dict[str, jax.Array]:
-        """The losses of logits (N, h, w, out_channels) for labels (N, H, W)."""
+    def loss(
+        self, logits: jax.Array, targets: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """The losses of one training batch.
+
+        Args:
+            logits: (N, h, w, out_channels), what `__call__` has returned.
+            targets: every `gt_*` of the batch; `gt_seg_map` is (N, H, W) integers.
+        """
         losses = self.loss_decode
         return decode_losses(
             logits,
-            label,
+            targets["gt_seg_map"],
             losses if isinstance(losses, tuple) else (losses,),
             sampler=self.sampler,
             ignore_index=self.ignore_index,

@@ -58,6 +58,12 @@ class EncoderDecoder(Part):
             return ()
         return heads if isinstance(heads, tuple) else (heads,)
 
+    @property
+    def target_keys(self) -> tuple[str, ...]:
+        """The keys of the targets (`gt_*`) that the heads' losses read."""
+        heads = (self.decode_head, *self.auxiliary_heads)
+        return tuple(dict.fromkeys(key for head in heads for key in head.target_keys))
+
     def frozen_keys(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Checkpoint keys of what training leaves alone (`weights.part.frozen_keys`)."""
         return frozen_keys(self, params)
@@ -84,12 +90,14 @@ class EncoderDecoder(Part):
         align_corners = self.decode_head.align_corners
         return resize(logits, images.shape[1:3], align_corners=align_corners)
 
-    def loss(self, images: jax.Array, label: jax.Array) -> dict[str, jax.Array]:
+    def loss(
+        self, images: jax.Array, targets: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
         """Every loss and accuracy of one training batch.
 
         Args:
             images: normalised, (N, H, W, C).
-            label: (N, H, W) integers.
+            targets: every `gt_*` of the batch, (N, H, W) each, by its key.
 
         Returns:
             Scalars named as in mmseg: `decode.loss_ce`, `decode.acc_seg`,
@@ -97,13 +105,13 @@ class EncoderDecoder(Part):
             the sum of those with `loss` in their name.
         """
         logits, auxiliary = self(images, train=True)
-        losses = _prefixed("decode", self.decode_head.loss(logits, label))
+        losses = _prefixed("decode", self.decode_head.loss(logits, targets))
         several = isinstance(self.auxiliary_head, tuple)
         for i, (head, logits) in enumerate(
             zip(self.auxiliary_heads, auxiliary, strict=True)
         ):
             prefix = f"aux_{i}" if several else "aux"
-            losses |= _prefixed(prefix, head.loss(logits, label))
+            losses |= _prefixed(prefix, head.loss(logits, targets))
         return losses
 
 

@@ -238,7 +238,7 @@ def _train_once(model, variables, size, seed, dtype):
     """Losses, and norms of gradients and of new statistics, by kind and name."""
     classes = model.decode_head.num_classes
     images = jnp.asarray(image(2, size, seed), dtype)
-    labels = jnp.asarray(label(2, size, classes, seed))
+    targets = {"gt_seg_map": jnp.asarray(label(2, size, classes, seed))}
 
     @jax.jit
     def step(params, batch_stats):
@@ -246,7 +246,7 @@ def _train_once(model, variables, size, seed, dtype):
             losses, new = model.apply(
                 {"params": params, "batch_stats": batch_stats},
                 images,
-                labels,
+                targets,
                 method="loss",
                 mutable=["batch_stats"],
             )

@@ -48,7 +48,7 @@ def metric_names(model: Any, variables: Any, batch: Batch) -> tuple[str, ...]:
     Args:
         model: the segmentor.
         variables: its params and batch_stats, or their shapes.
-        batch: `img`, `gt_seg_map` and `img_shape`, or their shapes.
+        batch: `img`, every `gt_*` and `img_shape`, or their shapes.
     """
 
     def losses(variables, batch):
@@ -144,12 +144,12 @@ def _gathered(param, spec):
 
 
 def _losses(model, variables, batch, key):
-    images, labels = augment(batch)
+    images, targets = augment(batch)
     images = model.data_preprocessor(images, batch["img_shape"])
     return model.apply(
         variables,
         images,
-        labels,
+        targets,
         method="loss",
         mutable=["batch_stats"],
         rngs={"dropout": key},

@@ -306,7 +306,7 @@ def test_segmentor(dtype):
         return model.apply(
             variables,
             images,
-            label,
+            {"gt_seg_map": label},
             method="loss",
             mutable=["batch_stats"],
             rngs={"dropout": jax.random.key(1, impl="rbg")},
