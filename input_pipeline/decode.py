@@ -2,36 +2,68 @@
 
 Images are decoded by OpenCV, as MMSegmentation does, so that pixels are equal; labels
 by Pillow, which leaves palette indices and 16-bit values alone. Headers are read
-first, by Pillow, so that nothing oversized is ever decoded.
+first, so that nothing oversized is ever decoded (`formats/`).
 """
 
+import functools
 import io
+import logging
 import os
 import struct
 from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from input_pipeline.errors import DataError
+from input_pipeline.formats import tiff
+from input_pipeline.formats.files import open_file, read_bytes
+from input_pipeline.formats.limits import MAX_PIXELS, check_size
+from input_pipeline.formats.npy import npy_size, read_npy
+from input_pipeline.formats.structure import check_structure, webp_size
 
 COLOR_TYPES = ("color", "grayscale", "unchanged")
 
-# Pillow's own threshold for a decompression bomb (9459 x 9459). It refuses twice that
-# whatever is asked for here.
-MAX_PIXELS = 89_478_485
+# Ends of the names of files that can be read, in lower case.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".dib", ".gif", ".webp"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".npy"),
+)
 
-_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
+# Pillow's classes rather than `Image.open`, whose own limit of 179 megapixels is a
+# global of the process.
+_OPENERS = (
+    ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
+    ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
+    (tiff.STARTS, TiffImagePlugin.TiffImageFile),
+    ((b"BM",), BmpImagePlugin.BmpImageFile),
+    ((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
+    ((b"RIFF",), WebPImagePlugin.WebPImageFile),
+    (tuple(b"P%d" % i for i in range(1, 7)), PpmImagePlugin.PpmImageFile),
+)
+_FORMATS = "JPEG, PNG, TIFF, BMP, GIF, WEBP, PPM and .npy"
 _CV2_FLAGS = {
     "color": cv2.IMREAD_COLOR_RGB,
     "grayscale": cv2.IMREAD_GRAYSCALE,
     "unchanged": cv2.IMREAD_UNCHANGED,
 }
-_TIFF_STARTS = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 _IMAGE_DTYPES = ("uint8", "uint16", "int16", "float32")  # those that cv2 resizes
-_ORIENTATION = 274  # tags, of EXIF and of TIFF
-_SAMPLES_PER_PIXEL = 277
+_ORIENTATION = 274  # tag of EXIF
+# What a TIFF says of its fourth channel, and of its colours.
+_ALPHA = (1, 2)
+_CMYK = 5
+
+_log = logging.getLogger("jaxseg")
 
 
 def read_image(
@@ -46,7 +78,8 @@ def read_image(
         256, turned upright by the EXIF orientation. 'grayscale': one uint8 channel,
         otherwise the same. 'unchanged': the file's own channels and type, not turned;
         RGB order. It is the one for TIFFs of other than three channels.
-      max_pixels: the largest height * width that is decoded.
+      max_pixels: the largest height * width that is decoded, and a twelfth of the
+        largest number of bytes; see `formats/limits.py`.
 
     Returns:
       (H, W, C) array; uint8, or for 'unchanged' also uint16, int16 or float32.
@@ -55,28 +88,44 @@ def read_image(
       DataError: no image, a truncated, damaged or oversized one, or one that
         `color_type` does not fit.
     """
-    if color_type not in COLOR_TYPES:
-        raise DataError(
-            f"color_type is {color_type!r}; it must be one of {COLOR_TYPES}."
-        )
+    _check_color_type(color_type)
     path = os.fspath(path)
-    if path.endswith(".npy"):
-        return as_image(np.array(_open_npy(path, max_pixels)), color_type, path)
-    data = _read_bytes(path)
-    if color_type == "unchanged" and data.startswith(_TIFF_STARTS):
-        return as_image(_read_tiff(path, data, max_pixels), color_type, path)
+    if _is_npy(path):
+        return as_image(read_npy(path, max_pixels), color_type, path)
+    return decode_image(read_bytes(path), path, color_type, max_pixels)
 
-    with _open_header(path, io.BytesIO(data), max_pixels) as header:
-        if color_type != "unchanged":
-            _refuse_lossy_conversion(header, path)
-    _refuse_truncated_jpeg(path, data)
+
+def decode_image(
+    data: bytes, source: str, color_type: str = "color", max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Decodes the content of an image file; as `read_image`.
+
+    Args:
+      data: all of the file.
+      source: its name, for errors.
+      color_type: as in `read_image`.
+      max_pixels: likewise.
+    """
+    _check_color_type(color_type)
+    size, page, header = _check_header(source, io.BytesIO(data), max_pixels)
+    if page is not None and color_type == "unchanged":
+        img = _read_tiff(source, data, max_pixels)
+        return as_image(img, color_type, source)
+    if color_type != "unchanged":
+        _refuse_lossy_conversion(source, page, header)
+    check_structure(source, data)
     img = _cv2_decode(data, color_type)
     if img is None:
         raise DataError(
-            f"{path}: the {header.format} image of {len(data)} bytes is truncated or "
-            "damaged: its header can be read, its pixels cannot."
+            f"{source}: the image of {len(data)} bytes is truncated or damaged: its "
+            "header can be read, its pixels cannot."
         )
-    return as_image(img, color_type, path)
+    if img.shape[:2] not in (size, size[::-1]):
+        raise DataError(
+            f"{source}: the image is damaged: {img.shape[:2]} (h, w) were decoded, its "
+            f"header says {size}."
+        )
+    return as_image(img, color_type, source)
 
 
 def as_image(img: np.ndarray, color_type: str, source: str) -> np.ndarray:
@@ -123,7 +172,7 @@ def read_label(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
     Args:
       path: PNG, TIFF, BMP, GIF (first frame), WebP, PPM, or a `.npy` array of integers.
-      max_pixels: the largest height * width that is decoded.
+      max_pixels: as in `read_image`.
 
     Returns:
       (H, W) integers: indices of a palette image, values of a grey one, 0 and 1 of a
@@ -134,15 +183,38 @@ def read_label(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         invents labels), or fractions.
     """
     path = os.fspath(path)
-    if path.endswith(".npy"):
-        label = np.array(_open_npy(path, max_pixels))
-    else:
-        label = _pillow_decode(path, _read_bytes(path), max_pixels)
-    if label.dtype.kind not in "bui":
-        raise DataError(f"{path}: labels of type {label.dtype}; they must be integers.")
-    if label.dtype == bool:
-        return label.astype(np.uint8)
-    return label.astype(label.dtype.newbyteorder("="), copy=False)
+    if _is_npy(path):
+        return _as_label(read_npy(path, max_pixels), path)
+    return decode_label(read_bytes(path), path, max_pixels)
+
+
+def decode_label(data: bytes, source: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decodes the content of a label file; as `read_label`.
+
+    Args:
+      data: all of the file.
+      source: its name, for errors.
+      max_pixels: as in `read_image`.
+    """
+    _, page, header = _check_header(source, io.BytesIO(data), max_pixels)
+    if data.startswith(b"\xff\xd8"):
+        raise DataError(
+            f"{source}: a label in JPEG, whose compression invents values between "
+            "two labels; allowed are lossless formats, such as PNG."
+        )
+    check_structure(source, data)
+    if page is not None:
+        if _needs_its_own_type(page):
+            return _as_label(_read_tiff(source, data, max_pixels), source)
+        header = _open_header(source, io.BytesIO(data))
+    try:
+        label = np.asarray(header)
+    except Exception as error:  # a damaged file brings out errors of every type
+        raise DataError(
+            f"{source}: the label of {len(data)} bytes is truncated or damaged "
+            f"({error})."
+        ) from error
+    return _as_label(label, source)
 
 
 def image_size(
@@ -153,92 +225,98 @@ def image_size(
     For a label, whose pixels are never turned, use `color_type='unchanged'`.
 
     Raises:
-      DataError: no image, or an oversized one.
+      DataError: no image, an oversized one, or one that `color_type` does not fit.
     """
     path = os.fspath(path)
-    if path.endswith(".npy"):
-        return _open_npy(path, max_pixels).shape[:2]
-    with _open(path) as file:
-        start = file.read(4)
-        file.seek(0)
-        if start.startswith(_TIFF_STARTS):
-            page = _open_tiff(path, file, max_pixels).pages[0]
-            size = page.imagelength, page.imagewidth
-            orientation = page.tags.valueof(_ORIENTATION)
-        else:
-            with _open_header(path, file, max_pixels) as header:
-                size = header.height, header.width
-                orientation = _exif_orientation(header)
+    if _is_npy(path):
+        return npy_size(path, max_pixels)
+    with open_file(path) as file:
+        try:
+            size, page, header = _check_header(path, file, max_pixels)
+            orientation = page.orientation if page else _exif_orientation(header)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error}).") from error
     turned = color_type != "unchanged" and orientation in (5, 6, 7, 8)
     return size[::-1] if turned else size
 
 
+def _check_color_type(color_type: str):
+    if color_type not in COLOR_TYPES:
+        raise DataError(
+            f"color_type is {color_type!r}; it must be one of {COLOR_TYPES}."
+        )
+
+
+def _is_npy(path: str) -> bool:
+    return path.lower().endswith(".npy")
+
+
+def _as_label(label: np.ndarray, source: str) -> np.ndarray:
+    if label.dtype.kind not in "bui":
+        raise DataError(
+            f"{source}: labels of type {label.dtype}; they must be integers."
+        )
+    if label.dtype == bool:
+        return label.astype(np.uint8)
+    return label.astype(label.dtype.newbyteorder("="), copy=False)
+
+
+def _check_header(
+    source: str, file: BinaryIO, max_pixels: int
+) -> tuple[tuple[int, int], tiff.Page | None, Image.Image | None]:
+    """What a file says of itself, which is within the limits.
+
+    Returns:
+      (height, width) as stored; the first page of a TIFF; Pillow's view of a file of
+      another format.
+    """
+    start = file.read(30)
+    file.seek(0)
+    if start.startswith(tiff.STARTS):
+        page = tiff.read_pages(source, file, max_pixels)[0]
+        return (page.height, page.width), page, None
+    if start.startswith(b"RIFF"):
+        canvas = webp_size(start)
+        if canvas:
+            check_size(source, canvas, "uint8", max_pixels)
+    header = _open_header(source, file)
+    size = header.height, header.width
+    # Of these formats none has more bytes a pixel than the limit allows.
+    check_size(source, size, "uint8", max_pixels)
+    return size, None, header
+
+
+def _open_header(source: str, file: BinaryIO) -> Image.Image:
+    """Pillow's view of a file, nothing decoded yet."""
+    file.seek(0)
+    start = file.read(16)
+    file.seek(0)
+    for starts, opener in _OPENERS:
+        if start.startswith(starts):
+            break
+    else:
+        raise DataError(
+            f"{source}: not an image: it starts with {start!r}. Readable are {_FORMATS}."
+        )
+    try:
+        return opener(file)
+    except Exception as error:  # a damaged header brings out errors of every type
+        raise DataError(
+            f"{source}: not an image that can be read: it starts as one of "
+            f"{opener.format}, but its header is truncated or damaged ({error})."
+        ) from error
+
+
 def _cv2_decode(data: bytes, color_type: str) -> np.ndarray | None:
     """Pixels in RGB order, or None where cv2 cannot read them."""
-    img = cv2.imdecode(np.frombuffer(data, np.uint8), _CV2_FLAGS[color_type])
-    if img is None or img.ndim == 2 or color_type != "unchanged":
-        return img
-    swap = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}[img.shape[2]]
-    return cv2.cvtColor(img, swap)  # IMREAD_UNCHANGED has no RGB form
-
-
-def _pillow_decode(path: str, data: bytes, max_pixels: int) -> np.ndarray:
-    """A label's values or palette indices, as they are stored."""
-    with _open_header(path, io.BytesIO(data), max_pixels) as image:
-        if image.format in ("JPEG", "MPO"):
-            raise DataError(
-                f"{path}: a label in JPEG, whose compression invents values between "
-                "two labels; allowed are lossless formats, such as PNG."
-            )
-        try:
-            return np.asarray(image)
-        except Exception as error:  # a damaged file brings out errors of every type
-            raise DataError(
-                f"{path}: the {image.format} label of {len(data)} bytes is truncated "
-                f"or damaged ({error})."
-            ) from error
-
-
-def _open(path: str) -> BinaryIO:
     try:
-        return open(path, "rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror}).") from error
-
-
-def _read_bytes(path: str) -> bytes:
-    with _open(path) as file:
-        data = file.read()
-    if not data:
-        raise DataError(f"{path}: the file is empty (0 bytes).")
-    return data
-
-
-def _open_header(path: str, file: BinaryIO, max_pixels: int) -> Image.Image:
-    """Pillow's view of a file, nothing decoded yet; at most `max_pixels` large."""
-    try:
-        image = Image.open(file, formats=_FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: the image is too large. {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        file.seek(0)
-        start = file.read(16)
-        hint = "(a TIFF with another number of channels: color_type='unchanged')"
-        raise DataError(
-            f"{path}: not an image: it starts with {start!r}. Readable are "
-            f"{', '.join(_FORMATS)} and .npy"
-            f"{' ' + hint if start.startswith(_TIFF_STARTS) else ''}."
-        ) from error
-    _check_pixels(path, image.height, image.width, max_pixels)
-    return image
-
-
-def _check_pixels(path: str, height: int, width: int, max_pixels: int):
-    if height * width > max_pixels:
-        raise DataError(
-            f"{path}: {height}x{width} (h x w) is {height * width} pixels; max_pixels "
-            f"allows {max_pixels}. Cut it into tiles, or raise max_pixels."
-        )
+        img = cv2.imdecode(np.frombuffer(data, np.uint8), _CV2_FLAGS[color_type])
+        if img is None or img.ndim == 2 or color_type != "unchanged":
+            return img
+        swap = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}[img.shape[2]]
+        return cv2.cvtColor(img, swap)  # IMREAD_UNCHANGED has no RGB form
+    except (cv2.error, MemoryError):
+        return None
 
 
 def _exif_orientation(header: Image.Image) -> int | None:
@@ -246,103 +324,71 @@ def _exif_orientation(header: Image.Image) -> int | None:
     exif = Image.Exif()  # not header.getexif(), which decodes a PNG and follows XMP
     try:
         exif.load(header.info.get("exif", b""))
-    except (SyntaxError, ValueError, struct.error):
+        return exif.get(_ORIENTATION)
+    except (SyntaxError, ValueError, TypeError, KeyError, struct.error):
         return None  # cv2, too, leaves an image with unreadable EXIF as it is
-    return exif.get(_ORIENTATION)
 
 
-def _refuse_lossy_conversion(header: Image.Image, path: str):
+def _refuse_lossy_conversion(
+    source: str, page: tiff.Page | None, header: Image.Image | None
+):
     """Refuses what cv2 would cut down to three 8-bit channels in silence."""
-    samples = 1
-    if header.format == "TIFF":
-        samples = header.tag_v2.get(_SAMPLES_PER_PIXEL, 1)
-    if header.mode in ("F", "I") or samples not in (1, 3, 4):
+    if page is None:
+        found = f"pixels of Pillow's mode {header.mode!r}"
+        fits, has_alpha = header.mode not in ("F", "I"), header.mode in ("RGBA", "LA")
+        channels = len(header.getbands())
+    else:
+        channels = page.samples
+        found = f"{channels} channels of {page.dtype}"
+        fits = page.dtype in ("uint8", "uint16") and channels in (1, 3, 4)
+        has_alpha = channels == 4 and page.extra in _ALPHA
+        if channels == 4 and not has_alpha and page.photometric != _CMYK:
+            fits, found = False, f"{found}, the last of which is not marked as alpha,"
+    if not fits:
         raise DataError(
-            f"{path}: {samples} channels of Pillow's mode {header.mode!r} have no 8-bit "
-            "colour or grey form; read them with color_type='unchanged'."
+            f"{source}: {found} have no 8-bit colour or grey form; read them with "
+            f"color_type='unchanged' and backbone.in_channels={channels}."
         )
+    if has_alpha:
+        _say_that_alpha_is_dropped(source)
 
 
-def _refuse_truncated_jpeg(path: str, data: bytes):
-    """Refuses a JPEG without its end marker, which some OpenCV builds fill with grey."""
-    if not data.startswith(b"\xff\xd8"):
-        return
-    # Past the header, where an EXIF thumbnail has an end marker of its own: segments
-    # are FF (repeated at will), type, and two bytes of length; the scan (FFDA) is last.
-    at = 2
-    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] != b"\xda":
-        repeated = data[at + 1 : at + 2] == b"\xff"
-        at += 1 if repeated else 2 + int.from_bytes(data[at + 2 : at + 4])
-    if data.rfind(b"\xff\xd9", at) < 0:  # near the end, mostly
-        raise DataError(
-            f"{path}: the JPEG is truncated: its end marker FFD9 is missing after "
-            f"{len(data)} bytes."
-        )
-
-
-def _open_npy(path: str, max_pixels: int) -> np.ndarray:
-    """An (H, W) or (H, W, C) array of a .npy file, still on disk."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror}).") from error
-    except Exception as error:  # truncated; or objects, which would be programs
-        raise DataError(f"{path}: not a .npy array of numbers ({error}).") from error
-    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3):
-        raise DataError(
-            f"{path}: {getattr(array, 'shape', 'an archive')} in a .npy file; allowed "
-            "are one array of shape (H, W) or (H, W, C)."
-        )
-    _check_pixels(path, array.shape[0], array.shape[1], max_pixels)
-    return array
-
-
-def _read_tiff(path: str, data: bytes, max_pixels: int) -> np.ndarray:
+def _read_tiff(source: str, data: bytes, max_pixels: int) -> np.ndarray:
     """The one image of a TIFF, (H, W) or (H, W, C), as it is stored."""
-    with _open_tiff(path, io.BytesIO(data), max_pixels) as tiff:
-        page = tiff.pages[0]
-        try:
-            count = sum(not (page.is_reduced or page.is_mask) for page in tiff.pages)
-            # cv2 where it keeps every channel: it knows all compressions.
-            img = _cv2_decode(data, "unchanged") if _is_plain(page) else None
-            if img is None:
-                img = page.asarray()
-        except Exception as error:  # those of zlib, struct and tifffile come through
-            raise DataError(
-                f"{path}: the TIFF of {len(data)} bytes, {page.compression!r}, cannot "
-                f"be decoded ({error}). It is damaged, or needs the package imagecodecs."
-            ) from error
-        if count > 1:
-            raise DataError(
-                f"{path}: the TIFF has {count} images, overviews aside; it may have one. "
-                "Store the channels as samples of one image, not as pages."
-            )
-        return np.moveaxis(img, 0, 2) if page.axes == "SYX" else img
-
-
-def _is_plain(page) -> bool:
-    """Whether a TIFF page is upright, interleaved grey or RGB of unsigned integers."""
-    kind = (page.photometric, page.samplesperpixel)
-    return (
-        kind in ((1, 1), (2, 3))  # min-is-black, RGB
-        and page.planarconfig == 1  # cv2 scrambles planes of 16 bits
-        and page.dtype in ("uint8", "uint16")
-        and page.tags.valueof(_ORIENTATION, default=1) == 1
+    pages = tiff.read_pages(source, io.BytesIO(data), max_pixels)
+    count = sum(page.is_image for page in pages)
+    if count > 1:
+        raise DataError(
+            f"{source}: the TIFF has {count} images, overviews aside; it may have one. "
+            "Store the channels as samples of one image, not as pages."
+        )
+    return tiff.read_tiff(
+        source, data, pages[0], lambda data: _cv2_decode(data, "unchanged")
     )
 
 
-def _open_tiff(path: str, file: BinaryIO, max_pixels: int):
-    """A TIFF of any number of channels, of which the header is read.
+def _needs_its_own_type(page: tiff.Page) -> bool:
+    """Whether Pillow does not keep the values: it has signed ones of 32 bits alone."""
+    return page.samples == 1 and (
+        page.dtype in ("int8", "uint32", "int64", "uint64")
+        or page.dtype.startswith("float")
+    )
 
-    By tifffile: Pillow refuses more than four channels, and cv2 drops channels without
-    a word where the photometric tag says grey.
-    """
-    import tifffile  # here, since most data sets have no use for it
 
-    try:
-        tiff = tifffile.TiffFile(file)
-        height, width = int(tiff.pages[0].imagelength), int(tiff.pages[0].imagewidth)
-    except Exception as error:  # those of struct and tifffile come through
-        raise DataError(f"{path}: not a TIFF that can be read ({error}).") from error
-    _check_pixels(path, height, width, max_pixels)
-    return tiff
+@functools.cache
+def _warned() -> list[str]:
+    """Files of which something was said, in this process."""
+    return []
+
+
+def _say_that_alpha_is_dropped(source: str):
+    """Warns at the first image; a data set has thousands alike."""
+    if _warned():
+        return
+    _warned().append(source)
+    _log.warning(
+        "%s has a fourth band, alpha, which is dropped. If it holds data, set "
+        "color_type='unchanged' of LoadImageFromFile and backbone.in_channels=4. "
+        "Other images with one are not named",
+        source,
+    )
