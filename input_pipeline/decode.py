@@ -5,11 +5,11 @@ by Pillow, which leaves palette indices and 16-bit values alone. Headers are rea
 first, so that nothing oversized is ever decoded (`formats/`).
 """
 
-import functools
 import io
 import logging
 import os
 import struct
+import threading
 from typing import BinaryIO
 
 import cv2
@@ -63,6 +63,7 @@ _ORIENTATION = 274  # tag of EXIF
 _ALPHA = (1, 2)
 _CMYK = 5
 
+_ALPHA_WAS_SAID = threading.Event()
 _log = logging.getLogger("jaxseg")
 
 
@@ -107,13 +108,13 @@ def decode_image(
       max_pixels: likewise.
     """
     _check_color_type(color_type)
+    check_structure(source, data)
     size, page, header = _check_header(source, io.BytesIO(data), max_pixels)
     if page is not None and color_type == "unchanged":
         img = _read_tiff(source, data, max_pixels)
         return as_image(img, color_type, source)
     if color_type != "unchanged":
         _refuse_lossy_conversion(source, page, header)
-    check_structure(source, data)
     img = _cv2_decode(data, color_type)
     if img is None:
         raise DataError(
@@ -196,13 +197,13 @@ def decode_label(data: bytes, source: str, max_pixels: int = MAX_PIXELS) -> np.n
       source: its name, for errors.
       max_pixels: as in `read_image`.
     """
+    check_structure(source, data)
     _, page, header = _check_header(source, io.BytesIO(data), max_pixels)
     if data.startswith(b"\xff\xd8"):
         raise DataError(
             f"{source}: a label in JPEG, whose compression invents values between "
             "two labels; allowed are lossless formats, such as PNG."
         )
-    check_structure(source, data)
     if page is not None:
         if _needs_its_own_type(page):
             return _as_label(_read_tiff(source, data, max_pixels), source)
@@ -302,8 +303,8 @@ def _open_header(source: str, file: BinaryIO) -> Image.Image:
         return opener(file)
     except Exception as error:  # a damaged header brings out errors of every type
         raise DataError(
-            f"{source}: not an image that can be read: it starts as one of "
-            f"{opener.format}, but its header is truncated or damaged ({error})."
+            f"{source}: not an image that can be read: it starts as {opener.format} "
+            f"does, but its header is truncated or damaged ({error})."
         ) from error
 
 
@@ -375,17 +376,11 @@ def _needs_its_own_type(page: tiff.Page) -> bool:
     )
 
 
-@functools.cache
-def _warned() -> list[str]:
-    """Files of which something was said, in this process."""
-    return []
-
-
 def _say_that_alpha_is_dropped(source: str):
-    """Warns at the first image; a data set has thousands alike."""
-    if _warned():
+    """Warns at the first image of a process; a data set has thousands alike."""
+    if _ALPHA_WAS_SAID.is_set():
         return
-    _warned().append(source)
+    _ALPHA_WAS_SAID.set()
     _log.warning(
         "%s has a fourth band, alpha, which is dropped. If it holds data, set "
         "color_type='unchanged' of LoadImageFromFile and backbone.in_channels=4. "

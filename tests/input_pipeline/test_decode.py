@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from input_pipeline import decode
 from input_pipeline.decode import as_image, image_size, read_image, read_label
 from input_pipeline.errors import DataError
 
@@ -272,6 +273,203 @@ def test_a_header_that_announces_too_much_is_refused(write, side):
     for read in (read_image, read_label, image_size):
         with pytest.raises(DataError, match=f"a.png: .*too large.*{side * side}"):
             read(write("a.png", bomb))
+
+
+def png_chunk(kind, content):
+    crc = zlib.crc32(kind + content).to_bytes(4)
+    return len(content).to_bytes(4) + kind + content + crc
+
+
+def test_a_png_chunk_that_announces_more_than_the_file_is_refused(write):
+    data = encoded(RGB, "PNG")
+    length = (1 << 32) - 256
+    for at in (8, data.index(b"IDAT") - 4, len(data) - 12):
+        path = write("a.png", data[:at] + length.to_bytes(4) + data[at + 4 :])
+        for read in (read_image, read_label):
+            with pytest.raises(DataError, match=f"a.png.*damaged.*{length} bytes"):
+                read(path)
+
+
+def test_a_png_frame_larger_than_its_image_and_a_second_header_are_refused(write):
+    data = encoded(RGB, "PNG")
+    frame = png_chunk(b"acTL", (1).to_bytes(4) + bytes(4)) + png_chunk(
+        b"fcTL", bytes(4) + (1 << 30).to_bytes(4) * 2 + bytes(14)
+    )
+    header = data[8:33]
+    for extra, reason in ((frame, "larger than the image"), (header, "2 headers")):
+        path = write("a.png", data[:33] + extra + data[33:])
+        with pytest.raises(DataError, match=f"a.png: .*{reason}"):
+            read_image(path)
+
+
+def test_a_jpeg_of_endless_scans_is_refused(write):
+    data = encoded(RGB, "JPEG", progressive=True)
+    begin = data.rindex(b"\xff\xda")
+    scan = data[begin:-2]
+    assert read_image(write("a.jpg", data)).shape == (40, 60, 3)
+    path = write("b.jpg", data[:-2] + scan * 200 + b"\xff\xd9")
+    with pytest.raises(DataError, match="b.jpg: the JPEG has 2.. scans.*100 are read"):
+        read_image(path)
+
+
+def test_a_webp_that_announces_a_large_canvas_is_refused_before_it_is_opened(write):
+    body = b"\0" * 4 + b"\xff\x3f\0" * 2  # 16384 x 16384
+    chunk = b"VP8X" + len(body).to_bytes(4, "little") + body
+    data = b"RIFF" + (4 + len(chunk)).to_bytes(4, "little") + b"WEBP" + chunk
+    with pytest.raises(DataError, match="a.webp: 16384x16384.*too large"):
+        image_size(write("a.webp", data))
+    for options in ({}, {"lossless": True}):
+        path = write("b.webp", encoded(RGB, "WEBP", **options))
+        with pytest.raises(DataError, match="b.webp: 40x60 .* 2400 pixels"):
+            image_size(path, max_pixels=2399)
+
+
+def test_tiff_directories_that_loop_are_refused(write):
+    file = io.BytesIO()
+    tifffile.imwrite(file, RGB, photometric="rgb")
+    data = bytearray(file.getvalue())
+    first = int.from_bytes(data[4:8], "little")
+    entries = int.from_bytes(data[first : first + 2], "little")
+    after = first + 2 + 12 * entries
+    data[after : after + 4] = first.to_bytes(4, "little")
+    path = write("a.tif", data)
+    for read in (read_image, read_label, image_size):
+        with pytest.raises(DataError, match="a.tif: the TIFF is damaged.*loop"):
+            read(path)
+    with pytest.raises(DataError, match="a.tif: the TIFF is damaged.*loop"):
+        read_image(path, "unchanged")
+
+
+def test_the_limit_counts_channels_and_bytes_of_a_value(tmp_path):
+    # Without the pixels: a header is enough, and holes cost no disk.
+    tiff, npy = tmp_path / "a.tif", tmp_path / "b.npy"
+    shape = (3000, 3000, 50)
+    tifffile.imwrite(tiff, np.zeros((1, 1), np.float64), photometric="minisblack")
+    with tifffile.TiffFile(tiff, mode="r+b") as file:
+        for tag, value in ((256, 3000), (257, 3000), (277, 50)):
+            file.pages[0].tags[tag].overwrite(value)
+    with open(npy, "wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f8", "fortran_order": False, "shape": shape}
+        )
+        file.truncate(10**10)
+    for path in (tiff, npy):
+        for read in (read_image, read_label, image_size):
+            with pytest.raises(
+                DataError,
+                match="3000x3000 .* 50 channels of float64 .* 3600000000 bytes; max_pi",
+            ):
+                read(str(path))
+
+
+def test_a_tiff_segment_that_unpacks_to_more_than_its_share_is_refused(write):
+    file = io.BytesIO()
+    bands = np.zeros((8, 8, 5), np.uint8)
+    options = {"photometric": "minisblack", "planarconfig": "contig"}
+    tifffile.imwrite(file, bands, compression="zlib", **options)
+    bomb = zlib.compress(bytes(1 << 24))
+    data = file.getvalue() + bomb
+    path = write("a.tif", data)
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages[0].tags["StripOffsets"].overwrite([len(data) - len(bomb)])
+        tiff.pages[0].tags["StripByteCounts"].overwrite([len(bomb)])
+    with pytest.raises(DataError, match="a.tif: the TIFF is damaged.*unpack to more"):
+        read_image(path, "unchanged")
+
+
+def test_sides_that_no_image_has(write, tmp_path):
+    bmp = bytearray(encoded(IDS > 4, "BMP"))
+    bmp[18:22] = (1 << 21).to_bytes(4, "little")
+    np.save(tmp_path / "b.npy", np.zeros((40, 0), np.uint8))
+    for read in (read_image, read_label, image_size):
+        with pytest.raises(DataError, match="a.bmp: 40x2097152 .* 1048576 pixels"):
+            read(write("a.bmp", bmp))
+        with pytest.raises(DataError, match="b.npy: 40x0 .* has no pixels"):
+            read(str(tmp_path / "b.npy"))
+
+
+def test_extremely_thin_images(write):
+    for shape in ((1, 1), (1, 70_000), (70_000, 1)):
+        grey = np.zeros(shape, np.uint8)
+        for kind in ("PNG", "BMP", "TIFF"):
+            path = write("a", encoded(grey, kind))
+            assert read_image(path).shape == (*shape, 3)
+            assert read_label(path).shape == shape
+
+
+def test_more_than_pillow_allows_if_max_pixels_does(write):
+    # 13400 x 13400 are beyond Pillow's own limit, whatever is set here.
+    path = write("a.png", encoded(np.zeros((13_400, 13_400), bool), "PNG"))
+    assert image_size(path, max_pixels=200_000_000) == (13_400, 13_400)
+    assert read_label(path, 200_000_000).shape == (13_400, 13_400)
+    with pytest.raises(DataError, match="too large: 179560000 .*Cut it into tiles"):
+        read_image(path)
+
+
+def test_what_has_no_end_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "a.npy")
+    for read in (read_image, read_label, image_size):
+        for name in ("a.png", "a.npy"):
+            with pytest.raises(DataError, match=f"{name}: not a regular .*named pipe"):
+                read(str(tmp_path / name))
+        with pytest.raises(DataError, match="/dev/zero: not a regular .*a device"):
+            read("/dev/zero")
+        with pytest.raises(DataError, match="not a regular file, but a folder"):
+            read(str(tmp_path))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint32"])
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}])
+def test_tiff_labels_of_every_integer_type(write, dtype, options):
+    ids = IDS.astype(dtype)
+    ids[0, :5] = -1 if dtype.startswith("i") else np.iinfo(dtype).max
+    file = io.BytesIO()
+    tifffile.imwrite(file, ids, photometric="minisblack", **options)
+    np.testing.assert_array_equal(read_label(write("a.TIF", file.getvalue())), ids)
+
+
+def test_suffixes_may_be_of_either_case(tmp_path):
+    with open(tmp_path / "A.NPY", "wb") as file:
+        np.save(file, RGB)
+    np.testing.assert_array_equal(read_image(str(tmp_path / "A.NPY")), RGB)
+    assert image_size(str(tmp_path / "A.NPY")) == (40, 60)
+    with open(tmp_path / "B.Npy", "wb") as file:
+        np.save(file, IDS)
+    np.testing.assert_array_equal(read_label(str(tmp_path / "B.Npy")), IDS)
+
+
+def test_that_alpha_is_dropped_is_said_once(write, caplog):
+    decode._ALPHA_WAS_SAID.clear()
+    rgba = np.concatenate([RGB, RGB[..., :1]], axis=2)
+    path = write("a.png", encoded(rgba, "PNG"))
+    read_image(path, "unchanged")
+    assert not caplog.records
+    read_image(path)
+    read_image(path)
+    (record,) = caplog.records
+    assert "a.png has a fourth band, alpha, which is dropped" in record.getMessage()
+
+
+def test_a_fourth_band_that_is_no_alpha_is_refused(write):
+    rgbn = np.concatenate([RGB, RGB[..., :1]], axis=2)
+    file = io.BytesIO()
+    tifffile.imwrite(file, rgbn, photometric="rgb", extrasamples=["unspecified"])
+    path = write("a.tif", file.getvalue())
+    for color_type in ("color", "grayscale"):
+        with pytest.raises(
+            DataError, match="a.tif: 4 channels.*'unchanged' and backbone.in_channels=4"
+        ):
+            read_image(path, color_type)
+    np.testing.assert_array_equal(read_image(path, "unchanged"), rgbn)
+
+
+def test_a_npy_header_is_data(write):
+    for text in (b"(" * 9000, b"-" * 9000, b"{'descr': '<f8', 'shape': (2, 2)}", b""):
+        header = b"\x93NUMPY\x01\0" + len(text).to_bytes(2, "little") + text
+        for read in (read_image, read_label, image_size):
+            with pytest.raises(DataError, match="a.npy: not a .npy array"):
+                read(write("a.npy", header))
 
 
 def test_objects_in_npy_are_not_unpickled(tmp_path):
