@@ -37,7 +37,6 @@ ROOMS = (
     "jaxseg.diagnose",
     "jaxseg.testing",
     "jaxseg.train",
-    "jaxseg.benchmark",
     "jaxseg.apis",
     "jaxseg.doctor",
     "jaxseg.main",
@@ -55,7 +54,6 @@ ABOVE_BOTH = (
     "jaxseg.diagnose",
     "jaxseg.doctor",
     "jaxseg.apis",
-    "jaxseg.benchmark",
     "jaxseg.main",
     "experiments",
     "scripts",
@@ -140,7 +138,7 @@ def test_the_packages_do_not_know_each_other(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_neither_torch_nor_tensorflow(module):
-    if module in ("scripts.benchmark_torch", "scripts.benchmark_eval_torch"):
+    if module.startswith("scripts.benchmark.torch_side."):
         return  # they run in an environment of their own
     for imported in IMPORTS[module][1]:
         package = imported.split(".")[0]

@@ -7,8 +7,8 @@ import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxseg.benchmark.mesh_memory import abstract_step
 from jaxseg.train import sharding
+from jaxseg.train.abstract_step import abstract_step
 from jaxseg.train.sharding import make_mesh
 from tests.hlo import collectives
 

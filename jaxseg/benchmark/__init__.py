@@ -1,1 +1,0 @@
-"""How fast a config runs here: what `scripts/benchmark.py` measures and prints."""

@@ -1,0 +1,155 @@
+"""scripts/benchmark/ops.py as a user types it, and against a stand-in for PyTorch."""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jaxseg import losses
+from scripts.benchmark.measuring.against import AgainstError
+from scripts.benchmark.measuring.op_cases import CASES, Case, make_arrays
+from scripts.benchmark.measuring.op_functions import LOSSES, OPS
+from scripts.benchmark.measuring.ops import format_table, measure_ops
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+# Speaks the protocol of scripts/benchmark/measuring/against.py; every step takes 1000 s, or 2000 s
+# in the second layout.
+STAND_IN = """
+import ast, json
+job = ast.literal_eval(input())
+norms = {name: NORMS for name in job["cases"]}
+print(json.dumps(dict(variants=["first", "second"], torch="2", norms=norms)), flush=True)
+while True:
+    order = json.loads(input())
+    assert order["measure"] in ("tiny:forward", "tiny:forward and backward"), order
+    seconds = order["steps"] * (1000 if order["variant"] == "first" else 2000)
+    print(json.dumps(dict(seconds=seconds)), flush=True)
+"""
+
+# Cells of one pixel: the result is x, and its gradient the cotangent, the square of x.
+TINY = Case("tiny", "avg_pool", (("normal", (1, 2, 3, 2)),), {"window": 1})
+
+
+def stand_in(folder, norms):
+    path = folder / "stand_in.py"
+    path.write_text(STAND_IN.replace("NORMS", repr(norms)))
+    return [sys.executable, str(path)]
+
+
+def tiny_norms():
+    (x,) = make_arrays(TINY.name, TINY.arrays)
+    return [float(np.linalg.norm(x)), float(np.linalg.norm(x * x))]
+
+
+def test_ratios_are_over_the_better_layout(tmp_path):
+    result = measure_ops([TINY], 2, stand_in(tmp_path, tiny_norms()))
+    assert [row["measure"] for row in result["rows"]] == [
+        "forward",
+        "forward and backward",
+    ]
+    for row in result["rows"]:
+        assert row["first"]["fastest"] == 1000
+        assert row["second"]["median"] == 2000
+        assert row["ratio"] == row["ours"]["fastest"] / 1000
+    head, _, *lines = format_table(result).splitlines()
+    assert head == "| operation |  | ours | first | second | ours / torch |"
+    assert len(lines) == 2 and lines[0].endswith("| 1000000.00 | 2000000.00 | 0.00 |")
+
+
+def test_a_side_that_computes_something_else_is_an_error(tmp_path):
+    first, second = tiny_norms()
+    with pytest.raises(AgainstError, match="tiny: norms .* different things"):
+        measure_ops([TINY], 1, stand_in(tmp_path, [first, 1.01 * second]))
+
+
+def test_the_command_measures_alone(tmp_path):
+    script = ["scripts/benchmark/ops.py", "--only", "global average", "--rounds", "1"]
+    output = subprocess.run(
+        [sys.executable, "-W", "error", *script, "--json", str(tmp_path / "ops.json")],
+        cwd=ROOT,
+        env={**os.environ, "XLA_FLAGS": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert output.startswith("| operation |  | ours |\n| --- | --- | ---: |\n")
+    result = json.loads((tmp_path / "ops.json").read_text())
+    assert [row["name"] for row in result["rows"]] == ["global average"] * 2
+    assert all(row["ours"]["fastest"] > 0 for row in result["rows"])
+    assert result["torch"] is None
+
+
+def test_cases_have_names_of_their_own_and_known_kinds():
+    assert len({case.name for case in CASES}) == len(CASES)
+    assert {case.kind for case in CASES} == OPS.keys()
+
+
+# Public functions of jaxseg/ops that models, losses and post-processing call, each with
+# the kind of case that measures it.
+MEASURED = {
+    "attention.attention": "attention",
+    "conv.conv2d": "conv",
+    "conv.conv_transpose2d": "conv_transpose",
+    "depthwise_conv.depthwise_conv2d": "conv",
+    "grouped_conv.grouped_conv2d": "conv",
+    "kernel_gradient.kernel_gradient": "conv",
+    "layer_norm.layer_norm": "layer_norm",
+    "linear.linear": "linear",
+    "pool.adaptive_avg_pool": "adaptive_avg_pool",
+    "pool.avg_pool": "avg_pool",
+    "pool.max_pool": "max_pool",
+    "resize.interpolate_axis": "resize",
+    "resize.resize": "resize",
+    "resize.upsample": "resize",
+    "select.kth_smallest": "kth_smallest",
+    "select.largest_channel": "largest_channel",
+    "strips.strip_map": "upsample_argmax",
+    "strips.strip_sums": "upsample_loss",
+    "transposed_conv.subpixel_conv_transpose2d": "conv_transpose",
+}
+
+# Files without a row: what they compute has no counterpart in torch.
+ELSEWHERE = {
+    "compiler_options": "options, no operation",
+    "flip": "on the host in mmseg: scripts/benchmark/input.py",
+    "interpolation": "tables in NumPy, at trace time",
+    "photometric": "on the host in mmseg: scripts/benchmark/input.py",
+    "sample_resize": "sizes that differ within a batch: scripts/benchmark/evaluation.py",
+    "sample_strips": "sizes that differ within a batch: scripts/benchmark/evaluation.py",
+    "split_resize": "rows of one image on several devices",
+    "split_rows": "rows of one image on several devices",
+    "valid_size": "masks of padded batches: scripts/benchmark/evaluation.py",
+    "varying": "says where gradients are summed; computes nothing",
+    "windows": "what convolutions and poolings are written with",
+}
+
+
+def public_functions():
+    for path in sorted((ROOT / "jaxseg" / "ops").glob("[!_]*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield path.stem, f"{path.stem}.{node.name}"
+
+
+def test_every_operation_has_a_row():
+    found = {name for file, name in public_functions() if file not in ELSEWHERE}
+    assert found == MEASURED.keys()
+    assert set(MEASURED.values()) <= {case.kind for case in CASES}
+
+
+def test_every_loss_has_a_row():
+    measured = {type(loss).__name__ for loss in LOSSES.values()}
+    ohem = [case for case in CASES if "ohem" in case.options]
+    assert measured | ({"OHEMPixelSampler"} if ohem else set()) == set(losses.__all__)
+    used = {
+        case.options.get("loss", "softmax")
+        for case in CASES
+        if case.kind == "upsample_loss"
+    }
+    assert used == LOSSES.keys()
