@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jaxseg.errors import JaxsegError
+
 # The keys of a whole config; docs/config.md says what each one holds.
 TOP_LEVEL = (
     "model",
@@ -52,7 +54,7 @@ _CHECKED = (
 )
 
 
-class ConfigError(ValueError):
+class ConfigError(JaxsegError, ValueError):
     """A config that cannot be used; the message names the path inside it."""
 
 

@@ -109,7 +109,7 @@ def _key(value: Any) -> str:
 def _model_shapes(model: str):
     """The model and its variables' shapes; configs that share it build it once."""
     segmentor = resolve(json.loads(model), "model")
-    channels = segmentor.backbone.in_channels
+    channels = segmentor.in_channels
     size = segmentor.data_preprocessor.size or (128, 128)
     init = functools.partial(init_variables, segmentor, 0, channels, size)
     return segmentor, jax.eval_shape(init)

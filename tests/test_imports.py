@@ -15,6 +15,7 @@ FOLDERS = ("jaxseg", "input_pipeline", "experiments", "scripts")
 ROOMS = (
     "input_pipeline",
     "jaxseg",
+    "jaxseg.errors",
     "jaxseg.config",
     "jaxseg.visualize",
     "jaxseg.ops",

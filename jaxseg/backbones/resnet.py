@@ -9,12 +9,12 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxseg.backbones.backbone import Backbone
 from jaxseg.layers.conv import Conv2d
-from jaxseg.layers.norm import BN
+from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
 from jaxseg.ops.pool import avg_pool, max_pool
 from jaxseg.weights.key_table import KeyTable
-from jaxseg.weights.part import Part
 
 _DEPTHS = {
     18: ("basic", (2, 2, 2, 2)),
@@ -48,7 +48,7 @@ class _Downsample(nn.Module):
     channels: int
     stride: int
     avg_down: bool
-    norm_cfg: Any
+    norm_cfg: Norm
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -76,7 +76,7 @@ class _Block(nn.Module):
     downsample: bool
     style: str
     avg_down: bool
-    norm_cfg: Any
+    norm_cfg: Norm
     last_scale_init: Any
 
     expansion = 1
@@ -133,12 +133,11 @@ class _Bottleneck(_Block):
         return jax.nn.relu(y + self.shortcut(x, train))
 
 
-class ResNet(Part):
+class ResNet(Backbone):
     """ResNet with dilated stages.
 
     Attributes:
         depth: 18, 34, 50, 101 or 152.
-        in_channels: channels of the image.
         stem_channels: channels after the stem.
         base_channels: channels of the first stage's inner convolutions.
         num_stages: number of stages, 1 to 4.
@@ -159,7 +158,6 @@ class ResNet(Part):
     """
 
     depth: int
-    in_channels: int = 3
     stem_channels: int = 64
     base_channels: int = 64
     num_stages: int = 4
@@ -170,7 +168,7 @@ class ResNet(Part):
     deep_stem: bool = False
     avg_down: bool = False
     frozen_stages: int = -1
-    norm_cfg: Any = BN()
+    norm_cfg: Norm = BN()
     norm_eval: bool = False
     multi_grid: tuple[int, ...] | None = None
     contract_dilation: bool = False
@@ -265,7 +263,7 @@ class _DeepStem(nn.Module):
     """Three 3x3 convolutions, the first with stride 2; items numbered as in mmseg."""
 
     channels: int
-    norm_cfg: Any
+    norm_cfg: Norm
 
     @nn.compact
     def __call__(self, x, train: bool):

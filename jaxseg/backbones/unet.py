@@ -1,18 +1,18 @@
 """U-Net: https://arxiv.org/abs/1505.04597."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxseg.layers.activation import ReLU
+from jaxseg.backbones.backbone import Backbone
+from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule, ConvTranspose2d
-from jaxseg.layers.norm import BN
+from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
 from jaxseg.ops.pool import max_pool
 from jaxseg.ops.resize import upsample
-from jaxseg.weights.part import Part
 
 
 class _BasicConvBlock(nn.Module):
@@ -22,8 +22,8 @@ class _BasicConvBlock(nn.Module):
     num_convs: int
     stride: int
     dilation: int
-    norm_cfg: Any
-    act_cfg: Any
+    norm_cfg: Norm | None
+    act_cfg: Act | None
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -45,8 +45,8 @@ class _BasicConvBlock(nn.Module):
 class _InterpConvLayer(nn.Module):
     features: int
     entry: "InterpConv"
-    norm_cfg: Any
-    act_cfg: Any
+    norm_cfg: Norm | None
+    act_cfg: Act | None
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -73,8 +73,8 @@ class _InterpConvLayer(nn.Module):
 class _DeconvLayer(nn.Module):
     features: int
     entry: "DeconvModule"
-    norm_cfg: Any
-    act_cfg: Any
+    norm_cfg: Norm | None
+    act_cfg: Act | None
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -94,8 +94,18 @@ class _DeconvLayer(nn.Module):
 # Entries of `upsample_cfg`.
 
 
+class Upsampling:
+    """The role of UNet's `upsample_cfg`.
+
+    Attributes:
+        layer: the module that a decoder stage makes of it.
+    """
+
+    layer: ClassVar[type[nn.Module]]
+
+
 @dataclasses.dataclass(frozen=True)
-class InterpConv:
+class InterpConv(Upsampling):
     """Resize by a factor, then a convolution (or first, with `conv_first`).
 
     Attributes:
@@ -118,7 +128,7 @@ class InterpConv:
 
 
 @dataclasses.dataclass(frozen=True)
-class DeconvModule:
+class DeconvModule(Upsampling):
     """A transposed convolution, norm and activation.
 
     Attributes:
@@ -146,9 +156,9 @@ class _UpConvBlock(nn.Module):
     features: int
     num_convs: int
     dilation: int
-    upsample_cfg: Any  # None: a 1x1 convolution without upsampling
-    norm_cfg: Any
-    act_cfg: Any
+    upsample_cfg: Upsampling | None  # None: a 1x1 convolution without upsampling
+    norm_cfg: Norm | None
+    act_cfg: Act | None
 
     @nn.compact
     def __call__(self, inputs, train: bool):
@@ -171,11 +181,10 @@ class _UpConvBlock(nn.Module):
         )(x, train)
 
 
-class UNet(Part):
+class UNet(Backbone):
     """The encoder and decoder; returns the bottom and then every decoder stage.
 
     Attributes:
-        in_channels: channels of the image.
         base_channels: channels of the first stage; each stage doubles them.
         num_stages: number of encoder stages.
         strides: stride of each encoder stage's first convolution.
@@ -189,7 +198,6 @@ class UNet(Part):
         norm_eval: norms use and keep their running statistics in training.
     """
 
-    in_channels: int = 3
     base_channels: int = 64
     num_stages: int = 5
     strides: tuple[int, ...] = (1, 1, 1, 1, 1)
@@ -199,9 +207,9 @@ class UNet(Part):
     enc_dilations: tuple[int, ...] = (1, 1, 1, 1, 1)
     dec_dilations: tuple[int, ...] = (1, 1, 1, 1)
     with_cp: bool = False
-    norm_cfg: Any = BN()
-    act_cfg: Any = ReLU()
-    upsample_cfg: Any = InterpConv()
+    norm_cfg: Norm | None = BN()
+    act_cfg: Act | None = ReLU()
+    upsample_cfg: Upsampling = InterpConv()
     norm_eval: bool = False
 
     def __post_init__(self):

@@ -1,16 +1,16 @@
 """Vision Transformer: https://arxiv.org/abs/2010.11929."""
 
 import math
-from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.layers.activation import GELU
+from jaxseg.backbones.backbone import Backbone
+from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.dropout import Dropout
 from jaxseg.layers.embed import PatchEmbed
-from jaxseg.layers.norm import LN
+from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.position import positions_of_image, resize_positions
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import (
@@ -20,7 +20,6 @@ from jaxseg.layers.transformer import (
     truncated_normal,
 )
 from jaxseg.weights.key_table import KeyTable
-from jaxseg.weights.part import Part
 
 # timm's and DeiT's names, and those of mmpretrain that differ.
 _KEY_TABLE = KeyTable(
@@ -57,8 +56,8 @@ class _EncoderLayer(nn.Module):
     attn_drop_rate: float
     drop_path_rate: float
     qkv_bias: bool
-    norm_cfg: Any
-    act_cfg: Any
+    norm_cfg: Norm
+    act_cfg: Act
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -80,14 +79,13 @@ class _EncoderLayer(nn.Module):
         )(y, x, train)
 
 
-class VisionTransformer(Part):
+class VisionTransformer(Backbone):
     """ViT and DeiT.
 
     Attributes:
         img_size: (height, width) or side that the position table was made for.
         patch_size: side of a patch in pixels.
         patch_pad: how an image is padded to whole patches, `corner` or `same`.
-        in_channels: channels of the image.
         embed_dims: channels of a token.
         num_layers: number of blocks.
         num_heads: attention heads.
@@ -114,7 +112,6 @@ class VisionTransformer(Part):
     img_size: int | tuple[int, int] = 224
     patch_size: int = 16
     patch_pad: str = "corner"
-    in_channels: int = 3
     embed_dims: int = 768
     num_layers: int = 12
     num_heads: int = 12
@@ -127,8 +124,8 @@ class VisionTransformer(Part):
     drop_path_rate: float = 0.0
     with_cls_token: bool = True
     output_cls_token: bool = False
-    norm_cfg: Any = LN()
-    act_cfg: Any = GELU()
+    norm_cfg: Norm = LN()
+    act_cfg: Act = GELU()
     patch_norm: bool = False
     patch_bias: bool = False
     pre_norm: bool = False

@@ -188,7 +188,7 @@ def check_model(
         check_classes(model, dataset, path)
     except ConfigError as refusal:
         found.append(error(name, "model and classes", str(refusal)))
-    takes = model.backbone.in_channels
+    takes = model.in_channels
     others = {channels for channels, _ in tally.types} - {takes}
     if others:
         text = (

@@ -231,11 +231,7 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
             f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
         )
     classes: Sequence[str] = dataset.metainfo["classes"]
-    heads: Mapping[str, Any] = {"decode_head": model.decode_head}
-    for i, head in enumerate(model.auxiliary_heads):
-        several = isinstance(model.auxiliary_head, tuple)
-        heads = {**heads, f"auxiliary_head{f'.{i}' if several else ''}": head}
-    for name, head in heads.items():
+    for name, head in model.heads.items():
         if head.num_classes != len(classes):
             raise ConfigError(
                 f"model.{name}.num_classes is {head.num_classes}, but {path} has "

@@ -7,17 +7,24 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxseg.layers.activation import ReLU
+from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import Conv2d, ConvModule
 from jaxseg.layers.dropout import Dropout2d
+from jaxseg.layers.norm import Norm
 from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.decode import decode_losses
+from jaxseg.losses.loss import Loss, Sampler
 from jaxseg.ops.resize import resize
 from jaxseg.weights.part import Part
 
 
 class BaseDecodeHead(Part, kw_only=True):
-    """The base of the decode heads; a head adds `__call__(inputs, train) -> logits`.
+    """The role of a decode head, and its usual form: inputs, classifier, losses.
+
+    A head adds `__call__(inputs, train) -> outputs`. Most give their logits,
+    (N, h, w, out_channels); a head may give any pytree, and then says in `logits` which
+    maps of it are predictions, and in `loss` what is trained. All parameters exist
+    after `init`, also those of branches that only training uses.
 
     Attributes:
         in_channels: channels of the input, or of each input (see input_transform).
@@ -36,6 +43,7 @@ class BaseDecodeHead(Part, kw_only=True):
         ignore_index: the label that counts nowhere.
         sampler: chooses the pixels that count, e.g. `OHEMPixelSampler()`, or None.
         align_corners: of every resize in the head and of its logits.
+        takes_padding, takes_bands: as of a `Backbone`.
         target_keys: what `loss` reads of the targets; a training whose samples lack
             one of them is refused.
     """
@@ -46,15 +54,17 @@ class BaseDecodeHead(Part, kw_only=True):
     out_channels: int | None = None
     threshold: float | None = None
     dropout_ratio: float = 0.1
-    norm_cfg: Any = None
-    act_cfg: Any = ReLU()
+    norm_cfg: Norm | None = None
+    act_cfg: Act | None = ReLU()
     in_index: int | tuple[int, ...] = -1
     input_transform: str | None = None
-    loss_decode: Any = CrossEntropyLoss()
+    loss_decode: Loss | tuple[Loss, ...] = CrossEntropyLoss()
     ignore_index: int = 255
-    sampler: Any = None
+    sampler: Sampler | None = None
     align_corners: bool = False
 
+    takes_padding = False
+    takes_bands = False
     target_keys: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
 
     def __post_init__(self):
@@ -132,18 +142,48 @@ class BaseDecodeHead(Part, kw_only=True):
             name="conv_seg",
         )(x)
 
-    def loss(
-        self, logits: jax.Array, targets: Mapping[str, jax.Array]
-    ) -> dict[str, jax.Array]:
-        """The losses of one training batch.
+    def __call__(self, inputs: tuple[jax.Array, ...], train: bool) -> Any:
+        """Maps (N, h, w, c) -> outputs, a pytree."""
+        raise NotImplementedError
+
+    def logits(self, outputs: Any) -> jax.Array:
+        """The maps of `outputs`, (N, h, w, C), that are resized to the image's size."""
+        return outputs
+
+    def per_image(self, outputs: Any) -> Any:
+        """What `scores` takes of `outputs` beside the maps: arrays (N, ...) or ()."""
+        del outputs
+        return ()
+
+    def scores(self, maps: jax.Array, per_image: Any) -> jax.Array:
+        """From resized maps to logits; it is applied to strips of the image's rows.
 
         Args:
-            logits: (N, h, w, out_channels), what `__call__` has returned.
-            targets: every `gt_*` of the batch; `gt_seg_map` is (N, H, W) integers.
+            maps: `logits` at the image's size, (N, rows, W, C).
+            per_image: what the method of that name gave.
+
+        Returns:
+            (N, rows, W, out_channels).
+        """
+        del per_image
+        return maps
+
+    def loss(
+        self, outputs: Any, targets: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """The losses of a batch.
+
+        Args:
+            outputs: what `__call__` gave in training.
+            targets: every `gt_*` of the batch, such as `gt_seg_map`, (N, H, W)
+                integers.
+
+        Returns:
+            Scalars by name; the training loss is the sum of those with `loss` in it.
         """
         losses = self.loss_decode
         return decode_losses(
-            logits,
+            outputs,
             targets["gt_seg_map"],
             losses if isinstance(losses, tuple) else (losses,),
             sampler=self.sampler,

@@ -106,7 +106,7 @@ class BandPredictor:
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
             variables,
         )
-        shape = (1, *image, self.model.backbone.in_channels)
+        shape = (1, *image, self.model.in_channels)
         images = jax.ShapeDtypeStruct(shape, np.uint8, sharding=self._bands)
         return self._run.lower(variables, images, size=size, how="classes").compile()
 
@@ -196,10 +196,10 @@ class BandPredictor:
 
     @property
     def _align_corners(self):
-        return self.model.decode_head.align_corners
+        return self.model.align_corners
 
     def _pick(self, values):
-        threshold = getattr(self.model.decode_head, "threshold", None)
+        threshold = self.model.threshold
         return pick_classes(values, threshold)
 
 

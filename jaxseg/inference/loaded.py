@@ -73,7 +73,7 @@ class SegModel:
         Raises:
             ValueError: if the images have another shape or number of channels.
         """
-        channels = self.segmentor.backbone.in_channels
+        channels = self.segmentor.in_channels
         if np.ndim(images) != 4 or np.shape(images)[-1] != channels:
             raise ValueError(
                 f"images have the shape {np.shape(images)}; encode_decode takes "
@@ -168,7 +168,7 @@ def check_channels(sample: Mapping[str, Any], segmentor: Any) -> None:
     Raises:
         ConfigError: naming the image and both numbers.
     """
-    channels, takes = sample["img"].shape[-1], segmentor.backbone.in_channels
+    channels, takes = sample["img"].shape[-1], segmentor.in_channels
     if channels != takes:
         raise ConfigError(
             f"{sample['img_path']} has {channels} channels, and "
@@ -203,9 +203,9 @@ def load_model(
         tree = fill(saved.state_dict, variables, source, segmentor.backbone)
         variables = as_variables(tree, variables, source)
     classes, palette, where = _classes_of(config, saved, segmentor)
-    if len(classes) != segmentor.decode_head.num_classes:
+    if len(classes) != segmentor.num_classes:
         raise ConfigError(
-            f"model.decode_head.num_classes is {segmentor.decode_head.num_classes}, "
+            f"model.decode_head.num_classes is {segmentor.num_classes}, "
             f"but {where} has {len(classes)} classes: {', '.join(classes[:5])}"
         )
     return SegModel(
@@ -290,7 +290,7 @@ def build_segmentor(
 def fresh_variables(config: Mapping[str, Any], segmentor: Any, abstract: bool) -> Any:
     """Parameters and statistics as training starts, or only their shapes."""
     preprocessor = segmentor.data_preprocessor
-    channels = segmentor.backbone.in_channels
+    channels = segmentor.in_channels
     seed = (config.get("randomness") or {}).get("seed", 0)
     size = preprocessor.size or (128, 128)
     make = functools.partial(init_variables, segmentor, seed, channels, size)
@@ -334,7 +334,7 @@ def _classes_of(config, saved, segmentor):
     known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
     if "type" in dataset:
         known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
-    count = segmentor.decode_head.num_classes
+    count = segmentor.num_classes
     if not known and not metainfo:
         return tuple(f"class {i}" for i in range(count)), random_palette(count), path
     meta, _, _ = resolve_classes(path, known, metainfo)

@@ -66,7 +66,7 @@ class Predictor:
         self.programs = Programs(
             model, jax.local_devices() if devices is None else devices
         )
-        self._align_corners = model.decode_head.align_corners
+        self._align_corners = model.align_corners
         parts = self.programs, self._choice.networks
         if self._mode == "slide":
             self._source = SlideSource(*parts, crop, stride, self._align_corners)
@@ -169,7 +169,7 @@ class Predictor:
             items: how many images there are of each tuple of the sizes (height, width)
                 at which the network sees an image, and the original size.
         """
-        channels = self.model.backbone.in_channels
+        channels = self.model.in_channels
         shapes = jax.eval_shape(lambda: variables)
         make = functools.partial(MaskedNetwork, self.programs.apply, shapes, channels)
         self._choice.plan(items, make)

@@ -184,7 +184,7 @@ class Programs:
         return add_label_maps(total, pred, **count)
 
     def _pick(self, values, are_probabilities=False):
-        threshold = getattr(self._model.decode_head, "threshold", None)
+        threshold = self._model.threshold
         return pick_classes(values, threshold, are_probabilities)
 
     def _count(self, program):

@@ -7,8 +7,16 @@ import jax
 import jax.numpy as jnp
 
 
+class Act:
+    """The role of `act_cfg`: a function of a map's values."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """The activations, in the shape and type of x."""
+        raise NotImplementedError
+
+
 @dataclasses.dataclass(frozen=True)
-class ReLU:
+class ReLU(Act):
     """max(x, 0)."""
 
     def __call__(self, x):
@@ -16,7 +24,7 @@ class ReLU:
 
 
 @dataclasses.dataclass(frozen=True)
-class LeakyReLU:
+class LeakyReLU(Act):
     """x where positive, else `negative_slope * x`."""
 
     negative_slope: float = 0.01
@@ -26,7 +34,7 @@ class LeakyReLU:
 
 
 @dataclasses.dataclass(frozen=True)
-class GELU:
+class GELU(Act):
     """x times the normal distribution function, exact as torch's default."""
 
     def __call__(self, x):

@@ -5,6 +5,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxseg.layers.activation import Act
+from jaxseg.layers.norm import Norm
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 
 # torch's names of the starting values, for kernels whose last axis is the output.
@@ -90,8 +92,8 @@ class ConvModule(nn.Module):
     padding: int = 0
     dilation: int = 1
     groups: int = 1
-    norm_cfg: Any = None
-    act_cfg: Any = None
+    norm_cfg: Norm | None = None
+    act_cfg: Act | None = None
     kernel_init: Any = kaiming_normal
 
     @nn.compact
@@ -119,8 +121,8 @@ class DepthwiseSeparableConvModule(nn.Module):
     kernel_size: int
     padding: int = 0
     dilation: int = 1
-    norm_cfg: Any = None
-    act_cfg: Any = None
+    norm_cfg: Norm | None = None
+    act_cfg: Act | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):

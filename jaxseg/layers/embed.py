@@ -1,12 +1,11 @@
 """Patches of an image as tokens."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.layers.conv import Conv2d, kaiming_normal_fan_in
+from jaxseg.layers.norm import Norm
 from jaxseg.ops.bands.split_rows import refuse_split
 from jaxseg.ops.padded.valid_size import NoMaskedForm, in_bucket
 
@@ -64,7 +63,7 @@ class PatchEmbed(nn.Module):
     patch_size: int
     padding: str
     bias: bool
-    norm_cfg: Any = None
+    norm_cfg: Norm | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):

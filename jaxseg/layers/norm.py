@@ -1,7 +1,7 @@
 """Normalisation, and the `norm_cfg` entries that name it."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -94,12 +94,26 @@ class LayerNorm(nn.Module):
         return layer_norm(x, scale, bias, self.eps)
 
 
-# Entries of `norm_cfg`. Calling one with a name makes the layer; `abbr` is the
-# attribute name that mmcv gives a norm of this type.
+class Norm:
+    """The role of `norm_cfg`: called with a name, an entry makes the layer.
+
+    The layer is called as (x, train).
+
+    Attributes:
+        abbr: the attribute name that mmcv gives a norm of this type.
+        requires_grad: whether its scale and bias learn, a field of each entry.
+    """
+
+    abbr: ClassVar[str]
+    requires_grad: bool
+
+    def __call__(self, name: str) -> nn.Module:
+        """The layer."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
-class BN:
+class BN(Norm):
     """Batch norm with the statistics of the device's part of the batch."""
 
     eps: float = 1e-5
@@ -128,7 +142,7 @@ class SyncBN(BN):
 
 
 @dataclasses.dataclass(frozen=True)
-class LN:
+class LN(Norm):
     """Layer norm over the channels."""
 
     eps: float = 1e-5

@@ -1,10 +1,10 @@
 """The pooling pyramid that PSPNet and UPerNet share."""
 
-from typing import Any
-
 import flax.linen as nn
 
+from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import ConvModule
+from jaxseg.layers.norm import Norm
 from jaxseg.ops.pool import adaptive_avg_pool
 from jaxseg.ops.resize import resize
 
@@ -21,8 +21,8 @@ class PPM(nn.Module):
 
     pool_scales: tuple[int, ...]
     channels: int
-    norm_cfg: Any
-    act_cfg: Any
+    norm_cfg: Norm | None
+    act_cfg: Act | None
     align_corners: bool
 
     @nn.compact

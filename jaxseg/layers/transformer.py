@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxseg.layers.activation import Act
 from jaxseg.layers.dropout import Dropout, DropPath
 from jaxseg.ops.attention import attention
 from jaxseg.ops.linear import linear
@@ -95,7 +96,7 @@ class FFN(nn.Module):
     """
 
     feedforward_channels: int
-    act_cfg: Any
+    act_cfg: Act
     ffn_drop: float = 0.0
     drop_path: float = 0.0
 

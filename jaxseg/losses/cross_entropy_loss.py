@@ -7,12 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.layers.data_axis import loss_divisor
+from jaxseg.losses.loss import Loss
 
 _EPS = float(np.finfo(np.float32).eps)
 
 
 @dataclasses.dataclass(frozen=True)
-class CrossEntropyLoss:
+class CrossEntropyLoss(Loss):
     """mmseg's CrossEntropyLoss with the reduction `mean`.
 
     A weighted sum of the pixels' losses over a divisor. The divisor is the number

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.losses.loss import Loss
+
 
 def _one_hot(label, num_classes):
     """(N, H, W) -> (N, H, W, C) float32; a label outside the classes is all zero.
@@ -22,7 +24,7 @@ def _channels(inside):
 
 
 @dataclasses.dataclass(frozen=True)
-class DiceLoss:
+class DiceLoss(Loss):
     """The Dice loss of mmseg 1.x: one ratio a sample, over classes and pixels.
 
     Ignored pixels are no one's target, yet their probabilities count in the
@@ -100,7 +102,7 @@ class DiceLoss:
 
 
 @dataclasses.dataclass(frozen=True)
-class DiceLossV0:
+class DiceLossV0(Loss):
     """The Dice loss of mmseg 0.x: softmax, and the mean of one ratio a class.
 
     Attributes:

@@ -5,12 +5,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxseg.losses.loss import Sampler
 from jaxseg.ops.select import kth_smallest
 from jaxseg.ops.strips.loss import strip_map
 
 
 @dataclasses.dataclass(frozen=True)
-class OHEMPixelSampler:
+class OHEMPixelSampler(Sampler):
     """Keeps the pixels that are hard: https://arxiv.org/abs/1604.03540.
 
     With `thresh`, those whose label's probability is below it, or below that of the

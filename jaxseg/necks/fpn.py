@@ -5,13 +5,15 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import ConvModule, xavier_uniform
+from jaxseg.layers.norm import Norm
+from jaxseg.necks.neck import Neck
 from jaxseg.ops.pool import max_pool
 from jaxseg.ops.resize import resize
-from jaxseg.weights.part import Part
 
 
-class FPN(Part):
+class FPN(Neck):
     """Adds each coarse level, resized, to the finer one.
 
     Attributes:
@@ -36,8 +38,8 @@ class FPN(Part):
     add_extra_convs: bool | str = False
     relu_before_extra_convs: bool = False
     no_norm_on_lateral: bool = False
-    norm_cfg: Any = None
-    act_cfg: Any = None
+    norm_cfg: Norm | None = None
+    act_cfg: Act | None = None
     upsample_cfg: Any = (("mode", "nearest"),)
 
     def __post_init__(self):

@@ -1,15 +1,15 @@
 """A pyramid from maps of one size, as plain transformers give them."""
 
-from typing import Any
-
 import flax.linen as nn
 
+from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import ConvModule, xavier_uniform
+from jaxseg.layers.norm import Norm
+from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
-from jaxseg.weights.part import Part
 
 
-class MultiLevelNeck(Part):
+class MultiLevelNeck(Neck):
     """A 1x1 convolution, a resize by each scale, a 3x3 convolution.
 
     SETR's pyramid, https://arxiv.org/abs/2012.15840
@@ -24,8 +24,8 @@ class MultiLevelNeck(Part):
     in_channels: tuple[int, ...]
     out_channels: int
     scales: tuple[float, ...] = (0.5, 1, 2, 4)
-    norm_cfg: Any = None
-    act_cfg: Any = None
+    norm_cfg: Norm | None = None
+    act_cfg: Act | None = None
 
     @nn.compact
     def __call__(self, inputs, train: bool):

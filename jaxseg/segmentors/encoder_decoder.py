@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxseg.backbones.backbone import Backbone
+from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 from jaxseg.weights.part import Part, frozen_keys
@@ -17,7 +19,7 @@ class EncoderDecoder(Part):
 
     Attributes:
         backbone: images -> tuple of feature maps.
-        decode_head: feature maps -> logits.
+        decode_head: feature maps -> outputs, of most heads the logits.
         neck: feature maps -> feature maps, or None.
         auxiliary_head: one more head or several, which only training uses.
         data_preprocessor: images as loaded -> normalised images.
@@ -33,10 +35,10 @@ class EncoderDecoder(Part):
             their input; parameters, norm statistics, softmax and losses are float32.
     """
 
-    backbone: nn.Module
-    decode_head: nn.Module
-    neck: nn.Module | None = None
-    auxiliary_head: Any = None
+    backbone: Backbone
+    decode_head: BaseDecodeHead
+    neck: Neck | None = None
+    auxiliary_head: BaseDecodeHead | tuple[BaseDecodeHead, ...] | None = None
     data_preprocessor: SegDataPreProcessor = SegDataPreProcessor()
     train_cfg: Mapping[str, Any] | None = None
     test_cfg: Mapping[str, Any] | None = None
@@ -51,18 +53,49 @@ class EncoderDecoder(Part):
         super().__post_init__()
 
     @property
-    def auxiliary_heads(self) -> tuple[nn.Module, ...]:
-        """The auxiliary heads as a tuple, which may be empty."""
+    def in_channels(self) -> int:
+        """Channels of the images."""
+        return self.backbone.in_channels
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes that are predicted."""
+        return self.decode_head.num_classes
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the logits: the number of classes, or 1 of a binary head."""
+        return self.decode_head.out_channels
+
+    @property
+    def threshold(self) -> float | None:
+        """Of one channel's probability, from which a pixel is class 1."""
+        return self.decode_head.threshold
+
+    @property
+    def align_corners(self) -> bool:
+        """Of the resize from the logits to the image's size."""
+        return self.decode_head.align_corners
+
+    @property
+    def heads(self) -> dict[str, BaseDecodeHead]:
+        """Every head by its checkpoint key, `decode_head` or `auxiliary_head.0`."""
+        return {"decode_head": self.decode_head, **self._auxiliary_heads}
+
+    @property
+    def _auxiliary_heads(self):
         heads = self.auxiliary_head
         if heads is None:
-            return ()
-        return heads if isinstance(heads, tuple) else (heads,)
+            return {}
+        if not isinstance(heads, tuple):
+            return {"auxiliary_head": heads}
+        return {f"auxiliary_head.{i}": head for i, head in enumerate(heads)}
 
     @property
     def target_keys(self) -> tuple[str, ...]:
         """The keys of the targets (`gt_*`) that the heads' losses read."""
-        heads = (self.decode_head, *self.auxiliary_heads)
-        return tuple(dict.fromkeys(key for head in heads for key in head.target_keys))
+        keys = (key for head in self.heads.values() for key in head.target_keys)
+        return tuple(dict.fromkeys(keys))
 
     def frozen_keys(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Checkpoint keys of what training leaves alone (`weights.part.frozen_keys`)."""
@@ -74,20 +107,20 @@ class EncoderDecoder(Part):
         return x if self.neck is None else self.neck(x, train)
 
     def __call__(self, images: jax.Array, train: bool = False):
-        """Logits of the decode head and of each auxiliary head, at their own sizes."""
+        """The outputs of every head, by the names of `heads`."""
         features = self.extract_feat(images, train)
-        logits = self.decode_head(features, train)
-        return logits, tuple(head(features, train) for head in self.auxiliary_heads)
+        return {name: head(features, train) for name, head in self.heads.items()}
 
     def logits(self, images: jax.Array) -> jax.Array:
-        """Normalised images (N, H, W, C) -> logits (N, h, w, out_channels)."""
-        return self.decode_head(self.extract_feat(images), False)
+        """Normalised images (N, H, W, C) -> the decode head's maps (N, h, w, c)."""
+        outputs = self.decode_head(self.extract_feat(images), False)
+        return self.decode_head.logits(outputs)
 
     def encode_decode(self, images: jax.Array) -> jax.Array:
         """Normalised images (N, H, W, C) -> float32 logits (N, H, W, out_channels)."""
         logits = self.logits(images)
         logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-        align_corners = self.decode_head.align_corners
+        align_corners = self.align_corners
         return resize(logits, images.shape[1:3], align_corners=align_corners)
 
     def loss(
@@ -97,21 +130,18 @@ class EncoderDecoder(Part):
 
         Args:
             images: normalised, (N, H, W, C).
-            targets: every `gt_*` of the batch, (N, H, W) each, by its key.
+            targets: every `gt_*` of the batch: `gt_seg_map`, (N, H, W) integers, ...
 
         Returns:
             Scalars named as in mmseg: `decode.loss_ce`, `decode.acc_seg`,
             `aux.loss_ce` (or `aux_0.loss_ce`, ... of several). The training loss is
             the sum of those with `loss` in their name.
         """
-        logits, auxiliary = self(images, train=True)
-        losses = _prefixed("decode", self.decode_head.loss(logits, targets))
-        several = isinstance(self.auxiliary_head, tuple)
-        for i, (head, logits) in enumerate(
-            zip(self.auxiliary_heads, auxiliary, strict=True)
-        ):
-            prefix = f"aux_{i}" if several else "aux"
-            losses |= _prefixed(prefix, head.loss(logits, targets))
+        outputs = self(images, train=True)
+        losses = {}
+        for name, head in self.heads.items():
+            for loss, value in head.loss(outputs[name], targets).items():
+                losses[f"{_log_name(name)}.{loss}"] = value
         return losses
 
 
@@ -128,5 +158,7 @@ def _check_pretrained(pretrained):
         )
 
 
-def _prefixed(prefix, losses):
-    return {f"{prefix}.{name}": value for name, value in losses.items()}
+def _log_name(head):
+    """mmseg's name in the log: `decode`, `aux` or `aux_0`."""
+    name = head.replace("decode_head", "decode").replace("auxiliary_head", "aux")
+    return name.replace(".", "_")

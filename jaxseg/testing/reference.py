@@ -236,7 +236,7 @@ def _bound(kind, noise, double):
 
 def _train_once(model, variables, size, seed, dtype):
     """Losses, and norms of gradients and of new statistics, by kind and name."""
-    classes = model.decode_head.num_classes
+    classes = model.num_classes
     images = jnp.asarray(image(2, size, seed), dtype)
     targets = {"gt_seg_map": jnp.asarray(label(2, size, classes, seed))}
 

@@ -71,8 +71,9 @@ class Painter:
     """A segmentor that predicts the image's first channel."""
 
     test_cfg = None
-    backbone = types.SimpleNamespace(in_channels=3)
-    decode_head = types.SimpleNamespace(align_corners=False)
+    in_channels = 3
+    threshold = None
+    align_corners = False
 
     def data_preprocessor(self, images):
         return images
@@ -354,7 +355,7 @@ def test_a_sample_without_a_label():
 
 def test_a_sample_of_other_channels():
     class Narrow(Painter):
-        backbone = types.SimpleNamespace(in_channels=4)
+        in_channels = 4
 
     with pytest.raises(ConfigError, match="scene 0 has 3 channels, .*in_channels is 4"):
         Evaluator(Predictor(Narrow()), settings_of(Scenes()))({})
@@ -370,9 +371,13 @@ def test_heads_and_data_set_must_agree():
         head = types.SimpleNamespace
         return types.SimpleNamespace(
             data_preprocessor=SegDataPreProcessor(),
-            decode_head=head(num_classes=classes, ignore_index=ignore_index),
-            auxiliary_head=aux,
-            auxiliary_heads=tuple(head(num_classes=n, ignore_index=255) for n in aux),
+            heads={
+                "decode_head": head(num_classes=classes, ignore_index=ignore_index),
+                **{
+                    f"auxiliary_head.{i}": head(num_classes=n, ignore_index=255)
+                    for i, n in enumerate(aux)
+                },
+            },
         )
 
     dataset, path = Scenes(), "val_dataloader.dataset"

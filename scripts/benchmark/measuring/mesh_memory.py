@@ -49,7 +49,7 @@ def inference_memory(
         ConfigError: if the model or the image cannot be split.
     """
     model = resolve(config["model"], "model")
-    channels = model.backbone.in_channels
+    channels = model.in_channels
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, (64, 64)))
     predictor = BandPredictor(model, jax.devices()[:devices])
     memory = program_memory(predictor.compile(variables, size, size))

@@ -1,0 +1,28 @@
+"""The role of a backbone."""
+
+from typing import Any
+
+import jax
+
+from jaxseg.weights.part import Part
+
+
+class Backbone(Part, kw_only=True):
+    """From images to feature maps.
+
+    Attributes:
+        in_channels: channels of the images.
+        takes_padding: whether it computes the same for an image that is padded to a
+            bucket (`ops/padded`). A class attribute, which a class opts into.
+        takes_bands: as much for an image that is split by rows over several devices
+            (`ops/bands`).
+    """
+
+    in_channels: int = 3
+
+    takes_padding = False
+    takes_bands = False
+
+    def __call__(self, x: jax.Array, train: bool) -> tuple[Any, ...]:
+        """Images (N, H, W, in_channels) -> the maps of its stages, (N, h, w, c) each."""
+        raise NotImplementedError
