@@ -18,12 +18,14 @@ from absl import flags
 from input_pipeline.errors import DataError, WorkerError
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms.formatting import DEVICE_KEYS
+from input_pipeline.transforms.targets import fill_value, targets_of
 
 # cv2 releases the GIL, so a few threads keep two cores busy; each prepares a batch (or
 # a sample of the evaluation), and as many wait in the buffer.
 NUM_THREADS = 4
 
-# Key of a batch, on the way to the loader: what was wrong with the samples replaced.
+# Key of a batch, on the way to the loader: the samples that were replaced, each as
+# (which it is, what was wrong with it).
 _FAULTS = "faults"
 # Neighbours of a bad sample that are tried; more of them are no accident.
 _MOST_REPLACED = 10
@@ -59,13 +61,16 @@ def train_batches(
         is asked for.
       process_index: this host's place among `process_count`.
       process_count: hosts; each gets a contiguous block of the global batch.
-      max_bad_samples: how many samples may fail on this host; each is replaced by the
-        next one of the data set that does not, and a warning says so. 0: none.
+      max_bad_samples: how many samples may fail on this host, however often each is
+        met; a bad one is replaced by the next one of the data set that does not fail,
+        and a warning says so once. 0: none.
 
     Returns:
       An iterator over dicts of
         img: (n, H, W, C) in the source's own type, usually uint8; padding is 0.
         gt_seg_map: (n, H, W) integers; padding is the data set's `ignore_index`.
+        gt_*: (n, H, W), every other target that the pipeline leaves, in its own type;
+          padding is as `targets.fill_value` says.
         img_shape: (n, 2) int32, height and width of each sample without padding.
         device_flip, device_distortion: (n, ...), if transforms have `on_device` set.
       with n = batch_size / process_count.
@@ -128,8 +133,10 @@ class _Replacing:
             try:
                 sample = self._dataset.sample(index, rng)
             except Exception as error:  # whatever a transform raises
+                # The note of SegDataset.sample: a RepeatDataset's samples that are one
+                # and the same have one.
                 where = " ".join(getattr(error, "__notes__", ()))
-                faults.append(f"{error} ({where})")
+                faults.append((where or f"sample {index}", f"{error} ({where})"))
                 if len(faults) == _MOST_REPLACED:
                     raise
                 index = (index + 1) % len(self._dataset)
@@ -174,7 +181,7 @@ class Loader(Iterator):
     def __init__(self, iterator: grain.DatasetIterator, max_bad_samples: int = 0):
         self._iterator = iterator
         self._max_bad_samples = max_bad_samples
-        self._bad_samples = 0
+        self._bad = set()
         self._workers = set()
 
     def __next__(self) -> dict:
@@ -195,16 +202,21 @@ class Loader(Iterator):
         self._count(item.pop(_FAULTS, ()))
         return item
 
-    def _count(self, faults: Sequence[str]):
-        for fault in faults:
-            self._bad_samples += 1
+    def _count(self, faults: Sequence[tuple[str, str]]):
+        for which, fault in faults:
+            if which in self._bad:
+                continue
+            self._bad.add(which)
+            count = len(self._bad)
             message = (
-                f"bad sample {self._bad_samples} of the {self._max_bad_samples} that "
+                f"bad sample {count} of the {self._max_bad_samples} that "
                 f"train_dataloader.max_bad_samples allows: {fault}"
             )
-            if self._bad_samples > self._max_bad_samples:
+            if count > self._max_bad_samples:
                 raise DataError(message)
-            _log.warning("%s; another one takes its place", message)
+            _log.warning(
+                "%s; another one takes its place whenever it is its turn", message
+            )
 
     def close(self):
         """Ends the threads and processes; a second time does nothing."""
@@ -274,16 +286,16 @@ def collate(
     """Stacks samples into one batch, padded at the bottom and right to `size`.
 
     Args:
-      samples: results with `img` (h, w, C), `gt_seg_map` (h, w) and `img_path`.
+      samples: results with `img` (h, w, C), targets `gt_*` (h, w) and `img_path`.
       size: (H, W) of the batch; None takes the size that all samples share.
-      ignore_index: the label of padding.
+      ignore_index: the label of padding, of which integer targets are padded.
 
     Returns:
       The batch that `train_batches` describes.
 
     Raises:
-      DataError: a sample without a label, a label of another size than its image,
-        samples larger than `size`, or of different sizes, channels or types.
+      DataError: a sample without targets, a target of another size than its image,
+        samples larger than `size`, or of different sizes, channels, types or targets.
     """
     for sample in samples:
         _check_sample(sample, size)
@@ -302,38 +314,61 @@ def collate(
                 "The images of a batch have different channels or types: "
                 f"{_describe(samples[0])}, {_describe(sample)}."
             )
-    height, width = size or first.shape[:2]
-    labels = [sample["gt_seg_map"] for sample in samples]
+    size = size or first.shape[:2]
     batch = {
-        "img": np.zeros((len(samples), height, width, first.shape[2]), first.dtype),
-        "gt_seg_map": np.full(
-            (len(samples), height, width), ignore_index, np.result_type(*labels)
-        ),
+        "img": _stack([sample["img"] for sample in samples], size, 0),
         "img_shape": np.array([s["img"].shape[:2] for s in samples], np.int32),
     }
+    for key in _target_keys(samples):
+        targets = [sample[key] for sample in samples]
+        batch[key] = _stack(targets, size, fill_value(targets[0], ignore_index))
     for key in DEVICE_KEYS:
         if key in samples[0]:
             batch[key] = np.stack([sample[key] for sample in samples])
-    for place, sample in enumerate(samples):
-        h, w = sample["img"].shape[:2]
-        batch["img"][place, :h, :w] = sample["img"]
-        batch["gt_seg_map"][place, :h, :w] = sample["gt_seg_map"]
     return batch
 
 
+def _stack(
+    arrays: Sequence[np.ndarray], size: tuple[int, int], fill: float
+) -> np.ndarray:
+    """(n, H, W, ...) of arrays (h, w, ...), padded at the bottom and right."""
+    shape = (len(arrays), *size, *arrays[0].shape[2:])
+    stacked = np.full(shape, fill, np.result_type(*arrays))
+    for place, array in zip(stacked, arrays, strict=True):
+        place[: array.shape[0], : array.shape[1]] = array
+    return stacked
+
+
+def _target_keys(samples: Sequence[dict]) -> list[str]:
+    """The keys of the targets, which must be the same of all samples."""
+    first = list(targets_of(samples[0]))
+    for sample in samples[1:]:
+        if set(targets_of(sample)) != set(first):
+            raise DataError(
+                "The samples of a batch have different targets: "
+                f"{samples[0]['img_path']} has {', '.join(first)}, "
+                f"{sample['img_path']} has {', '.join(targets_of(sample))}."
+            )
+    return first
+
+
 def _check_sample(sample: dict, size: tuple[int, int] | None):
-    """Raises DataError unless the sample has a label that fits, within `size`."""
-    if "gt_seg_map" not in sample:
+    """Raises DataError unless the sample has targets that fit, within `size`."""
+    targets = targets_of(sample)
+    if not targets:
         raise DataError(
             f"{sample['img_path']} has no label: training needs "
             "data_prefix.seg_map_path, and LoadAnnotations in the pipeline."
         )
-    img, labels = sample["img"], sample["gt_seg_map"]
-    if labels.shape != img.shape[:2]:
-        raise DataError(
-            f"{sample['img_path']}: after the pipeline the image has (height, width) "
-            f"{img.shape[:2]}, but its label {labels.shape}; they must be equal."
-        )
+    img = sample["img"]
+    for key, target in targets.items():
+        if target.shape[:2] != img.shape[:2]:
+            name = "label" if key == "gt_seg_map" else key
+            raise DataError(
+                f"{sample['img_path']}: after the pipeline the image has (height, "
+                f"width) {img.shape[:2]}, but its {name} {target.shape}; they must be "
+                "equal."
+            )
     if size is not None and (img.shape[0] > size[0] or img.shape[1] > size[1]):
         raise DataError(
             f"{_describe(sample)} is larger than the size {tuple(size)} (height, "

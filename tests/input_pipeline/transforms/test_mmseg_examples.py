@@ -16,43 +16,13 @@ from input_pipeline import transforms
 from jaxseg.mmseg_config.pipeline import translate_pipeline
 from jaxseg.mmseg_config.report import Report
 from jaxseg.resolve import resolve
+from tests.input_pipeline.transforms.recorded_draws import RecordedDraws
 
 STORED = np.load(pathlib.Path(__file__).with_name("mmseg_examples.npz"))
 EXAMPLES = json.loads(str(STORED["examples"]))
 # OpenCV 5's warpAffine interpolates elsewhere than 4's, the same pixels being chosen for
 # labels: 4.11 gives 7 % of the bytes of a rotated image differently, by 4 at most.
 OTHER_WARP = cv2.__version__.split(".")[0] != str(STORED["opencv"]).split(".")[0]
-
-
-class RecordedDraws:
-    """Stands for a Generator: gives the draws of a list, and refuses any others."""
-
-    def __init__(self, draws):
-        self._left = list(draws)
-
-    def integers(self, low, high=None):
-        return self._next("integers", [0, low] if high is None else [low, high])
-
-    def uniform(self, low, high):
-        return self._next("uniform", [low, high])
-
-    def random(self):
-        return self._next("random", [])
-
-    def choice(self, count, p):
-        return self._next("choice", [count, *p])
-
-    def _next(self, kind, arguments):
-        assert self._left, f"{kind}{arguments} is drawn, and mmseg draws no more"
-        drawn, numbers, value = self._left.pop(0)
-        assert drawn == kind
-        if kind == "choice":
-            numbers = [numbers[0], *numbers[1]]
-        assert arguments == pytest.approx(numbers, rel=1e-12, abs=1e-12)
-        return value
-
-    def check_all_are_drawn(self):
-        assert self._left == [], "mmseg draws these as well"
 
 
 def record_of(example, folder):

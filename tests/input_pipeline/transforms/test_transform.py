@@ -1,0 +1,104 @@
+"""What a transform says of itself holds, for every entry of the table."""
+
+import numpy as np
+import pytest
+
+from input_pipeline import transforms
+from input_pipeline.transforms import PhotoMetricDistortion, RandomFlip, RandomRotate
+from input_pipeline.transforms.transform import Transform, does
+
+CASES = {
+    "GenerateEdge": {},
+    "LoadAnnotations": {},
+    "LoadImageFromFile": {},
+    "PackSegInputs": {},
+    "Pad": {"size_divisor": 32},
+    "PhotoMetricDistortion": {},
+    "RandomChoiceResize": {"scales": ((30, 40), (50, 20))},
+    "RandomCrop": {"crop_size": (20, 30), "cat_max_ratio": 0.99},
+    "RandomFlip": {"prob": 0.5},
+    "RandomResize": {"scale": (90, 60), "ratio_range": (0.5, 2.0)},
+    "RandomRotate": {"prob": 0.9, "degree": 20.0},
+    "Resize": {"scale": (50, 30)},
+    "ResizeShortestEdge": {"scale": 20, "max_size": 200},
+    "ResizeToMultiple": {"size_divisor": 32},
+}
+
+
+@pytest.fixture
+def record(picture, label):
+    return {
+        "img": picture,
+        "gt_seg_map": label,
+        "raw_seg_map": label,
+        "ori_shape": (60, 80),
+        "img_shape": (60, 80),
+        "classes": ("a", "b"),
+        "palette": ((0, 0, 0), (1, 1, 1)),
+        "reduce_zero_label": False,
+        "label_map": None,
+        "ignore_index": 255,
+    }
+
+
+@pytest.mark.parametrize("name", transforms.__all__)
+def test_what_it_says_is_true(name, record):
+    transform = getattr(transforms, name)(**CASES[name])
+    found = [transform(record, np.random.default_rng(seed)) for seed in range(6)]
+    images = [results["img"] for results in found]
+
+    varies = any(not np.array_equal(img, images[0]) for img in images)
+    assert varies == transform.draws
+    sizes = {img.shape[:2] for img in images}
+    assert (sizes != {(60, 80)}) == transform.changes_size
+    for seed, img in enumerate(images):
+        size = transform.output_size((80, 60), np.random.default_rng(seed))
+        assert size == img.shape[1::-1]
+    touched = any(
+        not np.array_equal(results[key], record.get(key))
+        for results in found
+        for key in ("img", "gt_seg_map", "gt_edge_map")
+        if key in results
+    )
+    if not transform.touches_pixels:
+        assert not touched
+    if transform.makes_targets:
+        assert all(img is record["img"] for img in images)
+    if transform.can_leave_to_device:
+        left = getattr(transforms, name)(**CASES[name], on_device=True)
+        drawn = left(record, np.random.default_rng(0))
+        assert drawn["img"] is record["img"]
+        assert any(key.startswith("device_") for key in drawn)
+
+
+@pytest.mark.parametrize("name", transforms.__all__)
+def test_pixels_that_have_not_moved_stand_where_they_were(name, record):
+    transform = getattr(transforms, name)(**CASES[name])
+    # A ramp from left to right and from top to bottom, which stretching keeps.
+    y, x = np.indices((60, 80), np.float32)
+    record["gt_x"], record["gt_y"] = x / 79, y / 59
+    stays = True
+    for seed in range(6):
+        found = transform(record, np.random.default_rng(seed))
+        height, width = found["gt_x"].shape
+        stays &= np.allclose(found["gt_x"], np.linspace(0, 1, width), atol=0.05)
+        stays &= np.allclose(found["gt_y"].T, np.linspace(0, 1, height), atol=0.05)
+    assert stays != transform.moves_pixels
+
+
+def test_a_rotation_that_grows_tells_no_size():
+    grown = RandomRotate(1.0, 20, auto_bound=True)
+    assert grown.changes_size and grown.output_size((80, 60)) is None
+
+
+def test_of_an_unknown_transform_everything_is_expected():
+    def unknown(results, rng):
+        return results
+
+    class Mine(Transform):
+        draws = False
+
+    assert does(unknown, "draws") and does(unknown, "changes_size")
+    assert not does(Mine(), "draws") and Mine().output_size((1, 1)) is None
+    assert does(RandomFlip, "can_leave_to_device")
+    assert does(PhotoMetricDistortion, "can_leave_to_device")
