@@ -12,9 +12,8 @@ class JaxsegError(Exception):
 class FieldError(JaxsegError, ValueError):
     """A value of a field that its class does not take.
 
-    The checks in a class's `__post_init__` raise it; `resolve` puts the path in the
-    config before the message. A message that begins with the field's name and a colon,
-    or with `NAME is ...`, goes on from that path.
+    The checks in a class's `__post_init__` raise it, and `resolve` puts the path in the
+    config before the message.
     """
 
 

@@ -12,8 +12,10 @@ from typing import Any, Union, get_args, get_origin
 
 import flax.linen as nn
 
+from input_pipeline.errors import DataError
 from jaxseg import backbones, heads, layers, losses, necks, segmentors, weights
 from jaxseg.config import ConfigError, nearest
+from jaxseg.errors import FieldError
 
 MODEL_TABLES = (segmentors, backbones, necks, heads, losses, layers, weights)
 
@@ -126,8 +128,10 @@ def lookup(name: str, path: str, tables: Sequence[ModuleType] = MODEL_TABLES) ->
 def build(cls: type, values: Mapping[str, Any], path: str) -> Any:
     """Builds a dataclass or module from values by field, its children as they are.
 
-    A ValueError of the class that begins with a field's name and a colon goes on
-    from the path: `param_scheduler.0` and `end: must be ...`.
+    What the class refuses with a FieldError (of input_pipeline, a DataError) gets the
+    path before it; a message that begins with a field's name and a colon goes on from
+    the path: `param_scheduler.0` and `end: must be ...`. Any other exception is a
+    mistake in the class, and is left alone.
 
     Raises:
         ConfigError: as `resolve`.
@@ -164,9 +168,7 @@ def build(cls: type, values: Mapping[str, Any], path: str) -> Any:
             )
     try:
         return cls(**values)
-    except ConfigError:
-        raise
-    except (TypeError, ValueError) as error:
+    except (FieldError, DataError) as error:
         joint = "." if str(error).partition(":")[0] in fields else ": "
         raise ConfigError(f"{path}{joint}{error}") from error
 

@@ -46,6 +46,7 @@ ROOMS = (
 )
 # What may know of both packages.
 ABOVE_BOTH = (
+    "jaxseg.resolve",
     "jaxseg.settings",
     "jaxseg.mmseg_config",
     "jaxseg.load_config",

@@ -174,7 +174,7 @@ TINY = "--config=tests/tiny.py:{data}"
         ([TINY, "--config.mesh.data=3"], "does not multiply to the 1 devices"),
         (
             [TINY, "--config.model.decode_head.in_channels=5"],
-            "error: model: FCNHead.in_channels is 5 for in_index=1, but that feature",
+            "error: model.decode_head.in_channels is 5 for in_index=1, but that feature",
         ),
         (["--mode=predict"], "--input is missing: which images?"),
         (

@@ -10,6 +10,7 @@ import pytest
 from jaxseg import resolve as resolve_module
 from jaxseg.backbones import InterpConv, ResNetV1c
 from jaxseg.config import ConfigError, plain
+from jaxseg.errors import FieldError
 from jaxseg.heads import FCNHead
 from jaxseg.layers import LeakyReLU, SyncBN
 from jaxseg.losses import CrossEntropyLoss, DiceLoss
@@ -188,7 +189,7 @@ def test_an_error_that_begins_with_a_key_goes_on_from_the_path():
         rate: float
 
         def __post_init__(self):
-            raise ValueError(f"rate: found {self.rate}")
+            raise FieldError(f"rate: found {self.rate}")
 
     with pytest.raises(ConfigError, match=r"^a\.b\.rate: found 2\.0$"):
         build(Entry, dict(rate=2.0), "a.b")

@@ -6,6 +6,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 
+from input_pipeline.errors import DataError
 from input_pipeline.transforms.targets import changed_targets
 from input_pipeline.transforms.transform import Transform
 
@@ -40,12 +41,12 @@ class RandomFlip(Transform):
     def __post_init__(self):
         unknown = [d for d in self._directions if d not in _CV2_CODES]
         if unknown:
-            raise ValueError(
+            raise DataError(
                 f"RandomFlip.direction has {unknown}; allowed are {tuple(_CV2_CODES)}."
             )
         probs = self._probabilities
         if len(probs) != len(self._directions) or min(probs) < 0 or sum(probs) > 1:
-            raise ValueError(
+            raise DataError(
                 f"RandomFlip.prob is {self.prob} for direction={self.direction}; it "
                 "must be a number in [0, 1], or one a direction with a sum of 1 at most."
             )

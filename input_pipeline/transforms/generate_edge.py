@@ -63,7 +63,7 @@ class GenerateEdge(Transform):
 
     def __post_init__(self):
         if not isinstance(self.edge_width, int) or self.edge_width < 1:
-            raise ValueError(
+            raise DataError(
                 f"GenerateEdge.edge_width is {self.edge_width!r}; it must be an integer "
                 "of 1 or more."
             )

@@ -45,12 +45,12 @@ class LoadImageFromFile(Transform):
 
     def __post_init__(self):
         if self.color_type not in COLOR_TYPES:
-            raise ValueError(
+            raise DataError(
                 f"LoadImageFromFile.color_type is {self.color_type!r}; it must be one "
                 f"of {COLOR_TYPES}."
             )
         if self.backend_args not in (None, {"backend": "local"}):
-            raise ValueError(
+            raise DataError(
                 f"LoadImageFromFile.backend_args is {self.backend_args!r}; it must be "
                 "None or {'backend': 'local'}: files are read from local paths only."
             )

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from input_pipeline.errors import DataError
 from input_pipeline.transforms.targets import changed_targets, fill_value
 from input_pipeline.transforms.transform import Transform
 
@@ -46,12 +47,12 @@ class Pad(Transform):
 
     def __post_init__(self):
         if (self.size is None) == (self.size_divisor is None):
-            raise ValueError(
+            raise DataError(
                 f"Pad has size={self.size} and size_divisor={self.size_divisor}; "
                 "exactly one of them must be set."
             )
         if isinstance(self.pad_val, dict) and set(self.pad_val) - {"img", "seg"}:
-            raise ValueError(
+            raise DataError(
                 f"Pad.pad_val has the keys {sorted(self.pad_val)}; allowed are 'img' "
                 "and 'seg'."
             )

@@ -126,7 +126,7 @@ class Resize(Resizing):
 
     def __post_init__(self):
         if (self.scale is None) == (self.scale_factor is None):
-            raise ValueError(
+            raise DataError(
                 f"Resize has scale={self.scale} and scale_factor={self.scale_factor}; "
                 "exactly one of them must be set."
             )
@@ -164,7 +164,7 @@ class RandomResize(Resizing):
     def __post_init__(self):
         is_range = isinstance(self.scale[0], tuple)
         if len(self.scale) != 2 or is_range != (self.ratio_range is None):
-            raise ValueError(
+            raise DataError(
                 f"RandomResize has scale={self.scale} and ratio_range="
                 f"{self.ratio_range}; it takes one scale (w, h) with a ratio_range, or "
                 "two scales without one."
@@ -228,12 +228,12 @@ class RandomChoiceResize(Resizing):
 
     def __post_init__(self):
         if self.resize_type not in ("Resize", "ResizeShortestEdge"):
-            raise ValueError(
+            raise DataError(
                 f"RandomChoiceResize.resize_type is {self.resize_type!r}; it must be "
                 "'Resize' or 'ResizeShortestEdge'."
             )
         if (self.max_size is None) != (self.resize_type == "Resize"):
-            raise ValueError(
+            raise DataError(
                 f"RandomChoiceResize has resize_type={self.resize_type!r} and max_size="
                 f"{self.max_size}; max_size belongs to 'ResizeShortestEdge'."
             )
@@ -258,7 +258,7 @@ def _pair(scale: int | tuple[int, int]) -> tuple[int, int]:
 
 def _check_interpolation(owner: str, name: str):
     if name not in INTERPOLATION:
-        raise ValueError(
+        raise DataError(
             f"{owner}.interpolation is {name!r}; it must be one of "
             f"{tuple(INTERPOLATION)}."
         )

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from input_pipeline.errors import DataError
 from input_pipeline.transforms.resize import INTERPOLATION, Resizing
 
 
@@ -24,14 +25,14 @@ class ResizeToMultiple(Resizing):
 
     def __post_init__(self):
         if self.size_divisor < 1:
-            raise ValueError(
+            raise DataError(
                 f"ResizeToMultiple.size_divisor is {self.size_divisor}; it must be 1 "
                 "or more."
             )
         if self.interpolation is None:
             object.__setattr__(self, "interpolation", "bilinear")
         if self.interpolation not in INTERPOLATION:
-            raise ValueError(
+            raise DataError(
                 f"ResizeToMultiple.interpolation is {self.interpolation!r}; it must be "
                 f"None or one of {tuple(INTERPOLATION)}."
             )

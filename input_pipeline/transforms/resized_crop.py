@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from input_pipeline.errors import DataError
 from input_pipeline.transforms.crop import RandomCrop, crop
 from input_pipeline.transforms.resize import Resizing, resize
 from input_pipeline.transforms.targets import targets_of
@@ -41,7 +42,7 @@ def join_resize_and_crop(pipeline: Sequence[Callable]) -> list[Callable]:
             joined[-1] = ResizedCrop(joined[-1], transform)
             continue
         if isinstance(transform, RandomCrop) and transform.crop_first:
-            raise ValueError(
+            raise DataError(
                 "RandomCrop.crop_first is set, but what stands before it is no "
                 "resizing, such as RandomResize."
             )

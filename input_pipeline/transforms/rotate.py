@@ -5,6 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
+from input_pipeline.errors import DataError
 from input_pipeline.transforms.resize import INTERPOLATION
 from input_pipeline.transforms.targets import changed_targets, fill_value
 from input_pipeline.transforms.transform import Transform
@@ -72,9 +73,9 @@ class RandomRotate(Transform):
 
     def __post_init__(self):
         if not 0 <= self.prob <= 1:
-            raise ValueError(f"RandomRotate.prob is {self.prob}; it must be in [0, 1].")
+            raise DataError(f"RandomRotate.prob is {self.prob}; it must be in [0, 1].")
         if self.center is not None and self.auto_bound:
-            raise ValueError(
+            raise DataError(
                 f"RandomRotate has center={self.center} and auto_bound; only one of "
                 "them may be set."
             )

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 
 from jaxseg.backbones.backbone import Backbone
+from jaxseg.errors import FieldError
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
@@ -179,21 +180,21 @@ class ResNet(Backbone):
 
     def __post_init__(self):
         if self.depth not in _DEPTHS:
-            raise ValueError(f"depth is {self.depth}, allowed: {sorted(_DEPTHS)}")
+            raise FieldError(f"depth is {self.depth}, allowed: {sorted(_DEPTHS)}")
         if self.style not in ("pytorch", "caffe"):
-            raise ValueError(f"style is {self.style!r}, allowed: pytorch, caffe")
+            raise FieldError(f"style is {self.style!r}, allowed: pytorch, caffe")
         if not len(self.strides) == len(self.dilations) == self.num_stages <= 4:
-            raise ValueError(
+            raise FieldError(
                 f"strides {self.strides} and dilations {self.dilations} need one entry "
                 f"for each of num_stages={self.num_stages} (at most 4)"
             )
         if max(self.out_indices) >= self.num_stages:
-            raise ValueError(
+            raise FieldError(
                 f"out_indices {self.out_indices} goes past num_stages={self.num_stages}"
             )
         blocks = _DEPTHS[self.depth][1][self.num_stages - 1]
         if self.multi_grid is not None and len(self.multi_grid) != blocks:
-            raise ValueError(
+            raise FieldError(
                 f"multi_grid is {self.multi_grid}; the last stage has {blocks} blocks"
             )
         super().__post_init__()

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxseg.backbones.backbone import Backbone
+from jaxseg.errors import FieldError, ModelSizeError
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule, ConvTranspose2d
 from jaxseg.layers.norm import BN, Norm
@@ -144,7 +145,7 @@ class DeconvModule(Upsampling):
     def __post_init__(self):
         margin = self.kernel_size - self.scale_factor
         if margin < 0 or margin % 2:
-            raise ValueError(
+            raise FieldError(
                 f"kernel_size {self.kernel_size} minus scale_factor "
                 f"{self.scale_factor} must be even and not negative"
             )
@@ -222,7 +223,7 @@ class UNet(Backbone):
             ("dec_dilations", self.num_stages - 1),
         ):
             if len(getattr(self, name)) != length:
-                raise ValueError(
+                raise FieldError(
                     f"{name} is {getattr(self, name)}, which needs {length} entries "
                     f"for num_stages={self.num_stages}"
                 )
@@ -268,7 +269,7 @@ class UNet(Backbone):
             rate *= 2 if stride == 2 or pooled else 1
         first = self.strides[0]
         if any(-(-side // first) % rate for side in size):
-            raise ValueError(
+            raise ModelSizeError(
                 f"the image is {size[0]} x {size[1]} (H x W); UNet with "
                 f"strides={self.strides} and downsamples={self.downsamples} takes "
                 f"sizes that {first * rate} divides: choose the crop or test scale so"

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.backbones.backbone import Backbone
+from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.dropout import Dropout
 from jaxseg.layers.embed import PatchEmbed
@@ -138,9 +139,9 @@ class VisionTransformer(Backbone):
 
     def __post_init__(self):
         if self.output_cls_token and not self.with_cls_token:
-            raise ValueError("output_cls_token=True needs with_cls_token=True")
+            raise FieldError("output_cls_token=True needs with_cls_token=True")
         if self.embed_dims % self.num_heads:
-            raise ValueError(
+            raise FieldError(
                 f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
                 "must divide"
             )

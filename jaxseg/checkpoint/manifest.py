@@ -20,12 +20,14 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
+from jaxseg.errors import JaxsegError
+
 FORMAT = 1
 ITEM = "manifest"
 FILE_NAME = "manifest.json"
 
 
-class CheckpointError(Exception):
+class CheckpointError(JaxsegError):
     """A checkpoint cannot be written, found or used."""
 
 

@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import Conv2d, ConvModule
 from jaxseg.layers.dropout import Dropout2d
@@ -70,18 +72,18 @@ class BaseDecodeHead(Part, kw_only=True):
     def __post_init__(self):
         transforms = (None, "resize_concat", "multiple_select")
         if self.input_transform not in transforms:
-            raise ValueError(
+            raise FieldError(
                 f"input_transform is {self.input_transform!r}, allowed: {transforms}"
             )
         several = self.input_transform is not None
         for name in ("in_channels", "in_index"):
             if isinstance(getattr(self, name), tuple) != several:
-                raise ValueError(
+                raise FieldError(
                     f"{name} is {getattr(self, name)}; input_transform="
                     f"{self.input_transform!r} takes {'a list' if several else 'one'}"
                 )
         if several and len(self.in_channels) != len(self.in_index):
-            raise ValueError(
+            raise FieldError(
                 f"in_channels {self.in_channels} and in_index {self.in_index} differ "
                 "in length"
             )
@@ -90,7 +92,7 @@ class BaseDecodeHead(Part, kw_only=True):
         if self.out_channels != self.num_classes and (
             self.out_channels != 1 or self.num_classes != 2
         ):
-            raise ValueError(
+            raise FieldError(
                 f"out_channels is {self.out_channels}, allowed: num_classes "
                 f"({self.num_classes}), or 1 where num_classes is 2"
             )
@@ -114,8 +116,8 @@ class BaseDecodeHead(Part, kw_only=True):
 
     def _checked(self, x, channels):
         if x.shape[-1] != channels:
-            raise ValueError(
-                f"{type(self).__name__}.in_channels is {self.in_channels} for "
+            raise ConfigError(
+                f"{self.config_path}.in_channels is {self.in_channels} for "
                 f"in_index={self.in_index}, but that feature map has {x.shape[-1]} "
                 "channels"
             )

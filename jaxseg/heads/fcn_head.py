@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxseg.errors import FieldError
 from jaxseg.heads.decode_head import BaseDecodeHead
 
 
@@ -27,7 +28,7 @@ class FCNHead(BaseDecodeHead, kw_only=True):
         width = self.in_channels
         width = sum(width) if isinstance(width, tuple) else width
         if self.num_convs == 0 and width != self.channels:
-            raise ValueError(
+            raise FieldError(
                 f"channels is {self.channels}, but num_convs=0 passes on an input of "
                 f"{width} channels"
             )

@@ -4,6 +4,7 @@ import math
 
 import flax.linen as nn
 
+from jaxseg.errors import FieldError
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.ops.resize import resize, upsample
 
@@ -22,7 +23,7 @@ class FPNHead(BaseDecodeHead, kw_only=True):
         super().__post_init__()
         strides = self.feature_strides
         if len(strides) != len(self.in_channels) or min(strides) != strides[0]:
-            raise ValueError(
+            raise FieldError(
                 f"feature_strides is {strides}: it needs one stride for each of "
                 f"in_channels {self.in_channels}, the smallest first"
             )

@@ -12,6 +12,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.config import ConfigError
+from jaxseg.errors import ModelSizeError
 from jaxseg.inference.mode import read_test_cfg
 from jaxseg.inference.postprocess import Size, pick_classes, resize_tables
 from jaxseg.ops.bands.split_resize import band_table
@@ -169,7 +170,7 @@ class BandPredictor:
                     f"the {bands.bands} devices of mesh.spatial: {error}; set "
                     "mesh.spatial to 1, or scale the image to another height"
                 ) from error
-            except ValueError as error:  # a size that the backbone does not take
+            except ModelSizeError as error:
                 raise ConfigError(
                     f"the model does not take {images.shape[1]}x{images.shape[2]}, a "
                     f"device's part of the image: {error}"

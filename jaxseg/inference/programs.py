@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.config import ConfigError
+from jaxseg.errors import ModelSizeError
 from jaxseg.inference.buckets.network import MaskedNetwork
 from jaxseg.inference.postprocess import finish, pick_classes, probabilities
 from jaxseg.ops.compiler_options import compiler_options
@@ -150,7 +151,7 @@ class Programs:
         self._count("network")
         try:
             return self.apply(variables, images)
-        except ValueError as error:  # a size, say, that the backbone does not take
+        except ModelSizeError as error:
             raise ConfigError(f"the model does not take the image: {error}") from error
 
     def _run_masked(self, network, variables, images, arrays):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.config import ConfigError
 from jaxseg.layers.data_axis import loss_divisor
 from jaxseg.losses.loss import Loss
 
@@ -70,7 +71,7 @@ class CrossEntropyLoss(Loss):
 
     def _weights(self, channels):
         if len(self.class_weight) != channels:
-            raise ValueError(
+            raise ConfigError(
                 f"class_weight of {self.loss_name} has {len(self.class_weight)} "
                 f"entries, the logits have {channels} channels"
             )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.config import ConfigError
 from jaxseg.ops.select import largest_channel
 from jaxseg.ops.strips.loss import strip_sums
 
@@ -42,7 +43,7 @@ def decode_losses(
     pixels = (label,)
     if sampler is not None:
         if others:
-            raise ValueError(
+            raise ConfigError(
                 f"{type(sampler).__name__} weighs single pixels, which "
                 f"{', '.join(type(loss).__name__ for loss in others)} does not know"
             )

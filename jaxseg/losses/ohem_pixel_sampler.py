@@ -5,6 +5,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.losses.loss import Sampler
 from jaxseg.ops.select import kth_smallest
 from jaxseg.ops.strips.loss import strip_map
@@ -28,7 +30,7 @@ class OHEMPixelSampler(Sampler):
 
     def __post_init__(self):
         if self.min_kept <= 1:
-            raise ValueError(f"min_kept is {self.min_kept}, it must be above 1")
+            raise FieldError(f"min_kept is {self.min_kept}, it must be above 1")
 
     def sample(self, logits, label, losses, ignore_index, align_corners):
         """Weights (N, H, W) of 0 and 1 in float32.
@@ -44,7 +46,7 @@ class OHEMPixelSampler(Sampler):
         valid = label != ignore_index
         batch_kept = self.min_kept * label.shape[0]
         if self.thresh is not None and logits.shape[-1] == 1:
-            raise ValueError(
+            raise ConfigError(
                 f"OHEMPixelSampler.thresh={self.thresh} compares softmax probabilities, "
                 "which a head with out_channels=1 does not have; leave thresh out"
             )

@@ -5,6 +5,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import ConvModule, xavier_uniform
 from jaxseg.layers.norm import Norm
@@ -45,12 +47,12 @@ class FPN(Neck):
     def __post_init__(self):
         allowed = (False, True, "on_input", "on_lateral", "on_output")
         if self.add_extra_convs not in allowed:
-            raise ValueError(
+            raise FieldError(
                 f"add_extra_convs is {self.add_extra_convs!r}, allowed: {allowed}"
             )
         used = self._end - self.start_level
         if self.num_outs < used or (self.end_level != -1 and self.num_outs != used):
-            raise ValueError(
+            raise FieldError(
                 f"num_outs is {self.num_outs}, but levels {self.start_level} to "
                 f"{self._end - 1} of {len(self.in_channels)} make {used}"
             )
@@ -64,9 +66,9 @@ class FPN(Neck):
     def __call__(self, inputs, train: bool):
         """Tuple of (N, h, w, in_channels[i]) -> tuple of (N, h, w, out_channels)."""
         if len(inputs) != len(self.in_channels):
-            raise ValueError(
-                f"FPN has in_channels for {len(self.in_channels)} levels, the "
-                f"backbone gives {len(inputs)}"
+            raise ConfigError(
+                f"{self.config_path}.in_channels is {self.in_channels}, one a level, and "
+                f"the backbone gives {len(inputs)}"
             )
         laterals = [
             self._conv(f"lateral_convs.{i}", 1, lateral=True)(x, train)

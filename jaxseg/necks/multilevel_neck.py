@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 
+from jaxseg.config import ConfigError
 from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import ConvModule, xavier_uniform
 from jaxseg.layers.norm import Norm
@@ -31,8 +32,8 @@ class MultiLevelNeck(Neck):
     def __call__(self, inputs, train: bool):
         """Tuple of (N, h, w, C) -> tuple of (N, h * scale, w * scale, out_channels)."""
         if len(inputs) != len(self.in_channels):
-            raise ValueError(
-                f"MultiLevelNeck has in_channels for {len(self.in_channels)} maps, "
+            raise ConfigError(
+                f"{self.config_path}.in_channels is {self.in_channels}, one a map, and "
                 f"the backbone gives {len(inputs)}"
             )
         flavours = {

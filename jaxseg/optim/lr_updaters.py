@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxseg.errors import FieldError
 from jaxseg.optim.schedulers import Recurrence
 
 # The types that `param_scheduler` can name.
@@ -33,18 +34,18 @@ class LrUpdater:
 
     def __post_init__(self):
         if self.by_epoch:
-            raise ValueError(
+            raise FieldError(
                 "by_epoch: True is not supported, schedules count iterations"
             )
         allowed = (None, "constant", "linear", "exp")
         if self.warmup not in allowed:
-            raise ValueError(f"warmup: found {self.warmup!r}, allowed are {allowed}")
+            raise FieldError(f"warmup: found {self.warmup!r}, allowed are {allowed}")
         if self.warmup and self.warmup_iters < 1:
-            raise ValueError(
+            raise FieldError(
                 f"warmup_iters: a warm-up needs >= 1, found {self.warmup_iters}"
             )
         if self.warmup and not 0 < self.warmup_ratio <= 1:
-            raise ValueError(
+            raise FieldError(
                 f"warmup_ratio: needs to be in (0, 1], found {self.warmup_ratio}"
             )
 
@@ -105,7 +106,7 @@ class CosineAnnealingLrUpdater(LrUpdater):
     def __post_init__(self):
         super().__post_init__()
         if (self.min_lr is None) == (self.min_lr_ratio is None):
-            raise ValueError("min_lr: give one of min_lr and min_lr_ratio")
+            raise FieldError("min_lr: give one of min_lr and min_lr_ratio")
 
     def value(self, t, max_iters):
         share = (1 + np.cos(np.pi * t / max_iters)) / 2

@@ -25,6 +25,7 @@ import optax
 from flax import traverse_util
 
 from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.optim.optimizers import BaseOptimizer, build_optimizer
 from jaxseg.optim.param_groups import (
     Multipliers,
@@ -66,11 +67,11 @@ class ClipGrad:
 
     def __post_init__(self):
         if self.max_norm <= 0:
-            raise ValueError(f"max_norm: needs to be > 0, found {self.max_norm}")
+            raise FieldError(f"max_norm: needs to be > 0, found {self.max_norm}")
         if self.norm_type != 2:
-            raise ValueError(f"norm_type: found {self.norm_type}, allowed is 2")
+            raise FieldError(f"norm_type: found {self.norm_type}, allowed is 2")
         if self.type != "norm":
-            raise ValueError(f"type: found {self.type!r}, allowed is 'norm'")
+            raise FieldError(f"type: found {self.type!r}, allowed is 'norm'")
 
     def transform(self) -> optax.GradientTransformation:
         def clip(grads, params=None):
@@ -93,7 +94,7 @@ class OptimWrapper:
 
     def __post_init__(self):
         if self.accumulative_counts < 1:
-            raise ValueError(
+            raise FieldError(
                 f"accumulative_counts: needs to be >= 1, found "
                 f"{self.accumulative_counts}"
             )
@@ -113,7 +114,7 @@ class AmpOptimWrapper(OptimWrapper):
     def __post_init__(self):
         super().__post_init__()
         if self.dtype != "bfloat16":
-            raise ValueError(f"dtype: found {self.dtype!r}, allowed is 'bfloat16'")
+            raise FieldError(f"dtype: found {self.dtype!r}, allowed is 'bfloat16'")
 
 
 def make_optimizer(

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxseg.config import ConfigError, nearest
+from jaxseg.errors import FieldError
 from jaxseg.resolve import resolve
 
 # The types that `optim_wrapper.optimizer` can name, besides the optimisers of optax.
@@ -52,7 +53,7 @@ class SGD:
 
     def __post_init__(self):
         if self.nesterov and not self.momentum:
-            raise ValueError("nesterov: needs a momentum")
+            raise FieldError("nesterov: needs a momentum")
 
     def transform(self, learning_rate, weight_decay):
         trace = optax.trace(self.momentum, self.nesterov)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from flax import traverse_util
 
 from jaxseg.config import ConfigError, nearest
+from jaxseg.errors import FieldError
 from jaxseg.resolve import build
 from jaxseg.weights.names import torch_key
 
@@ -151,7 +152,7 @@ class LayerDecayRules:
 
     def __post_init__(self):
         if self.decay_type != "layer_wise":
-            raise ValueError(
+            raise FieldError(
                 f"decay_type: found {self.decay_type!r}, allowed is 'layer_wise' "
                 "('stage_wise' is defined for ConvNeXt alone)"
             )

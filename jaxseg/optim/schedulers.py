@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxseg.errors import FieldError
+
 # The types that `param_scheduler` can name.
 __all__ = [
     "ConstantLR",
@@ -55,12 +57,12 @@ class Scheduler:
 
     def __post_init__(self):
         if self.by_epoch:
-            raise ValueError(
+            raise FieldError(
                 "by_epoch: True is not supported, schedules count iterations; multiply "
                 "begin, end and milestones by the iterations of an epoch"
             )
         if self.begin < 0 or (self.end is not None and self.end <= self.begin):
-            raise ValueError(
+            raise FieldError(
                 f"end: needs 0 <= begin < end, found begin={self.begin}, end={self.end}"
             )
 
@@ -120,11 +122,11 @@ class LinearLR(Scheduler):
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.start_factor <= 1:
-            raise ValueError(
+            raise FieldError(
                 f"start_factor: needs to be in (0, 1], found {self.start_factor}"
             )
         if not 0 <= self.end_factor <= 1:
-            raise ValueError(
+            raise FieldError(
                 f"end_factor: needs to be in [0, 1], found {self.end_factor}"
             )
 
@@ -144,7 +146,7 @@ class ConstantLR(Scheduler):
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.factor <= 1:
-            raise ValueError(f"factor: needs to be in (0, 1], found {self.factor}")
+            raise FieldError(f"factor: needs to be in (0, 1], found {self.factor}")
 
     def recurrence(self, t, last):
         scale = np.ones(len(t))
@@ -178,7 +180,7 @@ class StepLR(Scheduler):
     def __post_init__(self):
         super().__post_init__()
         if self.step_size < 1:
-            raise ValueError(f"step_size: needs to be >= 1, found {self.step_size}")
+            raise FieldError(f"step_size: needs to be >= 1, found {self.step_size}")
 
     def recurrence(self, t, last):
         falls = (t > 0) & (t % self.step_size == 0)
@@ -213,9 +215,9 @@ class CosineAnnealingLR(Scheduler):
     def __post_init__(self):
         super().__post_init__()
         if self.T_max is not None and self.T_max < 1:
-            raise ValueError(f"T_max: needs to be >= 1, found {self.T_max}")
+            raise FieldError(f"T_max: needs to be >= 1, found {self.T_max}")
         if self.eta_min is not None and self.eta_min_ratio is not None:
-            raise ValueError("eta_min: give eta_min or eta_min_ratio, not both")
+            raise FieldError("eta_min: give eta_min or eta_min_ratio, not both")
 
     def recurrence(self, t, last):
         half = self.T_max or last + 1

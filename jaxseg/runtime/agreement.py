@@ -18,6 +18,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jaxseg.errors import JaxsegError
+
 # Facts that are shown of those that differ; two data sets may differ in everything.
 _MOST_SHOWN = 10
 _LONGEST_VALUE = 80
@@ -25,7 +27,7 @@ _LONGEST_VALUE = 80
 _ABSENT = "nothing"
 
 
-class HostsDisagreeError(Exception):
+class HostsDisagreeError(JaxsegError):
     """The processes of a run were started with different commands, code or data."""
 
 

@@ -10,6 +10,7 @@ import time
 import jax
 from jax._src import distributed  # its state says whom a process is waiting for
 
+from jaxseg.errors import JaxsegError
 from jaxseg.runtime.agreement import check_agreement
 
 # JAX ends a process whose time is up by SIGABRT; ours is up before, with a sentence.
@@ -20,7 +21,7 @@ _MARGIN = 60
 _LAST_WORDS = 10
 
 
-class HostsError(Exception):
+class HostsError(JaxsegError):
     """The processes of a run did not find each other."""
 
 

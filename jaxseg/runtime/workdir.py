@@ -12,12 +12,14 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from jaxseg.errors import JaxsegError
+
 _log = logging.getLogger("jaxseg")
 
 LOCK_FILE = ".lock"
 
 
-class WorkdirError(Exception):
+class WorkdirError(JaxsegError):
     """The workdir is in use, cannot be written, or is not shared by the hosts."""
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.backbones.backbone import Backbone
+from jaxseg.errors import FieldError
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
@@ -48,7 +49,7 @@ class EncoderDecoder(Part):
     def __post_init__(self):
         allowed = ("float32", "bfloat16", "float64")
         if self.dtype not in allowed:
-            raise ValueError(f"dtype is {self.dtype!r}, allowed: {', '.join(allowed)}")
+            raise FieldError(f"dtype is {self.dtype!r}, allowed: {', '.join(allowed)}")
         _check_pretrained(self.pretrained)
         super().__post_init__()
 
@@ -152,7 +153,7 @@ def _check_pretrained(pretrained):
     is_whole = {"checkpoint"} <= set(given) <= {"checkpoint", "prefix"}
     is_named = is_whole and all(isinstance(value, str) for value in given.values())
     if pretrained is not None and not is_named:
-        raise ValueError(
+        raise FieldError(
             f"pretrained is {pretrained!r}, allowed: a name, URL or path, or "
             "dict(checkpoint=..., prefix=...) with one"
         )

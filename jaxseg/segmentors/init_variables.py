@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.config import ConfigError
+from jaxseg.errors import ModelSizeError
 
 
 def init_variables(model: Any, seed: int, channels: int, size: tuple[int, int]):
@@ -18,10 +19,11 @@ def init_variables(model: Any, seed: int, channels: int, size: tuple[int, int]):
         size: (height, width) of an image that the model takes.
 
     Raises:
-        ConfigError: what the model says of parts that do not fit together.
+        ConfigError: if the model does not take that size, or its parts do not fit
+            together.
     """
     images = jnp.zeros((1, *size, channels), jnp.float32)
     try:
         return jax.jit(model.init)(jax.random.key(seed), images)
-    except ValueError as error:
+    except ModelSizeError as error:
         raise ConfigError(f"model: {error}") from error

@@ -5,6 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
+
 
 @dataclasses.dataclass(frozen=True)
 class SegDataPreProcessor:
@@ -31,9 +34,9 @@ class SegDataPreProcessor:
 
     def __post_init__(self):
         if (self.mean is None) != (self.std is None):
-            raise ValueError("data_preprocessor needs both mean and std, or neither")
+            raise FieldError("data_preprocessor needs both mean and std, or neither")
         if self.mean is not None and len(self.mean) != len(self.std):
-            raise ValueError(
+            raise FieldError(
                 f"data_preprocessor.mean has {len(self.mean)} values, std has "
                 f"{len(self.std)}"
             )
@@ -53,8 +56,8 @@ class SegDataPreProcessor:
         """
         channels = images.shape[-1]
         if self.mean is not None and len(self.mean) not in (1, channels):
-            raise ValueError(
-                f"data_preprocessor.mean has {len(self.mean)} values, the images have "
+            raise ConfigError(
+                f"model.data_preprocessor.mean has {len(self.mean)} values, the images have "
                 f"{channels} channels"
             )
         if not self.bgr_to_rgb and channels == 3:

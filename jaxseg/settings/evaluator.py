@@ -3,6 +3,7 @@
 import dataclasses
 
 from jaxseg.config import nearest
+from jaxseg.errors import FieldError
 
 METRICS = ("mIoU", "mDice", "mFscore")
 
@@ -25,10 +26,10 @@ class IoUMetric:
 
     def __post_init__(self):
         if not self.iou_metrics:
-            raise ValueError(f"iou_metrics is empty; allowed: {', '.join(METRICS)}")
+            raise FieldError(f"iou_metrics is empty; allowed: {', '.join(METRICS)}")
         for name in self.iou_metrics:
             if name not in METRICS:
-                raise ValueError(
+                raise FieldError(
                     f"iou_metrics has {name!r}{nearest(name, METRICS)}; allowed: "
                     f"{', '.join(METRICS)}"
                 )

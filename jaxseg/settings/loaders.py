@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from jaxseg.errors import FieldError
+
 
 @dataclasses.dataclass(frozen=True)
 class DataLoader:
@@ -32,7 +34,7 @@ class DataLoader:
     def __post_init__(self):
         counts = (self.num_workers, self.num_threads, self.max_bad_samples)
         if self.batch_size < 1 or min(counts) < 0:
-            raise ValueError(
+            raise FieldError(
                 f"batch_size={self.batch_size}, num_workers={self.num_workers}, "
                 f"num_threads={self.num_threads}, max_bad_samples="
                 f"{self.max_bad_samples}: the first must be 1 at least, the others 0"

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from jaxseg.errors import FieldError
+
 
 @dataclasses.dataclass(frozen=True)
 class LoggerHook:
@@ -15,4 +17,4 @@ class LoggerHook:
 
     def __post_init__(self):
         if self.interval < 1:
-            raise ValueError(f"interval={self.interval} must be 1 at least")
+            raise FieldError(f"interval={self.interval} must be 1 at least")

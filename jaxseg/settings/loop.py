@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from jaxseg.errors import FieldError
+
 
 @dataclasses.dataclass(frozen=True)
 class IterBasedTrainLoop:
@@ -26,17 +28,17 @@ class IterBasedTrainLoop:
 
     def __post_init__(self):
         if self.max_iters < 1 or (self.val_interval or 1) < 1:
-            raise ValueError(
+            raise FieldError(
                 f"max_iters={self.max_iters} and val_interval={self.val_interval} "
                 "must be 1 at least"
             )
         if self.batch_timeout <= 0 or self.step_timeout <= 0:
-            raise ValueError(
+            raise FieldError(
                 f"batch_timeout={self.batch_timeout} and step_timeout="
                 f"{self.step_timeout} must be above 0"
             )
         if self.loss_scope not in ("device", "global"):
-            raise ValueError(
+            raise FieldError(
                 f"loss_scope is {self.loss_scope!r}, allowed: device, global"
             )
 
@@ -57,7 +59,7 @@ class CheckpointHook:
 
     def __post_init__(self):
         if self.interval < 1 or self.max_keep_ckpts < 1:
-            raise ValueError(
+            raise FieldError(
                 f"interval={self.interval} and max_keep_ckpts={self.max_keep_ckpts} "
                 "must be 1 at least"
             )
@@ -75,7 +77,7 @@ class EMAHook:
 
     def __post_init__(self):
         if not 0 < self.momentum < 1:
-            raise ValueError(f"momentum={self.momentum} must lie between 0 and 1")
+            raise FieldError(f"momentum={self.momentum} must lie between 0 and 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,4 +92,4 @@ class Randomness:
 
     def __post_init__(self):
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed={self.seed} must lie between 0 and 2**32 - 1")
+            raise FieldError(f"seed={self.seed} must lie between 0 and 2**32 - 1")

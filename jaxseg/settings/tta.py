@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from input_pipeline.transforms import Resize
+from jaxseg.errors import FieldError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class TestTimeAug:
     def __post_init__(self):
         for direction in self.directions:
             if direction not in ("horizontal", "vertical"):
-                raise ValueError(
+                raise FieldError(
                     f"flip_direction: {direction!r} is not allowed; horizontal and "
                     "vertical are"
                 )

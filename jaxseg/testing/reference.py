@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.config import ConfigError
+from jaxseg.errors import ModelSizeError
 from jaxseg.load_config import load_config
 from jaxseg.mmseg_config.translate import translate
 from jaxseg.resolve import lookup, resolve
@@ -149,7 +150,7 @@ def _check(case, path, dtype, configs):
     images = jnp.asarray(image(1, size, seed), dtype)
     try:
         target = jax.eval_shape(model.init, jax.random.key(0), images)
-    except ValueError as error:  # numbers in the config that do not fit together
+    except (ConfigError, ModelSizeError) as error:  # parts that do not fit together
         raise ConfigError(f"{path}: the model cannot be built: {error}") from error
     variables = _load(_state_dict(case, seed), model, target, str(path))
     variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), variables)

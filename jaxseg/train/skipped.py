@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from input_pipeline.loader import indices_of_batch
+from jaxseg.errors import JaxsegError
 from jaxseg.runtime.json_lines import drop_after, is_step
 from jaxseg.train.run import Run
 
@@ -19,7 +20,7 @@ MOST_SKIPPED = 10
 FILE_NAME = "skipped_steps.jsonl"
 
 
-class NotFiniteError(RuntimeError):
+class NotFiniteError(JaxsegError, RuntimeError):
     """Too many steps in a row made something that is not finite."""
 
 

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from jaxseg.errors import JaxsegError
 from jaxseg.weights.files.atomic_file import replaced
 
 _log = logging.getLogger("jaxseg")
@@ -21,7 +22,7 @@ _MOST_BYTES = 16 << 30
 _CHUNK = 1 << 20
 
 
-class DownloadError(ValueError):
+class DownloadError(JaxsegError, ValueError):
     """Weights that cannot be fetched, or that are not those that were meant."""
 
 

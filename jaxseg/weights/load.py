@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxseg.checkpoint.store import load_weights
+from jaxseg.errors import JaxsegError
 from jaxseg.weights.download import DownloadError, fetch
 from jaxseg.weights.files.mapped_file import CheckpointFileError
 from jaxseg.weights.files.weights_file import read_weights
@@ -27,7 +28,7 @@ from jaxseg.weights.zoo import url_of
 _FILES = (".pth", ".pt", ".bin", ".safetensors", ".npz")
 
 
-class LoadError(ValueError):
+class LoadError(JaxsegError, ValueError):
     """Weights that cannot be read, or that do not fit the model."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 from flax import traverse_util
 
+from jaxseg.errors import FieldError
 from jaxseg.weights.key_table import KeyTable
 from jaxseg.weights.names import torch_key
 from jaxseg.weights.pretrained import Pretrained
@@ -36,7 +37,7 @@ class Part(nn.Module, kw_only=True):
     def __post_init__(self):
         is_known = isinstance(self.init_cfg, Pretrained | None)
         if not is_known:
-            raise ValueError(
+            raise FieldError(
                 f"init_cfg: is {self.init_cfg!r}, allowed: None, or "
                 "dict(type='Pretrained', checkpoint=...)"
             )
@@ -45,6 +46,11 @@ class Part(nn.Module, kw_only=True):
             if isinstance(value, tuple):
                 setattr(self, field.name, _named(value, field.name))
         super().__post_init__()
+
+    @property
+    def config_path(self) -> str:
+        """Where the config has it, `model.decode_head`; known while it is bound."""
+        return config_path(".".join(self.path))
 
 
 def _named(value, name):

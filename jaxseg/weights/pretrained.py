@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from jaxseg.errors import FieldError
+
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
@@ -21,4 +23,4 @@ class Pretrained:
             value = getattr(self, name)
             is_text = isinstance(value, allowed)
             if not is_text:
-                raise ValueError(f"{name}: is {value!r}, allowed: a text")
+                raise FieldError(f"{name}: is {value!r}, allowed: a text")

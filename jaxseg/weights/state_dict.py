@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
+from jaxseg.errors import JaxsegError
 from jaxseg.weights.names import torch_key
 
 # Flax axes that stand where torch has them: (kh, kw, in, out) -> (out, in, kh, kw).
@@ -22,7 +23,7 @@ _TO_TORCH = {
 COUNTER = "num_batches_tracked"
 
 
-class StateDictError(ValueError):
+class StateDictError(JaxsegError, ValueError):
     """A state dict that does not fit a model; the message lists every difference."""
 
 

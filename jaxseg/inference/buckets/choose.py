@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jaxseg.errors import ModelSizeError
 from jaxseg.inference.buckets.network import MaskedNetwork, foreign_part, make_masked
 from jaxseg.inference.buckets.plan import Bucket, Item, Size, exact_bucket, plan_buckets
 from jaxseg.ops.padded.valid_size import NoMaskedForm
@@ -85,7 +86,7 @@ class BucketChoice:
                 continue
             try:
                 self.networks[size] = make_masked(make, size, images)
-            except ValueError:
+            except ModelSizeError:
                 continue  # Not a size for this model: its images run alone.
 
     def _inputs(self, bucket, items, scale):

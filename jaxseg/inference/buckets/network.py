@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxseg.errors import ModelSizeError
 from jaxseg.ops.padded.valid_size import NoMaskedForm, ValidSizes
 
 
@@ -35,7 +36,7 @@ class MaskedNetwork:
 
         Raises:
             NoMaskedForm: if an operation cannot run on padded images.
-            ValueError: if the model does not take images of that size.
+            ModelSizeError: if the model does not take images of that size.
         """
         self._run = run
         self.sizes = ValidSizes(size)
@@ -91,7 +92,7 @@ def make_masked(
         return first
     try:
         second = make(longer)
-    except (ValueError, NoMaskedForm):  # a model that takes multiples only
+    except (ModelSizeError, NoMaskedForm):  # a model that takes multiples only
         return first
     taken = [sum(map(network.sizes.takes, images)) for network in (first, second)]
     return second if taken[1] > taken[0] else first

@@ -10,6 +10,8 @@ import os
 
 import numpy as np
 
+from jaxseg.errors import JaxsegError
+
 _MAX_EMPTY = 1 << 40
 _KNOWN = (
     (b"PK", "a zip file without entries"),
@@ -20,7 +22,7 @@ _KNOWN = (
 )
 
 
-class CheckpointFileError(ValueError):
+class CheckpointFileError(JaxsegError, ValueError):
     """A file of weights that is damaged, of another kind, or not safe to read."""
 
 

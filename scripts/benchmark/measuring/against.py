@@ -24,11 +24,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxseg.errors import JaxsegError
 from scripts.benchmark.measuring.device import usable_cpus
 from scripts.benchmark.measuring.workload import Workload
 
 
-class AgainstError(RuntimeError):
+class AgainstError(JaxsegError, RuntimeError):
     """The other side cannot do its part."""
 
 
