@@ -245,7 +245,7 @@ def read_tiff(
             f"cannot be decoded ({error}). It is damaged, or needs the package "
             "imagecodecs."
         ) from error
-    if axes == "SYX":
+    if axes == "SYX" and img.ndim == 3:
         img = np.moveaxis(img, 0, 2)
     if img.shape != shape:
         raise DataError(

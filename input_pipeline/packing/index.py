@@ -6,15 +6,28 @@ written last, so that a folder with one is complete.
 
 import dataclasses
 import json
+import math
 import os
 import pathlib
-from typing import Any, Self
+import re
+from typing import Self
+
+import numpy as np
 
 from input_pipeline.errors import DataError
+from input_pipeline.formats.files import read_bytes
+from input_pipeline.packing.stored import Malformed, parse
 
-VERSION = 1
+# 2: checksums of whole records. Another version is packed anew, not read.
+VERSION = 2
 FILE_NAME = "index.json"
 FORMATS = ("raw", "arrayrecord")
+
+# What `pack` writes: truth values, integers and floats.
+_DTYPE = re.compile("[<>|](b1|[ui][1248]|f[248])")
+
+# A label begins at the next multiple, so that its type's alignment is kept.
+ALIGNMENT = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +46,11 @@ class Array:
     shape: tuple[int, ...]
     dtype: str
 
+    @property
+    def num_bytes(self) -> int:
+        """Of its content."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
 
 @dataclasses.dataclass(frozen=True)
 class Record:
@@ -43,7 +61,7 @@ class Record:
       offset: first byte in it; in an ArrayRecord file the number of the record.
       img: the image, (H, W, C).
       label: the label as stored in its file, (H, W) or (H, W, C), or None.
-      crc32: of the bytes of both.
+      checksum: of all its bytes; see `storage.checksum`.
       facts: which of the index's `facts` belong to it.
       name: `img_path` of the data set's record.
       sources: the image file and the label file; empty where the data set gave pixels.
@@ -53,10 +71,49 @@ class Record:
     offset: int
     img: Array
     label: Array | None
-    crc32: int
+    checksum: int
     facts: int
     name: str
     sources: tuple[Source, ...]
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The image, and the label if there is one."""
+        return [array for array in (self.img, self.label) if array is not None]
+
+    @property
+    def num_bytes(self) -> int:
+        """Of both, and of what lies between them."""
+        *before, last = (array.num_bytes for array in self.arrays)
+        return sum(size + -size % ALIGNMENT for size in before) + last
+
+
+@dataclasses.dataclass(frozen=True)
+class _Metainfo:
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Facts(_Metainfo):
+    """`SegDataset.facts()`; JSON has no integers for keys."""
+
+    reduce_zero_label: bool
+    label_map: dict[str, int] | None
+    ignore_index: int
+
+    def as_given(self) -> dict:
+        label_map = self.label_map
+        if label_map is not None:
+            label_map = {_integer(old): new for old, new in label_map.items()}
+        return {**vars(self), "label_map": label_map}
+
+
+def _integer(key: str) -> int:
+    try:
+        return int(key)
+    except ValueError as error:
+        raise Malformed(f"label_map has the key {key[:20]!r}, no integer") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,30 +187,50 @@ class Index:
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Self:
-        """Reads one.
+        """Reads the index of a whole data set.
 
         Raises:
-          DataError: no such file, another version, or no index.
+          DataError: no such file, another version, no index or a damaged one.
+        """
+        index = cls.read_part(path)
+        try:
+            _check_references(index)
+        except Malformed as error:
+            raise _damaged(path, error) from error
+        return index
+
+    @classmethod
+    def read_part(cls, path: pathlib.Path) -> Self:
+        """Reads what one data file holds; its records count the files before it.
+
+        Raises:
+          DataError: as `read`.
         """
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(f"{path}: cannot be opened ({error.strerror}).") from error
-        except ValueError as error:
+            stored = json.loads(read_bytes(path))
+        except DataError:
+            raise
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: not a packed data set ({error}).") from error
-        version = None
-        if isinstance(stored, dict):
-            version = (stored.get("header") or {}).get("version")
+        header = stored.get("header") if isinstance(stored, dict) else None
+        version = header.get("version") if isinstance(header, dict) else None
         if version != VERSION:
             raise DataError(
-                f"{path}: a packed data set of version {version}; this program reads "
-                f"version {VERSION}. Pack it anew with scripts/pack_dataset.py."
+                f"{path}: a packed data set of version {str(version)[:20]}; this program "
+                f"reads version {VERSION}. Pack it again with scripts/pack_dataset.py."
             )
-        header, part = Header(**stored["header"]), stored["part"]
-        header.metainfo.update(_tuples(header.metainfo))
-        records = [_record(entry) for entry in part["records"]]
-        facts = [_facts(entry) for entry in part["facts"]]
-        return cls(header, Part(part["sizes"], records, part["samples"], facts))
+        try:
+            index = parse(cls, stored)
+            index.header.metainfo.update(
+                vars(parse(_Metainfo, index.header.metainfo, "header.metainfo"))
+            )
+            index.part.facts = [
+                parse(_Facts, facts, f"part.facts.{place}").as_given()
+                for place, facts in enumerate(index.part.facts)
+            ]
+        except Malformed as error:
+            raise _damaged(path, error) from error
+        return index
 
 
 def shard_name(header: Header, shard: int) -> str:
@@ -162,26 +239,39 @@ def shard_name(header: Header, shard: int) -> str:
     return f"data-{shard:05d}.{suffix}"
 
 
-def _record(stored: dict) -> Record:
-    arrays = {
-        key: stored[key] and Array(tuple(stored[key]["shape"]), stored[key]["dtype"])
-        for key in ("img", "label")
-    }
-    sources = tuple(Source(**source) for source in stored["sources"])
-    return Record(**stored | arrays | {"sources": sources})
+def _damaged(path: pathlib.Path, error: Malformed) -> DataError:
+    return DataError(
+        f"{path}: not a packed data set, or a damaged one: {error}. Copy or pack the "
+        "data set again."
+    )
 
 
-def _facts(stored: dict) -> dict:
-    """Facts as a data set gives them: JSON has no tuples, and no integers for keys."""
-    label_map = stored["label_map"]
-    if label_map is not None:
-        label_map = {int(old): new for old, new in label_map.items()}
-    return _tuples(stored) | {"label_map": label_map}
+def _check_references(index: Index):
+    """Raises Malformed for types that no array has, and numbers that point nowhere."""
+    header, part = index.header, index.part
+    if header.format not in FORMATS:
+        raise Malformed(f"header.format is {header.format[:20]!r}, not of {FORMATS}")
+    if header.num_samples != len(part.samples) or not part.samples:
+        raise Malformed(f"it has {len(part.samples)} of {header.num_samples} samples")
+    for place, record in enumerate(part.records):
+        where = f"part.records.{place}"
+        for array in record.arrays:
+            if len(array.shape) not in (2, 3) or not _DTYPE.fullmatch(array.dtype):
+                raise Malformed(
+                    f"{where} has an array {array.shape} of {array.dtype[:20]!r}"
+                )
+        _check_place(f"{where}.shard", record.shard, part.sizes)
+        _check_place(f"{where}.facts", record.facts, part.facts)
+        end = record.offset + record.num_bytes
+        if header.format == "raw" and end > part.sizes[record.shard]:
+            raise Malformed(f"{where} ends beyond its data file, at byte {end}")
+    for place, record in enumerate(part.samples):
+        _check_place(f"part.samples.{place}", record, part.records)
+    unused = set(range(len(part.records))).difference(part.samples)
+    if unused:
+        raise Malformed(f"part.records.{min(unused)} belongs to no sample")
 
 
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(_tuples(child) for child in value)
-    if isinstance(value, dict):
-        return {key: _tuples(child) for key, child in value.items()}
-    return value
+def _check_place(where: str, place: int, of: list):
+    if place >= len(of):
+        raise Malformed(f"{where} is {place}, of {len(of)}")

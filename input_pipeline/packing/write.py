@@ -20,6 +20,7 @@ import numpy as np
 
 from input_pipeline.decode import read_image, read_label
 from input_pipeline.errors import DataError
+from input_pipeline.formats.files import open_file
 from input_pipeline.packing.index import (
     FILE_NAME,
     FORMATS,
@@ -119,7 +120,7 @@ def _finished_parts(folder: pathlib.Path, header: Header) -> Part:
         path = _part_path(folder, shard)
         if not path.exists():
             return whole
-        found = Index.read(path)
+        found = Index.read_part(path)
         if not found.header.is_same(header):
             raise DataError(
                 f"{folder} holds the beginning of another data set, or of this one "
@@ -178,15 +179,15 @@ class _Decoded:
     name: str
     sources: tuple[Source, ...]
 
-    def record(self, shard: int, offset: int) -> Record:
-        """The record, once its place is known."""
+    def record(self, shard: int, offset: int, content: bytes) -> Record:
+        """The record, once its bytes and their place are known."""
         stored = [Array(a.shape, a.dtype.str) for a in self.arrays]
         return Record(
             shard=shard,
             offset=offset,
             img=stored[0],
             label=stored[1] if len(stored) > 1 else None,
-            crc32=checksum(self.arrays),
+            checksum=checksum(content),
             facts=self.facts,
             name=self.name,
             sources=self.sources,
@@ -239,11 +240,11 @@ def read_source(path: str) -> Source:
       DataError: if it cannot be opened.
     """
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return Source(path, file.tell(), digest)
     except OSError as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror}).") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def _write_shard(
@@ -261,8 +262,9 @@ def _write_shard(
         with contextlib.closing(WRITERS[header.format](draft)) as writer:
             for number, decoded in samples:
                 if decoded is not None:
-                    offset = writer.add(to_bytes(decoded.arrays))
-                    part.records.append(decoded.record(shard, offset))
+                    content = to_bytes(decoded.arrays)
+                    offset = writer.add(content)
+                    part.records.append(decoded.record(shard, offset, content))
                 part.samples.append(number)
                 progress(1)
                 if writer.size >= header.shard_bytes:

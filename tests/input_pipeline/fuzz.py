@@ -2,7 +2,7 @@
 
     python fuzz.py KIND COUNT SEED FOLDER
 
-`KIND` is one of `SAMPLES`, or 'index' or 'records' of a packed data set. Prints one
+`KIND` is one of `SAMPLES`, or 'index', 'raw' or 'array_record' of a packed data set. Prints one
 line a mutant that ends in anything but pixels or a DataError that names the file, that
 takes longer than SLOWEST, and one if the memory grew by more than GROWTH; then 'done'.
 A process of its own, as a decoder that crashes would take the tests with it.
@@ -10,6 +10,7 @@ A process of its own, as a decoder that crashes would take the tests with it.
 
 import base64
 import io
+import json
 import pathlib
 import random
 import resource
@@ -23,8 +24,11 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from input_pipeline.datasets import BaseSegDataset, PackedDataset
 from input_pipeline.decode import image_size, read_image, read_label
 from input_pipeline.errors import DataError
+from input_pipeline.packing.check import check
+from input_pipeline.packing.write import pack
 
 MAX_PIXELS = 1 << 18  # of which 3 MB may come
 SLOWEST = 5.0  # seconds; nothing takes a tenth of one on a quiet machine
@@ -158,6 +162,52 @@ def read_file(path):
         )
 
 
+def packed_set(kind, folder):
+    """A packed data set of five small pictures; (its source, the file to damage)."""
+    for i in range(5):
+        for place, array in (("images", RGB), ("labels", IDS)):
+            (folder / place).mkdir(exist_ok=True)
+            Image.fromarray(np.roll(array, i, 0)).save(folder / f"{place}/{i}.png")
+    source = BaseSegDataset(
+        data_root=str(folder),
+        data_prefix={"img_path": "images", "seg_map_path": "labels"},
+        img_suffix=".png",
+        metainfo={"classes": [str(i) for i in range(9)]},
+    )
+    format = "arrayrecord" if kind == "array_record" else "raw"
+    pack(source, folder / "packed", format=format)
+    name = {"index": "index.json", "raw": "data-00000.bin"}
+    return source, folder / "packed" / name.get(kind, "data-00000.array_record")
+
+
+def read_packed(kind, source, folder):
+    """Every way in which a packed data set is read."""
+
+    def read():
+        packed = PackedDataset(str(folder))
+        for index in range(len(packed)):
+            packed[index]
+
+    # A check reads the data files in the same way.
+    return [read, lambda: check(source, folder)][: 1 + (kind == "index")]
+
+
+def other_value(value, rng):
+    """JSON in which one node has another value, or is missing."""
+    if isinstance(value, dict | list) and value and rng.random() < 0.9:
+        keys = list(value) if isinstance(value, dict) else range(len(value))
+        key = rng.choice(keys)
+        if rng.random() < 0.1:
+            del value[key]
+        else:
+            value[key] = other_value(value[key], rng)
+        return value
+    return rng.choice(
+        (None, True, -1, 0, 1, 7, 1 << 40, 1 << 70, 0.5, "", "x", "\0", "<u2", [], {})
+        + ([1], {"x": 1}, [[]], "raw", "arrayrecord", "/dev/zero", 10**400, [None] * 3)
+    )
+
+
 EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 1 << 20, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
@@ -214,14 +264,14 @@ def write(path, data):
         file.truncate()
 
 
-def try_one(path, data, reads):
+def try_one(named, reads):
     """What is wrong with the way in which a mutant is read, one text each."""
     for place, read in enumerate(reads):
         begin = time.perf_counter()
         try:
             read()
         except DataError as error:
-            if path.name not in str(error):
+            if named not in str(error):
                 yield f"{place}: does not name the file: {error}"
         except BaseException as error:  # noqa: BLE001 - that is the question
             yield f"{place}: {type(error).__name__}: {error}"
@@ -230,21 +280,35 @@ def try_one(path, data, reads):
             yield f"{place}: {taken:.1f} s"
 
 
+def mutants(kind, samples, count, rng):
+    for _ in range(count):
+        if kind == "index" and rng.random() < 0.7:
+            stored = json.loads(samples[0])
+            for _ in range(rng.choice((1, 1, 2, 4))):
+                stored = other_value(stored, rng)
+            yield json.dumps(stored).encode()
+            continue
+        data = mutant(samples, rng)
+        yield with_checksums(data) if kind == "png" and rng.random() < 0.7 else data
+
+
 def main(kind, count, seed, folder):
     resource.setrlimit(resource.RLIMIT_AS, (SEAT_BELT, SEAT_BELT))
     rng = random.Random(f"{kind} {seed}")
-    path = pathlib.Path(folder) / f"mutant.{kind}"
-    samples = SAMPLES[kind]
+    if kind in SAMPLES:
+        path = pathlib.Path(folder) / f"mutant.{kind}"
+        samples, named, reads = SAMPLES[kind], path.name, list(read_file(path))
+    else:
+        source, path = packed_set(kind, pathlib.Path(folder))
+        samples, named = [path.read_bytes()], str(path.parent)
+        reads = read_packed(kind, source, path.parent)
     for data in samples:  # what is imported late, and buffers, do not count
         write(path, data)
-        list(try_one(path, data, read_file(path)))
+        list(try_one(named, reads))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(count):
-        data = mutant(samples, rng)
-        if kind == "png" and rng.random() < 0.7:
-            data = with_checksums(data)
+    for data in mutants(kind, samples, count, rng):
         write(path, data)
-        for fault in try_one(path, data, read_file(path)):
+        for fault in try_one(named, reads):
             print(fault, base64.b64encode(data).decode())
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     if grown > GROWTH:

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 PROGRAM = pathlib.Path(__file__).with_name("fuzz.py")
-KINDS = ("png", "jpg", "bmp", "gif", "webp", "ppm", "tif", "npy")
+KINDS = ("png", "jpg", "bmp", "gif", "webp", "ppm", "tif", "npy", "index", "raw")
+KINDS += ("array_record",)
 
 
 def run(kind, count, seed, folder):

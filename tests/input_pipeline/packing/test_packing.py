@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+import re
 import resource
 
 import numpy as np
@@ -19,6 +20,7 @@ from input_pipeline.datasets import (
 from input_pipeline.errors import DataError
 from input_pipeline.loader import eval_samples, train_batches
 from input_pipeline.packing.check import check
+from input_pipeline.packing.storage import checksum
 from input_pipeline.packing.write import pack
 from input_pipeline.transforms import (
     LoadAnnotations,
@@ -45,6 +47,18 @@ FORMATS = ("raw", "arrayrecord")
 @pytest.fixture
 def folders(tmp_path):
     """Seven images of different sizes, with grey labels; `b` has colours instead."""
+    return make_folders(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def index_text(tmp_path_factory):
+    """An `index.json`, and the folder that it is of."""
+    folder = make_folders(tmp_path_factory.mktemp("packed"))
+    pack(dataset_of(folder), folder / "out")
+    return folder / "out", (folder / "out/index.json").read_text()
+
+
+def make_folders(tmp_path):
     rng = np.random.default_rng(0)
     colors = np.array([(0, 0, 0), (200, 0, 0), (0, 200, 0)], np.uint8)
     for kind in ("images", "labels", "b"):
@@ -239,17 +253,118 @@ def test_damaged_files(folders, format):
         PackedDataset(str(out), PIPELINE)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_flipped_bytes_are_found_when_they_are_read(folders, format):
+    out = folders / "out"
+    pack(dataset_of(folders), out, format=format)
+    (shard,) = (path for path in out.iterdir() if path.suffix != ".json")
+    packed = PackedDataset(str(out), PIPELINE)
+    content = bytearray(shard.read_bytes())
+    content[5000] ^= 1
+    shard.write_bytes(content)
+    bad = []
+    for index in range(7):
+        try:
+            packed[index]
+        except DataError as error:
+            bad.append(str(error))
+    (message,) = bad
+    assert re.match(f".*/images/[0-6].png: its packed pixels in {shard} are", message)
+
+
+def test_a_file_that_is_truncated_under_a_run_is_an_error(folders):
+    out = folders / "out"
+    pack(dataset_of(folders), out)
+    packed = PackedDataset(str(out), PIPELINE)
+    packed[6]  # the file is in use
+    with open(out / "data-00000.bin", "r+b") as file:
+        file.truncate(30_000)
+    assert packed[0]["img"].shape == (33, 47, 3)
+    message = "data-00000.bin: it ends at byte 30000, before .*/6.png do;.* pack the"
+    with pytest.raises(DataError, match=message):
+        packed[6]
+    (out / "data-00000.bin").unlink()
+    with pytest.raises(DataError, match="data-00000.bin: cannot be opened"):
+        packed[0]
+
+
+def test_pixels_cannot_be_written_to(folders):
+    pack(dataset_of(folders), folders / "out")
+    record = PackedDataset(str(folders / "out"), PIPELINE)[0]
+    for key in ("img", "gt_seg_map"):
+        with pytest.raises(ValueError, match="read-only"):
+            record[key][0] = 0
+
+
+def test_a_checksum_sees_pages_that_are_exchanged_or_lost():
+    rng = np.random.default_rng(0)
+    content = rng.integers(0, 256, 100_001, np.uint8)
+    known = checksum(content)
+    assert checksum(content.tobytes()) == known
+    for at in (0, 50_000, 100_000):
+        other = content.copy()
+        other[at] ^= 0x80
+        assert checksum(other) != known
+    exchanged = content.copy()
+    exchanged[:4096], exchanged[4096:8192] = content[4096:8192], content[:4096]
+    lost = content.copy()
+    lost[8192:12288] = 0
+    assert (
+        len({known, checksum(exchanged), checksum(lost), checksum(content[:-1])}) == 4
+    )
+
+
+@pytest.mark.parametrize(
+    "path, value, reason",
+    [
+        ("header.format", "zip", "header.format is 'zip'"),
+        ("header.num_samples", 9, "7 of 9 samples"),
+        ("header.metainfo.classes", "abc", "header.metainfo.classes is of type str"),
+        ("header.metainfo.extra", 1, r"unknown keys \['extra'\]"),
+        ("part.sizes.0", -1, "part.sizes.0 is -1; it must be 0 or more"),
+        ("part.sizes.0", True, "part.sizes.0 is of type bool, not int"),
+        ("part.records.2.shard", 4, "part.records.2.shard is 4, of 1"),
+        ("part.records.2.facts", 1, "part.records.2.facts is 1, of 1"),
+        ("part.records.2.offset", 10**9, "part.records.2 ends beyond"),
+        ("part.records.2.img.shape", [1 << 40, 1 << 40, 3], "records.2 ends beyond"),
+        ("part.records.2.img.shape", [3], r"records.2 has an array \(3,\)"),
+        ("part.records.2.img.dtype", "|O", r"records.2 has an array .* of '\|O'"),
+        ("part.records.2.name", None, "part.records.2.name is of type NoneType"),
+        ("part.records.2", [], "part.records.2 is of type list, not dict"),
+        ("part.samples.1", 7, "part.samples.1 is 7, of 7"),
+        ("part.samples.1", 0, "part.records.1 belongs to no sample"),
+        ("part.facts.0.label_map", {"x": 1}, "label_map has the key 'x'"),
+        ("part.facts.0.palette.1", [1, 2], "palette.1 has 2 entries, not 3"),
+        ("part.facts", [], "part.records.0.facts is 0, of 0"),
+    ],
+)
+def test_a_damaged_index_says_where(index_text, path, value, reason):
+    folder, text = index_text
+    stored = json.loads(text)
+    *parents, last = (int(k) if k.isdigit() else k for k in path.split("."))
+    node = stored
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    (folder / "index.json").write_text(json.dumps(stored))
+    with pytest.raises(DataError, match=f"index.json: .*damaged one: .*{reason}"):
+        PackedDataset(str(folder), PIPELINE)
+
+
 def test_what_is_no_packed_data_set(folders):
     pack(dataset_of(folders), folders / "out")
     path = pathlib.Path(folders / "out/index.json")
     stored = json.loads(path.read_text())
-    stored["header"]["version"] = 7
-    path.write_text(json.dumps(stored))
-    with pytest.raises(DataError, match="index.json.*version 7.*reads version 1"):
-        PackedDataset(str(folders / "out"), PIPELINE)
-    path.write_text("{")
-    with pytest.raises(DataError, match="index.json: not a packed data set"):
-        PackedDataset(str(folders / "out"), PIPELINE)
+    for version in (1, 7):
+        stored["header"]["version"] = version
+        path.write_text(json.dumps(stored))
+        message = f"index.json.*version {version}; .*reads version 2. Pack it again"
+        with pytest.raises(DataError, match=message):
+            PackedDataset(str(folders / "out"), PIPELINE)
+    for text in ("{", "[" * 100_000, "1", "[]", '{"header": 3}', "\0", ""):
+        path.write_text(text)
+        with pytest.raises(DataError, match="index.json: .*(packed data set|empty)"):
+            PackedDataset(str(folders / "out"), PIPELINE)
     with pytest.raises(DataError, match="format is 'zip'"):
         pack(dataset_of(folders), folders / "zip", format="zip")
 
