@@ -6,12 +6,15 @@ import copy
 import difflib
 import importlib.util
 import json
+import logging
 import pathlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxseg.errors import JaxsegError
+
+_log = logging.getLogger("jaxseg")
 
 # The keys of a whole config; docs/config.md says what each one holds.
 TOP_LEVEL = (
@@ -52,6 +55,9 @@ _CHECKED = (
     "ema",
     "tta",
 )
+
+
+MAX_DEPTH = 60  # of dicts and lists inside each other; a model has about 6
 
 
 class ConfigError(JaxsegError, ValueError):
@@ -121,7 +127,8 @@ def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:
     Args:
         source: a dict; a `.json` file such as a work directory's config.json; or a
             `.py` file with `get_config()`, or `file.py:arg` for `get_config(arg)`. A
-            `.py` file is a program and is executed.
+            `.py` file is a program and is run, wherever it lies; `load_config` asks
+            first whether it may be.
 
     Returns:
         A dict of its own, with lists in place of tuples.
@@ -133,6 +140,7 @@ def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:
         config = source
     else:
         config = _read(str(source))
+    _check_depth(config, _origin(source))
     config = plain(config)
     unknown = [key for key in config if key not in TOP_LEVEL]
     if unknown:
@@ -141,6 +149,21 @@ def load(source: str | pathlib.Path | Mapping[str, Any]) -> dict[str, Any]:
             f"{nearest(unknown[0], TOP_LEVEL)}; allowed: {', '.join(TOP_LEVEL)}"
         )
     return config
+
+
+def _check_depth(config, name):
+    """Refuses what cannot be walked through by functions that call themselves."""
+    stack = [(config, 0)]
+    while stack:
+        value, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise ConfigError(
+                f"{name}: more than {MAX_DEPTH} lists and dicts inside each other"
+            )
+        if isinstance(value, Mapping):
+            stack.extend((child, depth + 1) for child in value.values())
+        elif isinstance(value, (list, tuple)):
+            stack.extend((child, depth + 1) for child in value)
 
 
 def _origin(source):
@@ -154,8 +177,8 @@ def _read(source):
         raise ConfigError(f"{name}: there is no such config file")
     if path.suffix == ".json":
         try:
-            config = json.loads(path.read_text())
-        except ValueError as error:
+            config = json.loads(path.read_text("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{name}: not valid JSON: {error}") from error
     elif path.suffix == ".py":
         config = _run(path, argument)
@@ -167,6 +190,7 @@ def _read(source):
 
 
 def _run(path, argument):
+    _log.info("%s: is run, as a program with get_config()", path)
     spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     # As of a script, its own folder comes first: `import common` finds the neighbour.
@@ -199,7 +223,7 @@ def parse_value(text: str) -> Any:
     """A Python literal (`0.01`, `[1, 2]`, `None`), or else the text itself."""
     try:
         return plain(ast.literal_eval(text))
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
@@ -221,7 +245,8 @@ def override(config: dict[str, Any], assignments: Sequence[tuple[str, Any]]) -> 
         node = config
         for i, part in enumerate(parents):
             at = ".".join(parents[:i])
-            if f"{at}.{part}".lstrip(".") in _CHECKED and node.get(part) is None:
+            is_part = isinstance(node, dict) and f"{at}.{part}".lstrip(".") in _CHECKED
+            if is_part and node.get(part) is None:
                 node[part] = {}
             node = node[_key(node, part, at)]
         at = ".".join(parents)

@@ -1,17 +1,17 @@
 """Any config that a user has: jaxseg's own, or an unmodified one of mmseg."""
 
-import ast
 import logging
 import pathlib
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxseg.config import TOP_LEVEL, load, override
+from jaxseg.config import TOP_LEVEL, ConfigError, load, override
+from jaxseg.config_source import Source, is_mmseg_config, is_named_as_program
 from jaxseg.mmseg_config.reader.inherit import read
-from jaxseg.mmseg_config.reader.limits import MAX_FILE_BYTES
 from jaxseg.mmseg_config.translate import require, translate
-from jaxseg.resolve import import_custom, is_registered
+from jaxseg.resolve import custom_imports, import_custom, is_registered
 
 _log = logging.getLogger("jaxseg")
 
@@ -21,41 +21,52 @@ INFERENCE = ("model", "val_dataloader.dataset.pipeline")
 
 
 def load_config(
-    source: str | pathlib.Path | Mapping[str, Any],
+    source: Source,
     needs: Sequence[str] | None = None,
     overrides: Iterable[tuple[str, Any]] = (),
+    name: str | None = None,
 ) -> dict[str, Any]:
     """Reads a config of ours or of mmseg.
 
     Args:
-        source: what `jaxseg.config.load` takes; or any other `.py` file, which is read
-            as a config of mmseg 0.x or 1.x and not executed.
+        source: what `jaxseg.config.load` takes; or a `.py` file without get_config(),
+            which is read as a config of mmseg 0.x or 1.x and not run. A `.py` file
+            with get_config() is run if it lies in the current directory or below, or
+            is named as a program: `FILE.py:`, `FILE.py:ARGUMENT`.
         needs: the parts that are wanted, such as `INFERENCE`; None wants all. What
             jaxseg lacks for other parts of an mmseg config is left out.
         overrides: (path, value) pairs, as `jaxseg.config.override` takes them. One
             can put another type where jaxseg lacks one, or name a module in
             `custom_imports` that registers it.
+        name: what messages call a dict, such as the checkpoint that it comes from.
 
     Returns:
         A config in our vocabulary. What of an mmseg config has no effect is logged.
 
     Raises:
-        ConfigError: if the file cannot be used; of an mmseg config it names all that
-            jaxseg lacks for the parts that are wanted.
+        ConfigError: if the file cannot be used, or is a program that nobody has asked
+            to run; of an mmseg config it names all that jaxseg lacks for the parts
+            that are wanted.
     """
+    if name is None:
+        name = "config" if isinstance(source, Mapping) else str(source)
+    is_program = is_named_as_program(source)
     if is_mmseg_config(source):
         config = import_mmseg_config(source)
     else:
+        if not isinstance(source, Mapping):
+            is_program = is_program or pathlib.Path(source).suffix == ".py"
         config = load(source)
     overrides = list(overrides)
     override(config, overrides)
+    asked = {"custom_imports", "custom_imports.imports"} & {key for key, _ in overrides}
+    _check_imports(config, is_program or asked, name)
     import_custom(config)
     missing = [
         (path, name)
         for path, name in config.pop("missing", [])
         if not is_registered(name) and not _is_replaced(path, overrides)
     ]
-    name = "config" if isinstance(source, Mapping) else str(source)
     for note in config.pop("notes", []):
         if _concerns(note, needs):
             _log.info("%s: %s", name, note)
@@ -80,30 +91,17 @@ def import_mmseg_config(path: str | pathlib.Path) -> dict[str, Any]:
     return translation.config | {"missing": missing, "notes": translation.notes}
 
 
-def is_mmseg_config(source: str | pathlib.Path | Mapping[str, Any]) -> bool:
-    """Whether a source is a `.py` file without a `get_config`; it is parsed, not run."""
-    path = None if isinstance(source, Mapping) else pathlib.Path(source)
-    if path is None or path.suffix != ".py" or not path.is_file():
-        return False
-    # What cannot be parsed is left to the reader of mmseg's files, which has limits
-    # and says what is wrong.
-    if path.stat().st_size > MAX_FILE_BYTES:
-        return True
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return True
-    return "get_config" not in set().union(*map(_names, tree.body))
-
-
-def _names(statement: ast.stmt) -> set[str]:
-    """The names that a statement at the top of a file binds, in the usual ways."""
-    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        return {statement.name}
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return {alias.asname or alias.name for alias in statement.names}
-    targets = getattr(statement, "targets", [])
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+def _check_imports(config, are_asked_for, name):
+    """Refuses to import what a file that is data names."""
+    names = custom_imports(config)
+    if are_asked_for or all(module in sys.modules for module in names):
+        return
+    raise ConfigError(
+        f"{name}: custom_imports names the modules {names}, and no file that is data "
+        f"imports anything: --config.custom_imports.imports={names} does, beside "
+        "--config=FILE; --config.custom_imports=None goes on without; and a Python "
+        "program imports them before"
+    )
 
 
 def _concerns(note, needs):

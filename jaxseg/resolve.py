@@ -6,6 +6,7 @@ its dataclass. Lists become tuples. Nothing else builds objects from configs.
 
 import dataclasses
 import importlib
+import logging
 from collections.abc import Mapping, Sequence
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -16,6 +17,8 @@ from input_pipeline.errors import DataError
 from jaxseg import backbones, heads, layers, losses, necks, segmentors, weights
 from jaxseg.config import ConfigError, nearest
 from jaxseg.errors import FieldError
+
+_log = logging.getLogger("jaxseg")
 
 MODEL_TABLES = (segmentors, backbones, necks, heads, losses, layers, weights)
 
@@ -28,6 +31,8 @@ _EMPTY_IN_MMSEG = {
     "plugins": None,
     "pretrained": None,
 }
+
+_ALLOW_FAILED = "allow_failed_imports"
 
 _registered: dict[str, type] = {}
 
@@ -59,20 +64,55 @@ def is_registered(name: str) -> bool:
     return name in _registered
 
 
-def import_custom(config: Mapping[str, Any]) -> None:
-    """Imports the modules of `custom_imports=dict(imports=[...])`."""
+def custom_imports(config: Mapping[str, Any]) -> list[str]:
+    """The modules of `custom_imports=dict(imports=[...])`.
+
+    Raises:
+        ConfigError: if they are no names of modules.
+    """
     custom = config.get("custom_imports") or {}
-    names = custom.get("imports", ())
-    for name in (names,) if isinstance(names, str) else names:
+    if not isinstance(custom, Mapping):
+        raise ConfigError(
+            f"custom_imports: expected a dict with imports, found {custom!r:.80}"
+        )
+    unknown = [key for key in custom if key not in ("imports", _ALLOW_FAILED)]
+    if unknown or custom.get(_ALLOW_FAILED):
+        key = unknown[0] if unknown else _ALLOW_FAILED
+        raise ConfigError(
+            f"custom_imports.{key}: allowed are imports, and mmengine's {_ALLOW_FAILED}"
+            "=False"
+        )
+    names = custom.get("imports") or []
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)):
+        names = [names]
+    for name in names:
+        parts = name.split(".") if isinstance(name, str) else ()
+        if not parts or not all(part.isidentifier() for part in parts):
+            raise ConfigError(
+                f"custom_imports.imports: {name!r:.80} is no name of a module, such as "
+                "'my_package.my_heads'"
+            )
+    return list(names)
+
+
+def import_custom(config: Mapping[str, Any]) -> None:
+    """Imports the modules of `custom_imports`, and logs which.
+
+    Raises:
+        ConfigError: if one is not there.
+    """
+    for name in custom_imports(config):
         try:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name != name:
+            if not f"{name}.".startswith(f"{error.name}."):
                 raise
             raise ConfigError(
                 f"custom_imports.imports: there is no module {name!r} on the Python "
                 "path"
             ) from error
+        _log.info("custom_imports: %s is imported", name)
 
 
 def resolve(config: Any, path: str, tables: Sequence[ModuleType] = MODEL_TABLES) -> Any:

@@ -5,7 +5,8 @@ import pytest
 
 from jaxseg.apis import inference_model, init_model
 from jaxseg.config import ConfigError
-from jaxseg.load_config import EVALUATION, INFERENCE, is_mmseg_config, load_config
+from jaxseg.config_source import is_mmseg_config
+from jaxseg.load_config import EVALUATION, INFERENCE, load_config
 from jaxseg.train.loop import train
 
 MODEL = """

@@ -12,7 +12,6 @@ from jaxseg.diagnose.sample import with_int_keys
 from jaxseg.diagnose.splits import Split, open_folders, open_split
 from jaxseg.diagnose.suggest import Suggestion, color_settings, label_settings
 from jaxseg.diagnose.tally import Tally
-from jaxseg.resolve import import_custom
 
 
 @dataclasses.dataclass
@@ -54,7 +53,6 @@ def diagnose_config(
     Raises:
         ConfigError: if the config has no data set.
     """
-    import_custom(config)
     splits = []
     for name in ("train", "val"):
         dataset = (config.get(f"{name}_dataloader") or {}).get("dataset")

@@ -16,7 +16,7 @@ from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
 from jaxseg.load_config import INFERENCE, load_config
-from jaxseg.resolve import import_custom, lookup, resolve
+from jaxseg.resolve import lookup, resolve
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 from jaxseg.settings.tta import TestTimeAug, without_resizing
@@ -259,16 +259,16 @@ def build_segmentor(
         ConfigError: if the config is wrong.
         LoadError: if there is none.
     """
+    name = None
     if config is None:
-        config = checkpoint.config
+        config, name = checkpoint.config, f"the config in {checkpoint.path}"
     if config is None:
         raise LoadError(
             f"{checkpoint.path} holds weights and no config of jaxseg's: give a config"
         )
-    config = load_config(config, INFERENCE)
+    config = load_config(config, INFERENCE, name=name)
     if "model" not in config:
         raise ConfigError("the config has no `model`")
-    import_custom(config)
     segmentor = resolve(config["model"], "model")
     given = config["model"].get("backbone", {})
     on = [

@@ -17,7 +17,7 @@ from jaxseg.evaluation.iou import score_names
 from jaxseg.inference.loaded import check_channels
 from jaxseg.inference.predictor import Predictor
 from jaxseg.optim.optimizer import Optimizer, make_optimizer
-from jaxseg.resolve import import_custom, resolve
+from jaxseg.resolve import resolve
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import Settings, read_settings
 from jaxseg.train.sharding import make_mesh, state_sharding
@@ -37,7 +37,6 @@ class Run:
         Raises:
             ConfigError, DataError: for what is wrong with the config or the data.
         """
-        import_custom(config)
         self.workdir = workdir
         for name in ("model", "optim_wrapper"):
             if not config.get(name):

@@ -25,7 +25,8 @@ import sys
 
 from input_pipeline.errors import DataError
 from jaxseg.config import ConfigError, parse_arguments
-from jaxseg.load_config import is_mmseg_config, load_config
+from jaxseg.config_source import is_mmseg_config
+from jaxseg.load_config import load_config
 
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
