@@ -300,7 +300,8 @@ def test_custom_imports_of_the_command_line_bring_what_is_missing(
     assert config["model"]["backbone"] == dict(type="MyNetForLoadConfig")
 
 
-def test_a_config_of_ours_is_as_it_was(tmp_path):
+def test_a_config_of_ours_is_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     config = dict(train_cfg=dict(max_iters=5))
     (tmp_path / "a.json").write_text(json.dumps(config))
     (tmp_path / "a.py").write_text(f"def get_config():\n    return {config}\n")
@@ -323,7 +324,10 @@ def test_a_config_of_ours_is_as_it_was(tmp_path):
         ("", True),
     ],
 )
-def test_whose_config_it_is_is_seen_without_running_it(tmp_path, text, expected):
+def test_whose_config_it_is_is_seen_without_running_it(
+    tmp_path, monkeypatch, text, expected
+):
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.py"
     path.write_text(text + "\nraise SystemExit\n" if text.endswith(")\n") else text)
     assert is_mmseg_config(path) is expected
