@@ -15,7 +15,8 @@ from jaxseg.layers.dropout import Dropout2d
 from jaxseg.layers.norm import Norm
 from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.decode import decode_losses
-from jaxseg.losses.loss import Loss, Sampler
+from jaxseg.losses.loss import Loss
+from jaxseg.losses.sampler import Sampler
 from jaxseg.ops.resize import resize
 from jaxseg.weights.part import Part
 
@@ -98,7 +99,26 @@ class BaseDecodeHead(Part, kw_only=True):
             )
         if self.out_channels == 1 and self.threshold is None:
             self.threshold = 0.3
+        self.check_losses()
         super().__post_init__()
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """`loss_decode` as a tuple."""
+        losses = self.loss_decode
+        return losses if isinstance(losses, tuple) else (losses,)
+
+    def check_losses(self) -> None:
+        """Refuses losses that cannot train this head's logits.
+
+        Raises:
+            FieldError: of `Loss.check_channels`.
+        """
+        for loss in self.losses:
+            try:
+                loss.check_channels(self.out_channels)
+            except FieldError as error:
+                raise FieldError(f"loss_decode: {error}") from error
 
     def transform_inputs(self, inputs):
         """Picks this head's inputs from the tuple of feature maps."""
@@ -183,11 +203,10 @@ class BaseDecodeHead(Part, kw_only=True):
         Returns:
             Scalars by name; the training loss is the sum of those with `loss` in it.
         """
-        losses = self.loss_decode
         return decode_losses(
             outputs,
-            targets["gt_seg_map"],
-            losses if isinstance(losses, tuple) else (losses,),
+            targets,
+            self.losses,
             sampler=self.sampler,
             ignore_index=self.ignore_index,
             align_corners=self.align_corners,

@@ -1,109 +1,166 @@
-"""Softmax and sigmoid cross entropy."""
+"""Softmax, sigmoid and mask cross entropy."""
 
 import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.layers.data_axis import loss_divisor
-from jaxseg.losses.loss import Loss
+from jaxseg.losses.class_weight import (
+    ClassWeight,
+    check_number,
+    read_field,
+    weights_of,
+)
+from jaxseg.losses.loss import EPS, check_reduction
+from jaxseg.losses.pixel_loss import PixelLoss, count_over_devices, weigh
 
-_EPS = float(np.finfo(np.float32).eps)
+
+def softmax_cross_entropy(logits: jax.Array, classes: jax.Array) -> jax.Array:
+    """Cross entropies (...) of logits (..., C); classes (...), -1 where ignored."""
+    # A comparison and a sum, where an index would scatter in the gradient.
+    hot = classes[..., None] == jnp.arange(logits.shape[-1])
+    picked = jnp.where(hot, logits, 0).sum(-1)
+    loss = jax.nn.logsumexp(logits, axis=-1) - picked
+    return jnp.where(classes >= 0, loss, 0)
+
+
+def binary_targets(classes: jax.Array, like: jax.Array) -> jax.Array:
+    """Whether each channel of logits (..., C) is the one to be high, bool.
+
+    Args:
+        classes: (...) class numbers; or (..., C) with 1 where a channel is to be high.
+        like: the logits. Of a single channel, class 1 is the one it stands for.
+    """
+    if classes.ndim == like.ndim:
+        return classes == 1
+    channels = like.shape[-1]
+    return classes[..., None] == (jnp.arange(channels) if channels > 1 else 1)
 
 
 @dataclasses.dataclass(frozen=True)
-class CrossEntropyLoss(Loss):
-    """mmseg's CrossEntropyLoss with the reduction `mean`.
+class CrossEntropyLoss(PixelLoss):
+    """mmseg's CrossEntropyLoss.
 
     A weighted sum of the pixels' losses over a divisor. The divisor is the number
     of all pixels, ignored ones included; with `avg_non_ignore` that of the others;
     with `class_weight` the sum of the weights of the labels, unless `weighted_mean`
-    is off. Where mmseg 1.x fails on an ignored label under `class_weight`, it weighs
-    nothing here. With
-    `use_sigmoid` every channel is its own binary problem, and `class_weight` weighs
-    the positive pixels of its channel.
+    is off. Where mmseg 1.x fails on an ignored label that is no class under
+    `class_weight`, it weighs nothing here. With `use_sigmoid` every channel is its own
+    binary problem, `class_weight` weighs the positive pixels of its channel, and the
+    label may also be (N, H, W, C), 1 where a channel is to be high.
+
+    With `use_mask`, the label is (N, H, W) masks, numbers from 0 to 1, `weight` is
+    (N,), the channel that each sample's mask belongs to, and the loss is the mean of
+    its binary cross entropy, as (1,).
 
     Attributes:
-        use_sigmoid: binary cross entropy a channel in place of softmax.
-        class_weight: a weight a class, or None.
+        use_sigmoid: binary cross entropy of every channel in place of softmax.
+        use_mask: binary cross entropy of one channel of each sample.
+        reduction: `mean`, `sum` or `none`.
+        class_weight: weights of the classes, the path of a file with them, or None.
         loss_weight: factor of the loss.
-        loss_name: its name in the log; losses of one name are summed.
+        loss_name: the name of the loss in the log; losses of one name are summed.
         avg_non_ignore: whether ignored pixels leave the divisor.
         weighted_mean: whether class_weight counts in the divisor, as in mmseg 1.x; in
             0.x it does not.
     """
 
     use_sigmoid: bool = False
-    class_weight: tuple[float, ...] | None = None
+    use_mask: bool = False
+    reduction: str = "mean"
+    class_weight: ClassWeight = None
     loss_weight: float = 1.0
     loss_name: str = "loss_ce"
     avg_non_ignore: bool = False
     weighted_mean: bool = True
 
-    # The loss is a sum over pixels divided by something that needs no logits.
-    pixelwise = True
+    def __post_init__(self):
+        if self.use_sigmoid and self.use_mask:
+            raise FieldError(
+                "use_mask: true beside use_sigmoid, allowed is one of them"
+            )
+        if self.use_mask and self.reduction != "mean":
+            raise FieldError(f"reduction: {self.reduction!r}, use_mask takes 'mean'")
+        if self.use_mask and self.class_weight is not None:
+            raise FieldError("class_weight: use_mask knows no weights of classes")
+        check_reduction(self.reduction)
+        read_field(self)
 
-    def pixel_loss(self, logits, label, ignore_index):
-        """Losses (N, H, W) of logits (N, H, W, C); zero where ignored."""
-        valid = label != ignore_index
-        label = jnp.where(valid, label, 0).astype(jnp.int32)
-        loss = self._sigmoid if self.use_sigmoid else self._softmax
-        return jnp.where(valid, loss(logits, label), 0)
+    def check_channels(self, channels):
+        if channels == 1 and not self.use_sigmoid and not self.use_mask:
+            raise FieldError(
+                f"{self.loss_name} is the softmax of one channel, which is 1 whatever "
+                "the logit: set use_sigmoid=True, or give the head two channels"
+            )
+        check_number(self, channels)
 
-    def _softmax(self, logits, label):
-        # A comparison and a sum, where an index would scatter in the gradient.
-        hot = label[..., None] == jnp.arange(logits.shape[-1])
-        picked = jnp.where(hot, logits, 0).sum(-1)
-        loss = jax.nn.logsumexp(logits, axis=-1) - picked
-        if self.class_weight is None:
-            return loss
-        return loss * jnp.asarray(self._weights(logits.shape[-1]))[label]
+    def inputs(self, logits, targets):
+        if self.use_mask:
+            return targets.label, targets.weight
+        return targets.classes, targets.weight
+
+    def pixels(self, logits, label, weight):
+        if self.use_mask:
+            return self._mask(logits, label, weight)
+        if self.use_sigmoid:
+            loss = self._sigmoid(logits, label)
+        else:
+            loss = softmax_cross_entropy(logits, label)
+            if self.class_weight is not None:
+                weights = weights_of(self, logits.shape[-1], logits.dtype)
+                loss = loss * weights[jnp.maximum(label, 0)]
+        return weigh(loss, weight)
 
     def _sigmoid(self, logits, label):
-        channels = logits.shape[-1]
-        hot = label[..., None] == (jnp.arange(channels) if channels > 1 else 1)
+        valid = label >= 0
+        if label.ndim < logits.ndim:
+            valid = valid[..., None]
         positive = jax.nn.softplus(-logits)
         if self.class_weight is not None:
-            positive = positive * self._weights(channels)
-        return jnp.where(hot, positive, jax.nn.softplus(logits)).sum(-1)
+            positive *= weights_of(self, logits.shape[-1], logits.dtype)
+        hot = binary_targets(label, logits)
+        return jnp.where(valid, jnp.where(hot, positive, jax.nn.softplus(logits)), 0)
 
-    def _weights(self, channels):
-        if len(self.class_weight) != channels:
-            raise ConfigError(
-                f"class_weight of {self.loss_name} has {len(self.class_weight)} "
-                f"entries, the logits have {channels} channels"
+    def _mask(self, logits, masks, channels):
+        if channels is None or channels.ndim != 1:
+            raise FieldError(
+                "use_mask takes the channel of each sample, (N,), as weight, not "
+                f"{'nothing' if channels is None else channels.shape}"
             )
-        return np.asarray(self.class_weight, np.float32)
+        hot = channels.astype(jnp.int32)[:, None, None, None] == jnp.arange(
+            logits.shape[-1]
+        )
+        logit = jnp.where(hot, logits, 0).sum(-1)
+        return jax.nn.softplus(logit) - logit * masks.astype(logit.dtype)
 
-    def divisor(self, label, ignore_index, channels):
-        """What the sum of `pixel_loss` is divided by; label (N, H, W)."""
-        valid = label != ignore_index
-        terms = channels if self.use_sigmoid else 1
-        weighs = self.class_weight is not None and not self.use_sigmoid
-        if weighs and self.weighted_mean:
-            safe = jnp.where(valid, label, 0).astype(jnp.int32)
-            weights = jnp.asarray(self._weights(channels))[safe]
-            return loss_divisor(jnp.where(valid, weights, 0).sum()) + _EPS
+    def finish(self, total, inputs, divisor):
+        value = total / divisor
+        return value[None] if self.use_mask else value
+
+    def number(self, logits, targets):
+        # A label of the logits' own axes has its channels already.
+        by_channel = self.use_sigmoid and targets.label.ndim < logits.source.ndim
+        return targets.label.size * (logits.channels if by_channel else 1)
+
+    def mean_divisor(self, logits, targets):
+        number = self.number(logits, targets)
+        if self.use_mask:
+            return float(number)
+        if self.class_weight and self.weighted_mean and not self.use_sigmoid:
+            return self._sum_of_weights(logits, targets)
         if self.avg_non_ignore:
-            return loss_divisor(valid.sum() * jnp.float32(terms)) + _EPS
-        # mmseg takes the plain mean of a sigmoid loss, without the epsilon.
-        return label.size * terms + (0.0 if self.use_sigmoid else _EPS)
+            terms = number // targets.label.size
+            return count_over_devices(targets.classes >= 0, terms)
+        # mmseg takes the plain mean of a binary loss, without the epsilon.
+        return number + (0.0 if self.use_sigmoid else EPS)
 
-    def __call__(self, logits, label, weight=None, ignore_index=255):
-        """The loss of full-size logits.
-
-        Args:
-            logits: (N, H, W, C) float32.
-            label: (N, H, W) integers below C, or ignore_index.
-            weight: (N, H, W) factor of each pixel's loss, or None.
-            ignore_index: the label that counts nowhere.
-
-        Returns:
-            Scalar float32, times loss_weight.
-        """
-        loss = self.pixel_loss(logits, label, ignore_index)
-        loss = loss if weight is None else loss * weight
-        divisor = self.divisor(label, ignore_index, logits.shape[-1])
-        return self.loss_weight * loss.sum() / divisor
+    def _sum_of_weights(self, logits, targets):
+        """mmseg counts the weights of ignored pixels, unless avg_non_ignore is set."""
+        counted = targets if self.avg_non_ignore else targets.ignoring(None)
+        label = counted.classes
+        is_class = (label >= 0) & (label < logits.channels)
+        weights = weights_of(self, logits.channels, logits.dtype)
+        weights = weights[jnp.where(is_class, label, 0)]
+        return loss_divisor(jnp.where(is_class, weights, 0).sum()) + EPS

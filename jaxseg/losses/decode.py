@@ -1,34 +1,41 @@
 """The losses of a decode head, from its logits before they are upsampled."""
 
-from collections.abc import Sequence
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from jaxseg.config import ConfigError
-from jaxseg.ops.select import largest_channel
-from jaxseg.ops.strips.loss import strip_sums
-
-_EPS = float(np.finfo(np.float32).eps)
+from jaxseg.errors import FieldError
+from jaxseg.losses.accuracy import Accuracy
+from jaxseg.losses.loss import Loss
+from jaxseg.losses.pixel_loss import PixelLoss
+from jaxseg.losses.sampler import Sampler
+from jaxseg.losses.targets import Targets
+from jaxseg.ops.strips.sums import Term, strip_sums
+from jaxseg.ops.strips.upsampled import Upsampled
 
 
 def decode_losses(
     logits: jax.Array,
-    label: jax.Array,
-    losses: Sequence[Any],
+    targets: Mapping[str, jax.Array],
+    losses: Sequence[Loss],
     *,
-    sampler: Any = None,
+    label: str = "gt_seg_map",
+    sampler: Sampler | None = None,
     ignore_index: int = 255,
     align_corners: bool = False,
 ) -> dict[str, jax.Array]:
     """Upsamples logits to the labels and applies every loss.
 
+    All losses and the accuracy share one pass over the strips of the logits.
+
     Args:
         logits: (N, h, w, C), any floating type; the losses are computed in float32.
-        label: (N, H, W) integers below C (or ignore_index).
+        targets: the maps of the batch by name; that of `label` is (N, H, W) integers
+            below C (or ignore_index), or what else the losses take.
         losses: entries such as `CrossEntropyLoss()`.
+        label: which of the maps is the losses' label.
         sampler: an entry such as `OHEMPixelSampler()`, or None.
         ignore_index: the label that counts nowhere.
         align_corners: of the upsampling.
@@ -38,61 +45,77 @@ def decode_losses(
         largest logit is their label's (of one channel: that lie on the right side
         of zero).
     """
-    pixelwise = tuple(loss for loss in losses if loss.pixelwise)
-    others = tuple(loss for loss in losses if not loss.pixelwise)
-    pixels = (label,)
+    size = targets[label].shape[1:3]
+    upsampled = Upsampled(logits, size, align_corners)
+    known = Targets(targets[label], ignore_index, maps=targets)
     if sampler is not None:
-        if others:
-            raise ConfigError(
-                f"{type(sampler).__name__} weighs single pixels, which "
-                f"{', '.join(type(loss).__name__ for loss in others)} does not know"
-            )
-        weight = sampler.sample(logits, label, losses, ignore_index, align_corners)
-        pixels = (label, weight)
-
-    def strip(strip_logits, inside, label, *weight):
-        sums = []
-        for loss in pixelwise:
-            pixel_loss = loss.pixel_loss(strip_logits, label, ignore_index)
-            for factor in weight:
-                pixel_loss = pixel_loss * factor
-            sums.append(jnp.where(inside, pixel_loss, 0).sum())
-        return jnp.asarray(sums), _correct(strip_logits, label, ignore_index, inside)
-
+        _check_pixel_losses(sampler, losses)
+        weight = sampler.sample(upsampled, known, losses)
+        known = dataclasses.replace(known, weight=weight)
+    on_strips = [loss for loss in losses if loss.passes is not None]
+    *values, accuracy = _values_on_strips(
+        [*on_strips, Accuracy(ignore_index=ignore_index)], upsampled, known
+    )
+    rest = iter(values)
     result = {}
-    size = label.shape[1:]
-    # The accuracy alone needs no gradient.
-    x = logits if pixelwise else jax.lax.stop_gradient(logits)
-    sums, correct = strip_sums(strip, x, size, align_corners, pixels)
-    for loss, total in zip(pixelwise, sums, strict=True):
-        divisor = loss.divisor(label, ignore_index, logits.shape[-1])
-        _add(result, loss.loss_name, loss.loss_weight * total / divisor)
-    for loss in others:
-        value = _of_regions(loss, logits, label, ignore_index, align_corners)
-        _add(result, loss.loss_name, value)
-    counted = (label != ignore_index).sum()
-    result["acc_seg"] = 100 * (correct + _EPS) / (counted + _EPS)
+    for loss in losses:
+        if loss.passes is not None:
+            value = next(rest)
+        else:
+            value = _value_of_whole_maps(
+                (loss, upsampled.size, align_corners), logits, known
+            )
+        value = loss.loss_weight * value.mean()
+        name = loss.loss_name
+        result[name] = result[name] + value if name in result else value
+    result["acc_seg"] = accuracy[0]
     return result
 
 
-def _of_regions(loss, logits, label, ignore_index, align_corners):
-    def strip(logits, inside, label):
-        return loss.region_sums(logits, label, inside, ignore_index), jnp.zeros(())
+def _values_on_strips(entries, logits, targets):
+    """The value of each loss, by one loop over the strips."""
+    arrays = [
+        jax.lax.stop_gradient(entry.prepare(logits, targets)) for entry in entries
+    ]
+    terms = [
+        Term(entry.strip, own, entry.passes)
+        for entry, own in zip(entries, arrays, strict=True)
+    ]
+    sums = strip_sums(terms, logits)
+    return [
+        entry.finish(total, *own)
+        for entry, total, own in zip(entries, sums, arrays, strict=True)
+    ]
 
-    size = label.shape[1:]
-    sums, _ = strip_sums(strip, logits, size, align_corners, (label,), passes=2)
-    return loss.of_sums(sums)
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _value_of_whole_maps(static, source, targets):
+    """The mean value of a loss that needs all logits at once.
+
+    The gradient is found together with the value: full-size maps live no longer than
+    that, and what a loss sorts it sorts once, which recomputing them would not do.
+    """
+    loss, size, align_corners = static
+    return loss.whole(Upsampled(source, size, align_corners).whole(), targets).mean()
 
 
-def _add(result, name, value):
-    result[name] = result[name] + value if name in result else value
+def _whole_forward(static, source, targets):
+    return jax.value_and_grad(
+        lambda source: _value_of_whole_maps.fun(static, source, targets)
+    )(source)
 
 
-def _correct(logits, label, ignore_index, inside):
-    """How many counted pixels the logits get right."""
-    if logits.shape[-1] == 1:
-        pred = logits[..., 0] > 0
-    else:
-        pred = largest_channel(logits)
-    hits = (pred.astype(jnp.int32) == label) & (label != ignore_index) & inside
-    return hits.sum()
+def _whole_backward(static, gradient, cotangent):
+    return (cotangent * gradient).astype(gradient.dtype), None
+
+
+_value_of_whole_maps.defvjp(_whole_forward, _whole_backward)
+
+
+def _check_pixel_losses(sampler, losses):
+    others = [loss for loss in losses if not isinstance(loss, PixelLoss)]
+    if others:
+        names = ", ".join(type(loss).__name__ for loss in others)
+        raise FieldError(
+            f"{type(sampler).__name__} weighs single pixels, which {names} does not know"
+        )

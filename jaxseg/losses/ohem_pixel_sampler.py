@@ -1,20 +1,20 @@
-"""Online hard example mining over pixels."""
+"""Online hard example mining over pixels: https://arxiv.org/abs/1604.03540."""
 
 import dataclasses
 
 import jax
 import jax.numpy as jnp
 
-from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
-from jaxseg.losses.loss import Sampler
+from jaxseg.losses.sampler import Sampler
 from jaxseg.ops.select import kth_smallest
-from jaxseg.ops.strips.loss import strip_map
+from jaxseg.ops.strips.map import strip_map
+from jaxseg.ops.strips.upsampled import Upsampled
 
 
 @dataclasses.dataclass(frozen=True)
 class OHEMPixelSampler(Sampler):
-    """Keeps the pixels that are hard: https://arxiv.org/abs/1604.03540.
+    """Keeps the pixels that are hard.
 
     With `thresh`, those whose label's probability is below it, or below that of the
     `min_kept * N`-th hardest pixel if it is larger. Without, the `min_kept * N`
@@ -32,44 +32,61 @@ class OHEMPixelSampler(Sampler):
         if self.min_kept <= 1:
             raise FieldError(f"min_kept is {self.min_kept}, it must be above 1")
 
-    def sample(self, logits, label, losses, ignore_index, align_corners):
-        """Weights (N, H, W) of 0 and 1 in float32.
-
-        Args:
-            logits: (N, h, w, C), before they are upsampled.
-            label: (N, H, W) integers.
-            losses: the head's losses, all `pixelwise`.
-            ignore_index: the label that counts nowhere.
-            align_corners: of the upsampling.
-        """
-        size = label.shape[1:]
-        valid = label != ignore_index
-        batch_kept = self.min_kept * label.shape[0]
-        if self.thresh is not None and logits.shape[-1] == 1:
-            raise ConfigError(
+    def sample(self, logits, targets, losses):
+        valid = targets.classes >= 0
+        batch_kept = self.min_kept * logits.shape[0]
+        if self.thresh is not None and logits.channels == 1:
+            raise FieldError(
                 f"OHEMPixelSampler.thresh={self.thresh} compares softmax probabilities, "
                 "which a head with out_channels=1 does not have; leave thresh out"
             )
         if self.thresh is None:
-
-            def loss_of(strip, label):
-                return sum(
-                    loss.loss_weight * loss.pixel_loss(strip, label, ignore_index)
-                    for loss in losses
-                )
-
-            value = strip_map(loss_of, logits, size, align_corners, (label,))
+            value = _losses(logits, targets, losses)
             return _largest(value, valid, batch_kept).astype(jnp.float32)
+        value = label_probability(logits, targets.classes)
+        return below(value, valid, batch_kept, self.thresh).astype(jnp.float32)
 
-        def probability_of(strip, label):
-            label = jnp.where(label == ignore_index, 0, label).astype(jnp.int32)
-            hot = label[..., None] == jnp.arange(strip.shape[-1])
-            return jnp.where(hot, jax.nn.softmax(strip, axis=-1), 0).sum(-1)
 
-        value = strip_map(probability_of, logits, size, align_corners, (label,))
-        k = jnp.clip(valid.sum() - 1, 0, batch_kept)
-        threshold = jnp.maximum(kth_smallest(value, valid, k), self.thresh)
-        return (valid & (value < threshold)).astype(jnp.float32)
+def label_probability(logits: Upsampled, classes: jax.Array) -> jax.Array:
+    """The softmax probability (N, H, W) of each pixel's class; of class 0 if ignored."""
+
+    def of_strip(strip, classes):
+        hot = jnp.maximum(classes, 0)[..., None] == jnp.arange(strip.shape[-1])
+        return jnp.where(hot, jax.nn.softmax(strip, axis=-1), 0).sum(-1)
+
+    return strip_map(of_strip, logits, classes)
+
+
+def below(
+    probability: jax.Array, valid: jax.Array, kept: int, thresh: float
+) -> jax.Array:
+    """Mask of the pixels below a threshold, which at least about `kept` pixels are.
+
+    Args:
+        probability: of each pixel's label, (N, H, W).
+        valid: (N, H, W), the pixels that can be chosen.
+        kept: the place (from 0) of the valid pixel whose probability is the threshold,
+            if it is above `thresh`; the last place if there are fewer pixels.
+        thresh: the lowest threshold.
+    """
+    k = jnp.clip(valid.sum() - 1, 0, kept)
+    threshold = jnp.maximum(kth_smallest(probability, valid, k), thresh)
+    return valid & (probability < threshold)
+
+
+def _losses(logits, targets, losses):
+    """The sum (N, H, W) of all losses of each pixel."""
+    inputs = [loss.inputs(logits, targets) for loss in losses]
+
+    def of_strip(strip, inputs):
+        total = 0
+        for loss, own in zip(losses, inputs, strict=True):
+            value = loss.pixels(strip, *own)
+            value = value if value.ndim == 3 else value.sum(-1)
+            total += loss.loss_weight * value
+        return total
+
+    return strip_map(of_strip, logits, inputs)
 
 
 def _largest(value, valid, count):

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 
 from jaxseg.losses import CrossEntropyLoss, DiceLoss, OHEMPixelSampler
 from jaxseg.losses.decode import decode_losses
+from jaxseg.losses.targets import Targets
 from jaxseg.ops.resize import resize
+from jaxseg.ops.strips.upsampled import Upsampled
 
 # (batch, logits' size, classes, labels' size)
 CASES = (
@@ -40,14 +42,15 @@ def temporary_bytes(loss, sampler, case, strips):
 
     def total(logits, label):
         if strips:
-            return decode_losses(logits, label, (loss,), sampler=sampler)[
+            targets = {"gt_seg_map": label}
+            return decode_losses(logits, targets, (loss,), sampler=sampler)[
                 loss.loss_name
             ]
         logits = resize(logits, large)
         if sampler is None:
             return loss(logits, label)
-        fixed = jax.lax.stop_gradient(logits)
-        return loss(logits, label, sampler.sample(fixed, label, (loss,), 255, False))
+        fixed = Upsampled(jax.lax.stop_gradient(logits), large)
+        return loss(logits, label, sampler.sample(fixed, Targets(label), (loss,)))
 
     logits = jax.ShapeDtypeStruct((batch, *small, classes), jnp.float32)
     label = jax.ShapeDtypeStruct((batch, *large), jnp.uint8)

@@ -3,10 +3,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.losses import CrossEntropyLoss, DiceLoss, DiceLossV0, OHEMPixelSampler
-from jaxseg.losses.decode import decode_losses
+from jaxseg.losses import (
+    CrossEntropyLoss,
+    DiceLoss,
+    DiceLossV0,
+    OHEMPixelSampler,
+    decode,
+)
+from jaxseg.losses.pixel_loss import PixelLoss
+from jaxseg.losses.targets import Targets
 from jaxseg.ops.resize import resize
-from jaxseg.ops.strips import loss as strips
+from jaxseg.ops.strips import upsampled as strips
+from jaxseg.ops.strips.upsampled import Upsampled
 
 LOSSES = [
     CrossEntropyLoss(),
@@ -16,6 +24,10 @@ LOSSES = [
     DiceLoss(),
     DiceLossV0(),
 ]
+
+
+def decode_losses(logits, label, losses, **options):
+    return decode.decode_losses(logits, {"gt_seg_map": label}, losses, **options)
 
 
 def large_label(label):
@@ -96,7 +108,7 @@ def test_a_batch_without_labels(logits, label, loss, sampler):
 
     value, gradient = jax.value_and_grad(total)(logits)
     assert jnp.isfinite(gradient).all()
-    if loss.pixelwise:
+    if isinstance(loss, PixelLoss):
         assert value == 0
         np.testing.assert_array_equal(gradient, 0)
     elif isinstance(loss, DiceLoss):
@@ -175,7 +187,9 @@ def test_a_sampler_in_strips_equals_one_at_full_size(monkeypatch, sampler):
     def plain(logits):
         full = resize(logits, (13, 11))
         fixed = jax.lax.stop_gradient(full)
-        return losses[0](full, label, sampler.sample(fixed, label, losses, 255, False))
+        fixed = Upsampled(fixed, (13, 11))
+        weight = sampler.sample(fixed, Targets(label), losses)
+        return losses[0](full, label, weight)
 
     found, expected = (jax.jit(jax.value_and_grad(f))(logits) for f in (of, plain))
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)

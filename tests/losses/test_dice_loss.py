@@ -50,9 +50,9 @@ def test_a_perfect_answer_costs_nothing():
     np.testing.assert_allclose(DiceLossV0()(logits, label), 0, atol=1e-6)
 
 
-def test_one_channel_stands_for_class_1():
-    # By hand: the sigmoid is 1/2 everywhere, one of two pixels is class 1: the overlap
-    # is 1/2 and the sum of squares 2/4 + 1.
-    label = jnp.array([[[0, 1]]])
-    value = DiceLoss()(jnp.zeros((1, 1, 2, 1)), label)
-    np.testing.assert_allclose(value, 1 - 1 / (1.5 + 0.002), rtol=1e-6)
+def test_one_channel_stands_for_class_0_as_in_mmseg():
+    # By hand: the sigmoid is 1/2 everywhere, one of three pixels is class 0: the
+    # overlap is 1/2 and the sum of squares 3/4 + 1.
+    label = jnp.array([[[0, 1, 1]]])
+    value = DiceLoss()(jnp.zeros((1, 1, 3, 1)), label)
+    np.testing.assert_allclose(value, 1 - 1 / (1.75 + 0.002), rtol=1e-6)

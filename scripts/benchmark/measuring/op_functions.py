@@ -19,7 +19,8 @@ from jaxseg.ops.linear import linear
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
 from jaxseg.ops.resize import resize
 from jaxseg.ops.select import kth_smallest, largest_channel
-from jaxseg.ops.strips.loss import strip_map
+from jaxseg.ops.strips.map import strip_map
+from jaxseg.ops.strips.upsampled import Upsampled
 
 LOSSES = {
     "softmax": CrossEntropyLoss(),
@@ -46,20 +47,20 @@ def _pyramid(x, *kernels, sizes):
 def _upsample_loss(x, label, size, loss="softmax", ohem=None):
     del size
     sampler = None if ohem is None else OHEMPixelSampler(**ohem)
-    values = decode_losses(x, label, (LOSSES[loss],), sampler=sampler)
+    values = decode_losses(x, {"gt_seg_map": label}, (LOSSES[loss],), sampler=sampler)
     return values[LOSSES[loss].loss_name]
 
 
 def _upsample_accuracy(x, label, size):
     del size
-    return decode_losses(x, label, ())["acc_seg"]
+    return decode_losses(x, {"gt_seg_map": label}, ())["acc_seg"]
 
 
 def _upsample_argmax(x, size):
     def classes(logits):
         return logits.argmax(-1).astype(jnp.uint8)
 
-    return strip_map(classes, x, size, False)
+    return strip_map(classes, Upsampled(x, size))
 
 
 def _kth_smallest(x, k):

@@ -1,13 +1,13 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxseg.ops.resize import resize
-from jaxseg.ops.strips import loss as strips
-from jaxseg.ops.strips.loss import strip_map, strip_sums
+from jaxseg.ops.strips import upsampled as strips
+from jaxseg.ops.strips.map import strip_map
+from jaxseg.ops.strips.sums import Term, strip_sums
+from jaxseg.ops.strips.upsampled import Upsampled
 
 BATCH, CLASSES = 2, 3
 
@@ -50,6 +50,14 @@ def three_sums(logits, inside, label, weight):
     return jnp.stack(sums), hits.sum()
 
 
+def three_sums_alone(*args):
+    return three_sums(*args)[0]
+
+
+def three_sums_count(*args):
+    return three_sums(*args)[1]
+
+
 @pytest.mark.parametrize("passes", [1, 2])
 @pytest.mark.parametrize(("small", "large", "align_corners"), SIZES)
 def test_sums_equal_those_of_the_full_size(rows, small, large, align_corners, passes):
@@ -60,8 +68,11 @@ def test_sums_equal_those_of_the_full_size(rows, small, large, align_corners, pa
         return three_sums(logits, np.ones((1, large[0], 1), bool), label, weight)
 
     def ours(logits):
-        pixels = (label, weight)
-        return strip_sums(three_sums, logits, large, align_corners, pixels, passes)
+        upsampled = Upsampled(logits, large, align_corners)
+        term = Term(three_sums_alone, (label, weight), passes)
+        count = Term(three_sums_count, (label, weight), 0)
+        sums = strip_sums([count, term], upsampled)
+        return sums[1], sums[0]
 
     # Each sum has its own factor, so that gradients of one are not another's.
     factors = jnp.array([1.0, -2.0, 0.5])
@@ -90,9 +101,11 @@ def test_map_equals_that_of_the_full_size(rows, small, large, align_corners):
         hot = jax.nn.one_hot(label, CLASSES)
         return weight * (jax.nn.softmax(logits) * hot).sum(-1)
 
-    ours = jax.jit(
-        functools.partial(strip_map, value, size=large, align_corners=align_corners)
-    )(logits, pixels=(label, weight))
+    @jax.jit
+    def ours(logits):
+        return strip_map(value, Upsampled(logits, large, align_corners), label, weight)
+
+    ours = ours(logits)
     full = value(resize(logits, large, align_corners=align_corners), label, weight)
     assert ours.shape == label.shape
     np.testing.assert_allclose(ours, full, atol=1e-6)
@@ -103,7 +116,8 @@ def test_narrow_logits_are_summed_in_float32():
     narrow = logits.astype(jnp.bfloat16)
 
     def sums(logits):
-        return strip_sums(three_sums, logits, (16, 20), False, (label, weight))[0]
+        term = Term(three_sums_alone, (label, weight))
+        return strip_sums([term], Upsampled(logits, (16, 20)))[0]
 
     assert sums(narrow).dtype == jnp.float32
     np.testing.assert_allclose(

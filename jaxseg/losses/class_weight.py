@@ -1,0 +1,71 @@
+"""Class weights: a factor for each class, written in the config or in a file."""
+
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import yaml
+
+ClassWeight = tuple[float, ...] | str | None
+
+
+def read_class_weight(given: ClassWeight) -> tuple[float, ...] | None:
+    """The weights themselves, of a `class_weight` that may name a file.
+
+    Args:
+        given: weights, or the path of a .npy, .json, .yaml or .yml file with a list of
+            them, or None.
+
+    Raises:
+        ValueError: naming the file and what was found in it.
+    """
+    if given is None:
+        return None
+    values, place = (_read(given), given) if isinstance(given, str) else (given, given)
+    values = values.tolist() if isinstance(values, np.ndarray) else values
+    is_list = isinstance(values, (list, tuple)) and len(values) > 0
+    if not is_list or not all(type(value) in (int, float) for value in values):
+        raise ValueError(
+            f"class_weight: {place} holds {str(values)[:60]}, allowed is a list of "
+            "numbers, one for each class"
+        )
+    return tuple(float(value) for value in values)
+
+
+def _read(path):
+    suffix = pathlib.Path(path).suffix.lower()
+    try:
+        if suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        if suffix == ".json":
+            return json.loads(pathlib.Path(path).read_text())
+        if suffix in (".yaml", ".yml"):
+            return yaml.safe_load(pathlib.Path(path).read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"class_weight: {path} cannot be read: {error}") from error
+    raise ValueError(
+        f"class_weight: {path} ends in {suffix!r}, allowed are .npy, .json, .yaml and "
+        ".yml (a pickle can run code)"
+    )
+
+
+def read_field(loss) -> None:
+    """Puts the weights in the place of a file's name, in a frozen loss's field."""
+    object.__setattr__(loss, "class_weight", read_class_weight(loss.class_weight))
+
+
+def check_number(loss, channels: int) -> None:
+    """Raises a ValueError where a loss's weights are not one for each channel."""
+    if loss.class_weight is not None and len(loss.class_weight) != channels:
+        raise ValueError(
+            f"class_weight of {loss.loss_name} has {len(loss.class_weight)} "
+            f"entries, the logits have {channels} channels"
+        )
+
+
+def weights_of(loss, channels: int, dtype) -> jax.Array:
+    """The weights (C,) of a loss that has them, checked against the channels."""
+    check_number(loss, channels)
+    return jnp.asarray(np.asarray(loss.class_weight), dtype)
