@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxseg.errors import FieldError
+from jaxseg.config import ConfigError
 from jaxseg.losses.loss import EPS, mask_rows
 from jaxseg.losses.targets import Targets
 from jaxseg.ops.select import largest_channel
@@ -34,7 +34,7 @@ class Accuracy:
     def prepare(self, logits, targets):
         channels = max(2, logits.channels)
         if not 1 <= min(self.topk) <= max(self.topk) <= channels:
-            raise FieldError(
+            raise ConfigError(
                 f"topk: found {self.topk}, allowed are numbers from 1 to {channels}, "
                 "the number of channels"
             )

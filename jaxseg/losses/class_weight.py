@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import yaml
 
+from jaxseg.errors import FieldError
+
 ClassWeight = tuple[float, ...] | str | None
 
 
@@ -19,7 +21,7 @@ def read_class_weight(given: ClassWeight) -> tuple[float, ...] | None:
             them, or None.
 
     Raises:
-        ValueError: naming the file and what was found in it.
+        FieldError: naming the file and what was found in it.
     """
     if given is None:
         return None
@@ -27,7 +29,7 @@ def read_class_weight(given: ClassWeight) -> tuple[float, ...] | None:
     values = values.tolist() if isinstance(values, np.ndarray) else values
     is_list = isinstance(values, (list, tuple)) and len(values) > 0
     if not is_list or not all(type(value) in (int, float) for value in values):
-        raise ValueError(
+        raise FieldError(
             f"class_weight: {place} holds {str(values)[:60]}, allowed is a list of "
             "numbers, one for each class"
         )
@@ -44,8 +46,8 @@ def _read(path):
         if suffix in (".yaml", ".yml"):
             return yaml.safe_load(pathlib.Path(path).read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"class_weight: {path} cannot be read: {error}") from error
-    raise ValueError(
+        raise FieldError(f"class_weight: {path} cannot be read: {error}") from error
+    raise FieldError(
         f"class_weight: {path} ends in {suffix!r}, allowed are .npy, .json, .yaml and "
         ".yml (a pickle can run code)"
     )
@@ -57,9 +59,9 @@ def read_field(loss) -> None:
 
 
 def check_number(loss, channels: int) -> None:
-    """Raises a ValueError where a loss's weights are not one for each channel."""
+    """Raises a FieldError where a loss's weights are not one for each channel."""
     if loss.class_weight is not None and len(loss.class_weight) != channels:
-        raise ValueError(
+        raise FieldError(
             f"class_weight of {loss.loss_name} has {len(loss.class_weight)} "
             f"entries, the logits have {channels} channels"
         )

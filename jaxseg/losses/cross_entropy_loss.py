@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.layers.data_axis import loss_divisor
 from jaxseg.losses.class_weight import (
@@ -125,7 +126,7 @@ class CrossEntropyLoss(PixelLoss):
 
     def _mask(self, logits, masks, channels):
         if channels is None or channels.ndim != 1:
-            raise FieldError(
+            raise ConfigError(
                 "use_mask takes the channel of each sample, (N,), as weight, not "
                 f"{'nothing' if channels is None else channels.shape}"
             )

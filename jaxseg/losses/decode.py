@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import jax
 
-from jaxseg.errors import FieldError
+from jaxseg.config import ConfigError
 from jaxseg.losses.accuracy import Accuracy
 from jaxseg.losses.loss import Loss
 from jaxseg.losses.pixel_loss import PixelLoss
@@ -41,9 +41,9 @@ def decode_losses(
         align_corners: of the upsampling.
 
     Returns:
-        Each `loss_name`'s sum, and `acc_seg`: the percentage of counted pixels whose
-        largest logit is their label's (of one channel: that lie on the right side
-        of zero).
+        Each `loss_name`'s sum, and, if the label is class numbers, `acc_seg`: the
+        percentage of counted pixels whose largest logit is their label's (of one
+        channel: that lie on the right side of zero).
     """
     size = targets[label].shape[1:3]
     upsampled = Upsampled(logits, size, align_corners)
@@ -53,22 +53,21 @@ def decode_losses(
         weight = sampler.sample(upsampled, known, losses)
         known = dataclasses.replace(known, weight=weight)
     on_strips = [loss for loss in losses if loss.passes is not None]
-    *values, accuracy = _values_on_strips(
-        [*on_strips, Accuracy(ignore_index=ignore_index)], upsampled, known
-    )
-    rest = iter(values)
+    is_class_map = known.label.ndim == 3 and known.label.dtype.kind in "iu"
+    accuracy = [Accuracy(ignore_index=ignore_index)] if is_class_map else []
+    values = iter(_values_on_strips([*on_strips, *accuracy], upsampled, known))
     result = {}
     for loss in losses:
         if loss.passes is not None:
-            value = next(rest)
+            value = next(values)
         else:
-            value = _value_of_whole_maps(
-                (loss, upsampled.size, align_corners), logits, known
-            )
+            static = (loss, upsampled.size, align_corners)
+            value = _value_of_whole_maps(static, logits, known)
         value = loss.loss_weight * value.mean()
         name = loss.loss_name
         result[name] = result[name] + value if name in result else value
-    result["acc_seg"] = accuracy[0]
+    if accuracy:
+        result["acc_seg"] = next(values)[0]
     return result
 
 
@@ -88,6 +87,11 @@ def _values_on_strips(entries, logits, targets):
     ]
 
 
+def _mean_of_whole_maps(static, source, targets):
+    loss, size, align_corners = static
+    return loss.whole(Upsampled(source, size, align_corners).whole(), targets).mean()
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _value_of_whole_maps(static, source, targets):
     """The mean value of a loss that needs all logits at once.
@@ -95,14 +99,11 @@ def _value_of_whole_maps(static, source, targets):
     The gradient is found together with the value: full-size maps live no longer than
     that, and what a loss sorts it sorts once, which recomputing them would not do.
     """
-    loss, size, align_corners = static
-    return loss.whole(Upsampled(source, size, align_corners).whole(), targets).mean()
+    return _mean_of_whole_maps(static, source, targets)
 
 
 def _whole_forward(static, source, targets):
-    return jax.value_and_grad(
-        lambda source: _value_of_whole_maps.fun(static, source, targets)
-    )(source)
+    return jax.value_and_grad(_mean_of_whole_maps, 1)(static, source, targets)
 
 
 def _whole_backward(static, gradient, cotangent):
@@ -116,6 +117,6 @@ def _check_pixel_losses(sampler, losses):
     others = [loss for loss in losses if not isinstance(loss, PixelLoss)]
     if others:
         names = ", ".join(type(loss).__name__ for loss in others)
-        raise FieldError(
+        raise ConfigError(
             f"{type(sampler).__name__} weighs single pixels, which {names} does not know"
         )

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 from jax.scipy.special import xlogy
 
+from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.losses.loss import Loss, check_reduction, mask_rows
 
@@ -40,7 +41,7 @@ class KLDivLoss(Loss):
     def prepare(self, logits, targets):
         teacher = targets.label
         if teacher.shape[-1:] != (logits.channels,) or teacher.ndim < 2:
-            raise FieldError(
+            raise ConfigError(
                 f"{self.loss_name} takes logits of {logits.channels} channels as its "
                 f"label, found {teacher.shape}"
             )

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.losses.sampler import Sampler
 from jaxseg.ops.select import kth_smallest
@@ -36,7 +37,7 @@ class OHEMPixelSampler(Sampler):
         valid = targets.classes >= 0
         batch_kept = self.min_kept * logits.shape[0]
         if self.thresh is not None and logits.channels == 1:
-            raise FieldError(
+            raise ConfigError(
                 f"OHEMPixelSampler.thresh={self.thresh} compares softmax probabilities, "
                 "which a head with out_channels=1 does not have; leave thresh out"
             )

@@ -124,11 +124,37 @@ HEADS = {
     "UPerHead": head((17, 13), **SEVERAL),
 }
 
+
+def class_map(rng):
+    return rng.choice([0, 1, 2, 255], (2, 17, 13)).astype(np.uint8)
+
+
+def edge_map(rng):
+    return rng.choice([0, 1, 255], (2, 17, 13)).astype(np.uint8)
+
+
+def depth_map(rng):
+    return rng.uniform(0, 9, (2, 17, 13)).astype(np.float32)
+
+
+def teacher(rng):
+    return rng.standard_normal((2, 17, 13, 3)).astype(np.float32)
+
+
+# Name -> (config, channels of the logits, label).
 LOSSES = {
-    "CrossEntropyLoss": dict(avg_non_ignore=True),
-    "DiceLoss": dict(),
-    "DiceLossV0": dict(),
-    "OHEMPixelSampler": dict(thresh=0.7, min_kept=5),
+    "BoundaryLoss": (dict(), 1, edge_map),
+    "CrossEntropyLoss": (dict(avg_non_ignore=True), 3, class_map),
+    "DiceLoss": (dict(), 3, class_map),
+    "DiceLossV0": (dict(), 3, class_map),
+    "FocalLoss": (dict(), 3, class_map),
+    "HuasdorffDisstanceLoss": (dict(), 3, class_map),
+    "KLDivLoss": (dict(temperature=30.0), 3, teacher),
+    "LovaszLoss": (dict(per_image=True), 3, class_map),
+    "OHEMPixelSampler": (dict(thresh=0.7, min_kept=5), 3, class_map),
+    "OhemCrossEntropy": (dict(min_kept=5), 3, class_map),
+    "SiLogLoss": (dict(), 1, depth_map),
+    "TverskyLoss": (dict(), 3, class_map),
 }
 
 # Tried as parts of the others and in tests/layers.
@@ -258,21 +284,24 @@ def test_bfloat16_is_the_type_of_the_maps_alone(name):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_are_float32_and_their_gradients_finite(name, dtype):
-    entry = resolve({"type": name} | LOSSES[name], name)
+    config, channels, label = LOSSES[name]
+    entry = resolve({"type": name} | config, name)
     rng = np.random.default_rng(0)
-    logits = jnp.asarray(20 * rng.standard_normal((2, 5, 4, 3)), dtype)
-    label = jnp.asarray(rng.choice([0, 1, 2, 255], (2, 17, 13)), jnp.uint8)
+    logits = jnp.asarray(20 * rng.standard_normal((2, 5, 4, channels)), dtype)
+    label = jnp.asarray(label(rng))
     is_sampler = name.endswith("Sampler")
     loss = losses.CrossEntropyLoss() if is_sampler else entry
+    loss.check_channels(channels)
 
     @functools.partial(jax.jit, compiler_options=QUICKLY)
     @jax.value_and_grad
     def value_of(logits):
         sampler = entry if is_sampler else None
-        return decode_losses(logits, label, [loss], sampler=sampler)[loss.loss_name]
+        found = decode_losses(logits, {"gt_seg_map": label}, [loss], sampler=sampler)
+        return found[loss.loss_name]
 
     value, gradient = value_of(logits)
-    assert value.dtype == jnp.float32 and value > 0
+    assert value.dtype == jnp.float32 and value != 0
     assert gradient.dtype == logits.dtype
     assert jnp.isfinite(gradient).all() and (gradient != 0).any()
 
