@@ -215,7 +215,9 @@ def test_what_the_lines_mean_by_one_name(make, patch_bias, dice, weighted_mean):
 
 
 def test_a_binary_head_keeps_its_channel_and_threshold():
-    ours, _ = translated(v1(head_of(out_channels=1, threshold=0.2)))
+    loss = dict(type="CrossEntropyLoss", use_sigmoid=True)
+    head = head_of(out_channels=1, threshold=0.2, loss_decode=loss)
+    ours, _ = translated(v1(head))
     head = resolve(ours, "model").decode_head
     assert (head.num_classes, head.out_channels, head.threshold) == (2, 1, 0.2)
 
