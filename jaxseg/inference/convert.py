@@ -11,14 +11,15 @@ from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import plain
 from jaxseg.inference.loaded import build_segmentor, fresh_variables
 from jaxseg.weights.files.weights_file import write_weights
+from jaxseg.weights.layout import buffers_of, to_mmseg
 from jaxseg.weights.load import (
     LoadError,
     fill,
     in_order,
     read_checkpoint,
-    with_counters,
 )
-from jaxseg.weights.starting_weights import adapt_first_layer
+from jaxseg.weights.prefix import for_model
+from jaxseg.weights.sizes import adapt_first_layer
 from jaxseg.weights.state_dict import (
     COUNTER,
     is_passed_over,
@@ -69,6 +70,7 @@ def convert_checkpoint(
     checkpoint = read_checkpoint(source)
     config, segmentor = build_segmentor(config or checkpoint.config, checkpoint)
     variables = fresh_variables(config, segmentor, abstract=True)
+    checkpoint = for_model(checkpoint, variables, segmentor)
     state_dict, meta = checkpoint.state_dict, checkpoint.meta
     fresh = _start_fresh(state_dict, config, segmentor, skip) if skip else {}
     state_dict = {k: a for k, a in state_dict.items() if not _below([k], *skip)} | fresh
@@ -76,10 +78,11 @@ def convert_checkpoint(
         meta = {k: v for k, v in meta.items() if k not in ("classes", "palette")}
     if adapt:
         state_dict = adapt_first_layer(state_dict, variables)
-    tree = fill(state_dict, variables, str(source), segmentor.backbone)
-    given = {key: a for key, a in state_dict.items() if key.endswith(COUNTER)}
-    result = with_counters(to_state_dict(tree), given, checkpoint.step)
-    result = in_order(result, list(checkpoint.state_dict))
+    tree = fill(state_dict, variables, str(source), segmentor)
+    buffers = buffers_of(segmentor)
+    given = {k: a for k, a in state_dict.items() if k in buffers or k.endswith(COUNTER)}
+    result = to_mmseg(to_state_dict(tree), segmentor, given, checkpoint.step)
+    result = in_order(result, checkpoint.keys)
     target.parent.mkdir(parents=True, exist_ok=True)
     if is_file:
         write_weights(target, result, meta)

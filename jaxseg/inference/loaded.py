@@ -1,5 +1,6 @@
 """A model that is ready to use: config, weights, classes and test pipeline."""
 
+import copy
 import dataclasses
 import functools
 import logging
@@ -28,6 +29,8 @@ from jaxseg.weights.load import (
     fill,
     read_checkpoint,
 )
+from jaxseg.weights.part import config_path, join, parts
+from jaxseg.weights.prefix import for_model
 
 _log = logging.getLogger("jaxseg")
 
@@ -200,7 +203,8 @@ def load_model(
     variables = fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
         source = str(checkpoint)
-        tree = fill(saved.state_dict, variables, source, segmentor.backbone)
+        state_dict = for_model(saved, variables, segmentor).state_dict
+        tree = fill(state_dict, variables, source, segmentor)
         variables = as_variables(tree, variables, source)
     classes, palette, where = _classes_of(config, saved, segmentor)
     if len(classes) != segmentor.num_classes:
@@ -244,8 +248,8 @@ def build_segmentor(
 ) -> tuple[dict[str, Any], Any]:
     """Builds the segmentor of a config, for inference with a checkpoint.
 
-    A field of the backbone that the config leaves out, and that the checkpoint's keys
-    show to be on (`KeyTable.fields`), is put into the config, and that is logged: the
+    A field of a part that the config leaves out, and that the checkpoint's keys show
+    to be on (`KeyTable.fields`), is put into the config, and that is logged: the
     weights of a ViT trained by mmseg 0.x have a bias that 1.x's configs do not ask for.
 
     Args:
@@ -270,21 +274,42 @@ def build_segmentor(
     if "model" not in config:
         raise ConfigError("the config has no `model`")
     segmentor = resolve(config["model"], "model")
-    given = config["model"].get("backbone", {})
-    on = [
-        field
-        for field, key in key_table_of(segmentor.backbone).fields.items()
-        if checkpoint is not None
-        and field not in given
-        and f"backbone.{key}" in checkpoint.state_dict
-    ]
+    on = (
+        {} if checkpoint is None else _fields_of(checkpoint, segmentor, config["model"])
+    )
     if not on:
         return config, segmentor
-    for field in on:
-        _log.info("model.backbone.%s=True: so it is in %s", field, checkpoint.path)
-    backbone = {**given, **dict.fromkeys(on, True)}
-    config = {**config, "model": {**config["model"], "backbone": backbone}}
+    config = {**config, "model": copy.deepcopy(config["model"])}
+    for key, fields in on.items():
+        for field in fields:
+            path = config_path(key)
+            _log.info("%s.%s=True: so it is in %s", path, field, checkpoint.path)
+        _entry(config["model"], key).update(dict.fromkeys(fields, True))
     return config, resolve(config["model"], "model")
+
+
+def _fields_of(checkpoint, segmentor, model):
+    """The fields that the checkpoint's keys show to be on, by the part's key."""
+    found = {}
+    for key, part in parts(segmentor).items():
+        given = _entry(model, key)
+        for field, name in key_table_of(part).fields.items():
+            # Perhaps with a prefix, which comes off once the model is known.
+            ends = f".{join(key, name)}"
+            there = any(f".{k}".endswith(ends) for k in checkpoint.state_dict)
+            if there and given is not None and field not in given:
+                found.setdefault(key, []).append(field)
+    return found
+
+
+def _entry(model, key):
+    """A part's dict in the config; None of one that the config does not spell out."""
+    for name in filter(None, key.split(".")):
+        if isinstance(model, Mapping):
+            model = model.get(name)
+        elif isinstance(model, (list, tuple)):
+            model = model[int(name)]
+    return model
 
 
 def fresh_variables(config: Mapping[str, Any], segmentor: Any, abstract: bool) -> Any:

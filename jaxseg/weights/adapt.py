@@ -1,5 +1,7 @@
 """Weights for images of three channels, made fit for another number."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 
@@ -26,3 +28,22 @@ def adapt_in_channels(weight: np.ndarray, channels: int) -> np.ndarray:
     else:
         adapted = wide[:, np.arange(channels) % 3] * (3 / channels)
     return adapted.astype(weight.dtype)
+
+
+def first_layer(
+    state_dict: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> str | None:
+    """The key of the backbone's first layer, where it is for 3 channels and the
+    model's is for another number; None otherwise.
+
+    Args:
+        state_dict: of a checkpoint.
+        shapes: the model's, by key.
+    """
+    for key, shape in shapes.items():
+        found = np.shape(state_dict.get(key, ()))
+        if key.startswith("backbone.") and len(shape) == len(found) == 4:
+            same_rest = (found[0], *found[2:]) == (shape[0], *shape[2:])
+            if found[1] == 3 != shape[1] and same_rest:
+                return key
+    return None

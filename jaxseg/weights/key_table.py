@@ -1,33 +1,58 @@
-"""Where the weights of a family of backbones have other names than ours."""
+"""Where the weights of a family have other names or another form than ours."""
 
 import dataclasses
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from jaxseg.weights.state_dict import StateDictError
 
+Weights = Mapping[str, np.ndarray]
+
+
+def _no_buffers(part):
+    return {}
+
 
 @dataclasses.dataclass(frozen=True)
 class KeyTable:
-    """The names of a backbone's weights in the files of other repositories.
+    """How files of weights name and form those of a part of a model.
 
-    A class of backbones has one as `key_table`. Its keys are those below the backbone.
+    A class of parts (`part.Part`) has one as `key_table`. Its keys are those below the
+    part.
 
     Attributes:
         renames: pairs for `re.sub`, applied one after the other to a key that the
             model does not have.
         unused: starts of the keys, after that, which a file of pre-trained weights may
             have beyond the model's: classifiers, stages that the model leaves out.
-        fields: fields of the backbone, False by default, by the key that a checkpoint
-            has where they are True.
+        fields: fields of the part, False by default, by the key that a checkpoint has
+            where they are True.
+        buffers: takes a part and gives the arrays of whole numbers that mmseg's files
+            have for it and that follow from its config, by key: tables of indices. A
+            file may have them, with these values and no others, or lack them; what is
+            written for mmseg has them.
+        convert: takes weights by our names, and the part; gives them joined, split or
+            permuted as the model has them. It leaves alone what the model has already,
+            and what has a shape that it does not know: the error lists that. Of files
+            of pre-trained weights; of mmseg's own, too, where `convert_back` is there.
+        convert_back: the same the other way, from the model's weights to mmseg's. It is
+            needed where the model has other weights than mmseg, and None where only
+            other repositories have.
     """
 
     renames: tuple[tuple[str, str], ...] = ()
     unused: tuple[str, ...] = ()
     fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    buffers: Callable[[Any], Weights] = _no_buffers
+    convert: Callable[[Weights, Any], Weights] | None = None
+    convert_back: Callable[[Weights, Any], Weights] | None = None
+
+    def __post_init__(self):
+        if self.convert_back is not None and self.convert is None:
+            raise ValueError("convert_back needs convert, which it is the inverse of")
 
     def rename(self, key: str, known: Collection[str]) -> str:
         """Our name of a weight.
@@ -47,17 +72,17 @@ class KeyTable:
         return start is not None and not any(k.startswith(start) for k in known)
 
     def select(
-        self, state_dict: Mapping[str, np.ndarray], known: Collection[str]
+        self, state_dict: Weights, known: Collection[str]
     ) -> tuple[dict[str, np.ndarray], list[str]]:
-        """Takes a model's weights out of a file of pre-trained ones.
+        """Takes a part's weights out of a file of pre-trained ones.
 
         Args:
             state_dict: of the file.
-            known: the keys of the model.
+            known: the keys of the part.
 
         Returns:
-            The weights under our names, and the keys that were left out because they
-            are `unused`.
+            The weights under our names, not converted yet, and the keys that were left
+            out because they are `unused`.
 
         Raises:
             StateDictError: if two weights have one name.
@@ -68,11 +93,11 @@ class KeyTable:
             if name in named:
                 raise StateDictError(f"{key} and {named[name]} are both {name}")
             named[name] = key
-        unused = [name for name in named if self.is_unused(name, known)]
+        unused = {name for name in named if self.is_unused(name, known)}
         kept = {n: state_dict[key] for n, key in named.items() if n not in unused}
-        return kept, [named[name] for name in unused]
+        return kept, [key for name, key in named.items() if name in unused]
 
 
-def key_table_of(backbone: Any) -> KeyTable:
-    """The table of a backbone or its class; an empty one where it has none."""
-    return getattr(backbone, "key_table", KeyTable())
+def key_table_of(part: Any) -> KeyTable:
+    """The table of a part or its class; an empty one where it has none."""
+    return getattr(part, "key_table", KeyTable())

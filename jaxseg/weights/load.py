@@ -11,12 +11,14 @@ import numpy as np
 
 from jaxseg.checkpoint.store import load_weights
 from jaxseg.errors import JaxsegError
+from jaxseg.weights.adapt import first_layer
 from jaxseg.weights.download import DownloadError, fetch
 from jaxseg.weights.files.mapped_file import CheckpointFileError
 from jaxseg.weights.files.weights_file import read_weights
 from jaxseg.weights.key_table import key_table_of
+from jaxseg.weights.layout import buffers_of
+from jaxseg.weights.part import config_path, join, parts
 from jaxseg.weights.state_dict import (
-    COUNTER,
     StateDictError,
     from_state_dict,
     to_state_dict,
@@ -42,12 +44,14 @@ class Checkpoint:
             moving average, where there is one, and otherwise the parameters.
         meta: plain data, as far as it is known: `classes` (names), `palette` (RGB
             lists), `iter`, and whatever else a file says in single values.
+        keys: of the entries that its source had, in their order.
         config: the config that jaxseg saved with it, or None.
     """
 
     path: Path
     state_dict: dict[str, np.ndarray]
     meta: dict[str, Any]
+    keys: list[str]
     config: dict[str, Any] | None = None
 
     @property
@@ -82,7 +86,8 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
             path = path if url is None else fetch(url)
         if path.is_file():
             file = read_weights(path)
-            return Checkpoint(path, file.state_dict, file.meta)
+            keys = list(file.state_dict)
+            return Checkpoint(path, file.state_dict, file.meta, keys)
         if path.suffix in _FILES:
             raise LoadError(f"{path}: there is no such file")
     except (CheckpointFileError, DownloadError) as error:
@@ -100,10 +105,11 @@ def _read_folder(path):
     config, source = saved["config"], saved["source"]
     if source is None:
         meta = {**(config.get("dataset_meta") or {}), "iter": saved["step"]}
-        return Checkpoint(saved["path"], state_dict, meta, config)
+        return Checkpoint(saved["path"], state_dict, meta, list(state_dict), config)
     counts = {k: np.asarray(n, np.int64) for k, n in source["counters"].items()}
-    state_dict = in_order(state_dict | counts, source["keys"])
-    return Checkpoint(saved["path"], state_dict, source["meta"], config)
+    keys = source["keys"]
+    state_dict = in_order(state_dict | counts, keys)
+    return Checkpoint(saved["path"], state_dict, source["meta"], keys, config)
 
 
 def in_order(state_dict: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
@@ -113,59 +119,42 @@ def in_order(state_dict: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
 
 
 def fill(
-    state_dict: Mapping[str, np.ndarray], target: Any, source: str, backbone: Any
+    state_dict: Mapping[str, np.ndarray], target: Any, source: str, model: Any
 ) -> dict[str, Any]:
     """Puts a state dict into the tree of a model, every value as it is.
 
     Args:
-        state_dict: of a checkpoint.
-        target: params and batch_stats of the model, or their shapes.
+        state_dict: of a checkpoint, in the model's layout (`prefix.for_model`).
+        target: params and batch_stats of the model, or their shapes; or the part of
+            them that the state dict is for.
         source: where the weights are from, for errors.
-        backbone: of the model, for advice in errors.
+        model: the segmentor, whose parts know what mmseg's files have besides.
 
     Raises:
         LoadError: listing every missing, unexpected and misshapen key.
     """
     try:
-        return from_state_dict(state_dict, target, source)
+        return from_state_dict(state_dict, target, source, buffers_of(model))
     except StateDictError as error:
-        advice = _advice(state_dict, torch_shapes(target), backbone)
+        advice = _advice(state_dict, torch_shapes(target), model)
         raise LoadError("\n".join([str(error), *advice])) from error
 
 
-def _advice(state_dict, shapes, backbone):
-    for field, key in key_table_of(backbone).fields.items():
-        key = f"backbone.{key}"
-        if (key in state_dict) != (key in shapes):
-            yield (
-                f"{key} belongs to model.backbone.{field}={key in state_dict}, and the "
-                f"model has {field}={key in shapes}"
-            )
+def _advice(state_dict, shapes, model):
+    for part_key, part in parts(model).items():
+        for field, key in key_table_of(part).fields.items():
+            key = join(part_key, key)
+            if (key in state_dict) != (key in shapes):
+                yield (
+                    f"{key} belongs to {config_path(part_key)}.{field}="
+                    f"{key in state_dict}, and the model has {field}={key in shapes}"
+                )
     if first_layer(state_dict, shapes) is not None:
         yield (
             "the weights are for images of 3 channels. Where a training starts from "
             "them, adapt_in_channels=True in the config adapts the first layer; "
             "scripts/convert_checkpoint.py --adapt-in-channels writes such a checkpoint"
         )
-
-
-def first_layer(
-    state_dict: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
-) -> str | None:
-    """The key of the backbone's first layer, where it is for 3 channels and the
-    model's is for another number; None otherwise.
-
-    Args:
-        state_dict: of a checkpoint.
-        shapes: the model's, by key.
-    """
-    for key, shape in shapes.items():
-        found = np.shape(state_dict.get(key, ()))
-        if key.startswith("backbone.") and len(shape) == len(found) == 4:
-            same_rest = (found[0], *found[2:]) == (shape[0], *shape[2:])
-            if found[1] == 3 != shape[1] and same_rest:
-                return key
-    return None
 
 
 def as_variables(tree: Any, target: Any, source: str) -> Any:
@@ -190,23 +179,3 @@ def as_variables(tree: Any, target: Any, source: str) -> Any:
             f"{', '.join(bad[:5])}{more}"
         )
     return tree
-
-
-def with_counters(
-    state_dict: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray], step: int
-) -> dict[str, np.ndarray]:
-    """Adds what mmseg's batch norms count, in the place that PyTorch gives it.
-
-    Args:
-        state_dict: of a model of ours.
-        given: entries that are known, by key.
-        step: the count of a norm that is not among them.
-    """
-    result = {}
-    for key, array in state_dict.items():
-        result[key] = array
-        module, _, leaf = key.rpartition(".")
-        if leaf == "running_var":
-            counter = f"{module}.{COUNTER}"
-            result[counter] = given.get(counter, np.asarray(step, np.int64))
-    return result

@@ -91,6 +91,16 @@ def join(*keys: str) -> str:
     return ".".join(filter(None, keys))
 
 
+def is_below(key: str, part: str) -> bool:
+    """Whether a key is a part (or a parameter) itself, or that of something in it."""
+    return not part or f"{key}.".startswith(f"{part}.")
+
+
+def key_below(key: str, part: str) -> str:
+    """What a key is called inside a part: 'backbone.conv1', 'backbone' -> 'conv1'."""
+    return key.removeprefix(f"{part}.") if part else key
+
+
 def config_path(key: str) -> str:
     """Where the config has a part: 'decode_head.0' -> 'model.decode_head.0'."""
     return join("model", key)

@@ -21,6 +21,7 @@ _TO_TORCH = {
 }
 
 COUNTER = "num_batches_tracked"
+_COUNTS = (COUNTER, "total_ops", "total_params", "n_averaged")
 
 
 class StateDictError(JaxsegError, ValueError):
@@ -54,19 +55,23 @@ def torch_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def is_passed_over(key: str) -> bool:
-    """Whether a key names something that no model of ours has, and that mmseg's has.
+    """Whether a key names something that no model of ours has, and that files have.
 
     That is how many batches a norm has seen, which counts nothing as long as the norm
-    has a momentum; and the second copy of the weights that mmcv's EMAHook keeps under
-    `ema_backbone_conv1_weight`.
+    has a momentum; the second copy of the weights that mmcv's EMAHook keeps under
+    `ema_backbone_conv1_weight`; what thop counts in every module; and how many models
+    torch's AveragedModel has averaged.
     """
-    return key.endswith(COUNTER) or (key.startswith("ema_") and "." not in key)
+    if "." not in key and key.startswith("ema_"):
+        return True
+    return key.rpartition(".")[2] in _COUNTS
 
 
 def from_state_dict(
     state_dict: Mapping[str, np.ndarray],
     target: Mapping[str, Any],
     source: str = "the state dict",
+    buffers: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Puts a state dict into the tree of a model.
 
@@ -75,26 +80,33 @@ def from_state_dict(
             (`is_passed_over`).
         target: the model's variables, or their `jax.eval_shape`.
         source: where the state dict is from, for errors.
+        buffers: arrays by key that the state dict may have besides, with the same
+            values (`KeyTable.buffers`).
 
     Returns:
         NumPy arrays in the tree of `target`, views on those of `state_dict`.
 
     Raises:
-        StateDictError: listing every missing, unexpected and misshapen key, and those
-            with whole numbers, which are no weights.
+        StateDictError: listing every missing, unexpected and misshapen key, those with
+            whole numbers, which are no weights, and buffers of other values.
     """
-    wanted = torch_shapes(target)
+    wanted, buffers = torch_shapes(target), buffers or {}
     given = {key for key in state_dict if not is_passed_over(key)}
     problems = [f"missing: {key}" for key in sorted(wanted.keys() - given)]
-    problems += [f"unexpected: {key}" for key in sorted(given - wanted.keys())]
-    for key in sorted(wanted.keys() & given):
-        array = np.asarray(state_dict[key])
-        if array.shape != wanted[key]:
-            problems.append(
-                f"misshapen: {key} is {array.shape}, the model has {wanted[key]}"
-            )
-        elif array.dtype.kind in "biu":
-            problems.append(f"not a weight: {key} is {array.dtype}")
+    extra = sorted(given - wanted.keys() - buffers.keys())
+    problems += [f"unexpected: {key}" for key in extra]
+    shapes = wanted | {key: array.shape for key, array in buffers.items()}
+    for key in sorted(shapes.keys() & given):
+        found, dtype = np.shape(state_dict[key]), state_dict[key].dtype
+        if found != shapes[key]:
+            problems.append(f"misshapen: {key} is {found}, the model has {shapes[key]}")
+        elif key in buffers:
+            if not np.array_equal(state_dict[key], buffers[key]):
+                problems.append(
+                    f"another table: {key} has other values than this config makes"
+                )
+        elif dtype.kind in "biu":
+            problems.append(f"not a weight: {key} is {dtype}")
     if problems:
         raise StateDictError(
             f"{source} does not fit the model in {len(problems)} keys:\n  "

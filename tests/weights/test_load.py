@@ -1,5 +1,7 @@
 """Checkpoints of every kind, as one form."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -13,8 +15,8 @@ from jaxseg.weights.load import (
     fill,
     in_order,
     read_checkpoint,
-    with_counters,
 )
+from jaxseg.weights.part import Part
 from jaxseg.weights.state_dict import to_state_dict
 
 KEYS = [
@@ -24,6 +26,10 @@ KEYS = [
     "backbone.bn1.running_mean",
 ]
 META = {"classes": ["a", "b"], "palette": [[1, 2, 3], [4, 5, 6]]}
+
+
+class Model(Part):
+    backbone: Any = None
 
 
 def variables(classes=4, width=3, value=0.0):
@@ -121,7 +127,7 @@ def test_all_differences_are_in_one_error():
     wanted["params"]["backbone"]["conv2"] = {"kernel": np.zeros((1, 1, 5, 5))}
     del wanted["batch_stats"]["backbone"]["bn1"]
     with pytest.raises(LoadError) as error:
-        fill(state_dict, wanted, "FILE", None)
+        fill(state_dict, wanted, "FILE", Model())
     assert str(error.value).splitlines() == [
         "FILE does not fit the model in 4 keys:",
         "  missing: backbone.conv2.weight",
@@ -138,9 +144,10 @@ def test_all_differences_are_in_one_error():
 
 
 def test_an_error_says_what_to_change():
-    class Backbone:
+    class Backbone(Part):
         key_table = KeyTable(fields={"patch_bias": "patch_embed.bias"})
 
+    model = Model(Backbone())
     state_dict = to_state_dict(variables())
     with_bias = {**state_dict, "backbone.patch_embed.bias": np.zeros(3)}
     with pytest.raises(
@@ -148,22 +155,22 @@ def test_an_error_says_what_to_change():
         match="belongs to model.backbone.patch_bias=True, and the model has "
         "patch_bias=False",
     ):
-        fill(with_bias, variables(), "FILE", Backbone)
+        fill(with_bias, variables(), "FILE", model)
     wanted = variables()
     wanted["params"]["backbone"]["patch_embed"] = {"bias": np.zeros(3)}
     with pytest.raises(LoadError, match="patch_bias=False, and the model has .*=True"):
-        fill(state_dict, wanted, "FILE", Backbone)
+        fill(state_dict, wanted, "FILE", model)
 
     wanted = variables()
     wanted["params"]["backbone"]["conv1"]["kernel"] = np.zeros((3, 3, 5, 3))
     with pytest.raises(LoadError, match="images of 3 channels.*adapt_in_channels=True"):
-        fill(state_dict, wanted, "FILE", Backbone)
+        fill(state_dict, wanted, "FILE", model)
 
 
 def test_filling_changes_no_bits_and_copies_nothing():
     tree = jax.tree.map(lambda a: a.astype(np.float16), variables(value=1.5))
     state_dict = to_state_dict(tree)
-    filled = fill(state_dict, variables(), "FILE", None)
+    filled = fill(state_dict, variables(), "FILE", Model())
     for new, old in zip(jax.tree.leaves(filled), jax.tree.leaves(tree), strict=True):
         assert new.dtype == np.float16
         assert np.shares_memory(new, old)
@@ -186,26 +193,6 @@ def test_a_model_gets_its_own_types_and_finite_values():
         "backbone.bn1.running_mean, decode_head.conv_seg.bias$",
     ):
         as_variables(broken, target, "FILE")
-
-
-def test_the_counters_of_mmsegs_batch_norms():
-    state_dict = dict.fromkeys(
-        ["a.bn.running_mean", "a.bn.running_var", "b.running_var", "c.bias"], 0
-    )
-    known = {"b.num_batches_tracked": np.asarray(2**40)}
-    found = with_counters(state_dict, known, 7)
-    assert list(found) == [
-        "a.bn.running_mean",
-        "a.bn.running_var",
-        "a.bn.num_batches_tracked",
-        "b.running_var",
-        "b.num_batches_tracked",
-        "c.bias",
-    ]
-    assert found["a.bn.num_batches_tracked"].dtype == np.int64
-    assert found["a.bn.num_batches_tracked"].shape == ()
-    assert found["a.bn.num_batches_tracked"] == 7
-    assert found["b.num_batches_tracked"] == 2**40
 
 
 def test_the_order_of_entries():

@@ -8,7 +8,6 @@ import functools
 import json
 import logging
 import pathlib
-import types
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +23,9 @@ from jaxseg.segmentors import EncoderDecoder
 from jaxseg.train.run import Run
 from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.load import LoadError
-from jaxseg.weights.starting_weights import (
-    find_starting_weights,
-    load_pretrained,
-    starting_weights,
-)
+from jaxseg.weights.load_pretrained import load_pretrained
+from jaxseg.weights.pretrained import Pretrained
+from jaxseg.weights.starting_weights import find_starting_weights, starting_weights
 from jaxseg.weights.state_dict import to_state_dict, torch_shapes
 
 STORED = np.load(pathlib.Path(__file__).with_name("starting_weights.npz"))
@@ -73,7 +70,10 @@ def write(path, shapes):
 def load(pretrained, backbone, adapt=False):
     if isinstance(pretrained, pathlib.Path):
         pretrained = str(pretrained)
-    loaded = load_pretrained(pretrained, fresh(backbone), backbone, adapt)
+    if not isinstance(pretrained, Pretrained):
+        pretrained = Pretrained(pretrained)
+    model = EncoderDecoder(backbone, None)
+    loaded = load_pretrained("backbone", pretrained, fresh(backbone), model, adapt)
     assert loaded["params"].pop("decode_head")["bias"].tolist() == [7.0] * 3
     loaded = {name: values["backbone"] for name, values in loaded.items()}
     return to_state_dict(loaded)
@@ -169,7 +169,7 @@ def test_of_a_whole_model_the_backbone_is_taken(tmp_path, prefix):
 def test_weights_under_a_prefix(tmp_path, start, prefix):
     shapes = {start + key: shape for key, shape in ORIGINS["timm vit"].items()}
     given = write(tmp_path / "a.pth", shapes)
-    pretrained = {"checkpoint": str(tmp_path / "a.pth"), "prefix": prefix}
+    pretrained = Pretrained(str(tmp_path / "a.pth"), prefix)
     loaded = load(pretrained, Vit())
     np.testing.assert_array_equal(loaded["cls_token"], given[f"{start}cls_token"])
 
@@ -183,12 +183,12 @@ def test_a_run_gives_its_backbone(tmp_path):
 
 
 def test_load_from_comes_on_top_and_only_what_is_named_is_adapted():
-    model = types.SimpleNamespace(pretrained="no_such_file.pth", backbone=Vit())
+    model = EncoderDecoder(Vit(), None, pretrained="no_such_file.pth")
     with pytest.raises(LoadError, match="no_such_file"):
         starting_weights({}, model, {})
     with pytest.raises(FileNotFoundError, match="no_such_run"):
         starting_weights({"load_from": "no_such_run"}, model, {})
-    model.pretrained = None
+    model = EncoderDecoder(Vit(), None)
     assert starting_weights({}, model, {"params": 1}) == {"params": 1}
     with pytest.raises(ConfigError, match="neither load_from nor model.pretrained"):
         starting_weights({"adapt_in_channels": True}, model, {})
@@ -196,13 +196,13 @@ def test_load_from_comes_on_top_and_only_what_is_named_is_adapted():
 
 def test_they_are_looked_for_before_the_run_begins_anything(tmp_path):
     for pretrained in ("none.pth", {"checkpoint": "none.pth"}):
-        model = types.SimpleNamespace(pretrained=pretrained)
+        model = EncoderDecoder(Vit(), None, pretrained=pretrained)
         with pytest.raises(LoadError, match="none.pth: there is no such file"):
             find_starting_weights({}, model)
     with pytest.raises(FileNotFoundError, match="no_such_run"):
         find_starting_weights({"load_from": "no_such_run"}, model)
     find_starting_weights({"load_from": str(tmp_path)}, model)
-    find_starting_weights({}, types.SimpleNamespace(pretrained=None))
+    find_starting_weights({}, EncoderDecoder(Vit(), None))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_what_pretrained_may_be(pretrained):
 
 def test_a_prefix_that_no_key_has_is_an_error(tmp_path):
     write(tmp_path / "a.pth", {"model.x": (1,), "head.y": (1,)})
-    pretrained = {"checkpoint": str(tmp_path / "a.pth"), "prefix": "backbone."}
+    pretrained = Pretrained(str(tmp_path / "a.pth"), "backbone.")
     with pytest.raises(LoadError, match=r"prefix 'backbone\.'.*begin with head, model"):
         load(pretrained, Vit())
 

@@ -42,13 +42,27 @@ def state_dict_of(tree: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
                 f"belong; the weights are looked for under {', '.join(_WEIGHTS)} or "
                 "on top"
             )
-        key = key.removeprefix("module.")
+        key = unwrapped(key)
         if key in state_dict:
-            raise CheckpointFileError(f"holds {shown(key)} with and without 'module.'")
+            raise CheckpointFileError(
+                f"holds {shown(key)} with and without 'module.' or '_orig_mod.'"
+            )
         state_dict[key] = value
     if not state_dict:
         raise CheckpointFileError("holds no weights")
     return state_dict, plain_meta(tree.get("meta") if name else None)
+
+
+def unwrapped(key: str) -> str:
+    """A key without what torch's wrappers of modules put into it.
+
+    That is a leading 'module.' of DataParallel and AveragedModel, and the '_orig_mod.'
+    of torch.compile, which may stand before any module.
+    """
+    key = key.replace("_orig_mod.", "")
+    while key.startswith("module."):
+        key = key.removeprefix("module.")
+    return key
 
 
 def plain_meta(meta: Any) -> dict[str, Any]:

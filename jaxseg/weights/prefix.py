@@ -1,0 +1,97 @@
+"""Prefixes: what programs put before the keys of a model that they hold as a part."""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Collection
+from typing import Any
+
+from jaxseg.weights.layout import buffers_of, to_model
+from jaxseg.weights.load import Checkpoint, LoadError
+from jaxseg.weights.state_dict import torch_shapes
+
+_log = logging.getLogger("jaxseg")
+
+# `algorithm.architecture.model.` is the longest that was seen.
+_MAX_DEPTH = 4
+
+
+def find_prefix(
+    keys: Collection[str],
+    known: Collection[str],
+    source: str,
+    usual: str = "",
+    rename: Callable[[str], str] = str,
+) -> str:
+    """The one prefix under which a file has the keys of a model.
+
+    Args:
+        keys: of the file.
+        known: of the model, or of a part of it.
+        source: the file, for errors.
+        usual: the prefix that comes before others with as many keys.
+        rename: our name of a key without the prefix.
+
+    Returns:
+        The prefix with its dot, such as `model.`; empty if the keys have none, or if
+        with none a key is one of the model's.
+
+    Raises:
+        LoadError: if several have as many of the model's keys, `encoder_q.` and
+            `encoder_k.`: nobody but the user knows which one is meant.
+    """
+    votes = {}
+    for key in keys:
+        for prefix in _prefixes(key):
+            if rename(key[len(prefix) :]) in known:
+                votes[prefix] = votes.get(prefix, 0) + 1
+    most = max(votes.values(), default=0)
+    best = sorted(prefix for prefix, count in votes.items() if count == most)
+    for prefix in (usual, ""):
+        if prefix in best or not best:
+            return prefix if best else ""
+    if len(best) > 1:
+        raise LoadError(
+            f"{source} has the weights several times, under the prefixes "
+            f"{', '.join(best)}: say which are meant, with init_cfg=dict("
+            f"type='Pretrained', checkpoint=..., prefix={best[0]!r})"
+        )
+    return best[0]
+
+
+def _prefixes(key):
+    at = -1
+    yield ""
+    for _ in range(_MAX_DEPTH):
+        at = key.find(".", at + 1)
+        if at < 0:
+            return
+        yield key[: at + 1]
+
+
+def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
+    """A checkpoint of a whole model under the model's own keys and in its layout.
+
+    Args:
+        checkpoint: of the model, or of one that another program holds it in.
+        variables: of the model, or their shapes.
+        model: the segmentor.
+
+    Returns:
+        The same weights; where all of the model's that there are begin with one
+        prefix, without it. That is logged.
+
+    Raises:
+        LoadError: as `find_prefix`; or if a key is there with and without the prefix.
+    """
+    known = torch_shapes(variables).keys() | buffers_of(model).keys()
+    state_dict, keys = checkpoint.state_dict, checkpoint.keys
+    prefix = find_prefix(state_dict, known, str(checkpoint.path))
+    if prefix:
+        where = checkpoint.path
+        _log.info("%s: its keys begin with %r, which is taken off", where, prefix)
+        keys = [key.removeprefix(prefix) for key in keys]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise LoadError(f"{where} has {twice[0]} with and without {prefix!r}")
+        state_dict = dict(zip(keys, state_dict.values(), strict=True))
+    state_dict = to_model(state_dict, model)
+    return dataclasses.replace(checkpoint, state_dict=state_dict, keys=keys)

@@ -1,0 +1,71 @@
+"""Sizes: weights for other images brought to those of the model."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxseg.weights.adapt import adapt_in_channels, first_layer
+from jaxseg.weights.load import LoadError
+from jaxseg.weights.part import is_below, key_below, parts
+from jaxseg.weights.state_dict import torch_shapes
+
+_log = logging.getLogger("jaxseg")
+
+
+def adapt_first_layer(
+    state_dict: Mapping[str, np.ndarray], variables: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """Brings a first layer for 3 channels to the model's number of channels.
+
+    Args:
+        state_dict: of a checkpoint.
+        variables: of the model, or their shapes.
+
+    Raises:
+        LoadError: if there is no such layer, or it is for the model's channels already.
+    """
+    shapes = torch_shapes(variables)
+    key = first_layer(state_dict, shapes)
+    if key is None:
+        raise LoadError(
+            "adapt_in_channels: the checkpoint has no first layer for 3 channels where "
+            "the model's is for another number; leave it out"
+        )
+    _log.info("%s: adapted from 3 to %d channels", key, shapes[key][1])
+    return {**state_dict, key: adapt_in_channels(state_dict[key], shapes[key][1])}
+
+
+def at_the_models_sizes(
+    state_dict: Mapping[str, np.ndarray],
+    variables: Mapping[str, Any],
+    model: Any,
+    adapt: bool,
+) -> dict[str, np.ndarray]:
+    """Weights at the model's sizes, where a part's `resize_weight` says what that means.
+
+    Args:
+        state_dict: of a checkpoint, in the model's layout.
+        variables: of the model, or their shapes.
+        model: the segmentor.
+        adapt: whether a first layer for 3 channels is adapted to the model's.
+
+    Raises:
+        LoadError: as `adapt_first_layer`.
+    """
+    if adapt:
+        state_dict = adapt_first_layer(state_dict, variables)
+    result, shapes = dict(state_dict), torch_shapes(variables)
+    for part_key, part in parts(model).items():
+        if not hasattr(part, "resize_weight"):
+            continue
+        for key in filter(result.__contains__, shapes):
+            found = result[key]
+            if is_below(key, part_key) and np.shape(found) != shapes[key]:
+                result[key] = part.resize_weight(key_below(key, part_key), found)
+                if result[key] is not found:
+                    _log.info(
+                        "%s: resized from %s to %s", key, found.shape, result[key].shape
+                    )
+    return result
