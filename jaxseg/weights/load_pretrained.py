@@ -9,6 +9,7 @@ from flax import traverse_util
 
 from jaxseg.weights.files.checkpoint_tree import unwrapped
 from jaxseg.weights.key_table import key_table_of
+from jaxseg.weights.layout import to_model
 from jaxseg.weights.load import LoadError, as_variables, fill, read_checkpoint
 from jaxseg.weights.names import torch_key
 from jaxseg.weights.part import config_path, is_below, join, key_below, parts
@@ -61,6 +62,7 @@ def load_pretrained(
     given, others = _under_prefix(checkpoint.state_dict, key, pretrained, known, model)
     kept = _select(given, others, known, key, model, source)
     state_dict = {join(key, name): array for name, array in kept.items()}
+    state_dict = to_model(state_dict, model)  # of mmseg's for the parts inside
     state_dict = at_the_models_sizes(state_dict, target, model, adapt)
     tree = as_variables(fill(state_dict, target, source, model), target, source)
     return traverse_util.unflatten_dict(flat | traverse_util.flatten_dict(tree))
