@@ -10,6 +10,7 @@ from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.type_names import with_base_type
 from jaxseg.resolve import lookup
+from jaxseg.weights.part import Part
 
 # Keys that our classes do not have, with the values that ask for nothing: mmseg's
 # defaults. A class that has such a key as a field keeps it.
@@ -78,7 +79,10 @@ def translate_component(config: Any, path: str, report: Report, v0: bool) -> Any
             report.lacks(path, name)
         else:
             config = _our_keys(cls, config, path, report)
-            if start not in _SAME_START:
+            if _is_pretrained(start) and issubclass(cls, Part):
+                kept = ("type", "checkpoint", "prefix")
+                config["init_cfg"] = {k: start[k] for k in kept if k in start}
+            elif start not in _SAME_START:
                 report.note(
                     f"{path}.init_cfg: not honoured, it starts as mmseg's {name} does "
                     "without one"
@@ -89,6 +93,10 @@ def translate_component(config: Any, path: str, report: Report, v0: bool) -> Any
         else translate_component(value, f"{path}.{key}", report, v0)
         for key, value in config.items()
     }
+
+
+def _is_pretrained(start: Any) -> bool:
+    return isinstance(start, Mapping) and start.get("type") == "Pretrained"
 
 
 def _meaning_in_v0(config: Mapping[str, Any]) -> dict[str, Any]:

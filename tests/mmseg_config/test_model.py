@@ -185,6 +185,13 @@ def test_other_starting_values_are_noted_unless_they_are_ours(start, noted):
     )
 
 
+def test_parts_other_than_the_backbone_keep_their_starting_weights():
+    start = dict(type="Pretrained", checkpoint="a.pth", prefix="decode_head.")
+    ours, report = translated(v1(head_of(init_cfg={**start, "map_location": "cpu"})))
+    assert ours["decode_head"]["init_cfg"] == start
+    assert "pretrained" not in ours and report.notes == []
+
+
 VIT = dict(type="VisionTransformer", img_size=(64, 64), norm_cfg=dict(type="LN"))
 
 

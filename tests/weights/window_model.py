@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxseg.backbones.backbone import Backbone
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.transformer import Linear
+from jaxseg.necks.neck import Neck
 from jaxseg.weights.key_table import KeyTable
-from jaxseg.weights.part import Part
 
 INDEX = "attn.relative_position_index"
 
@@ -50,7 +51,7 @@ def _join(weights, part):
     return result
 
 
-class Windows(Part):
+class Windows(Backbone):
     """One attention over windows.
 
     Attributes:
@@ -60,7 +61,6 @@ class Windows(Part):
 
     channels: int = 4
     window: int = 2
-    in_channels: int = 3
 
     key_table = KeyTable(
         renames=((r"^patch_embed\.proj\.", "stem."),),
@@ -99,7 +99,7 @@ class _Attention(nn.Module):
         return y.swapaxes(2, 3).reshape(n, height, width, channels)
 
 
-class Blend(Part):
+class Blend(Neck):
     """A neck with weights of its own, all of them frozen."""
 
     channels: int = 4
