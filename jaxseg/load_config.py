@@ -11,7 +11,7 @@ from jaxseg.config import TOP_LEVEL, ConfigError, load, override
 from jaxseg.config_source import Source, is_mmseg_config, is_named_as_program
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.translate import require, translate
-from jaxseg.resolve import custom_imports, import_custom, is_registered
+from jaxseg.registry import custom_imports, import_custom, is_registered
 
 _log = logging.getLogger("jaxseg")
 

@@ -25,7 +25,7 @@ from input_pipeline import transforms
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.translate import Translation, translate
 from jaxseg.optim.optimizer import make_optimizer
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve, resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 
@@ -108,7 +108,7 @@ def _key(value: Any) -> str:
 @functools.cache
 def _model_shapes(model: str):
     """The model and its variables' shapes; configs that share it build it once."""
-    segmentor = resolve(json.loads(model), "model")
+    segmentor = resolve_model(json.loads(model))
     channels = segmentor.in_channels
     size = segmentor.data_preprocessor.size or (128, 128)
     init = functools.partial(init_variables, segmentor, 0, channels, size)

@@ -8,14 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg import resolve as resolve_module
+from jaxseg import registry as registry_module
 from jaxseg.backbones import UNet
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError, JaxsegError, ModelSizeError
 from jaxseg.heads import FCNHead
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
-from jaxseg.resolve import build, register, resolve
+from jaxseg.registry import register
+from jaxseg.resolve import build, resolve
 from jaxseg.segmentors.init_variables import init_variables
 from tests.tiny import get_config
 
@@ -37,7 +38,7 @@ class BrokenHead(FCNHead, kw_only=True):
 @pytest.fixture
 def registry(monkeypatch):
     """A registry that forgets what a test adds."""
-    monkeypatch.setattr(resolve_module, "_registered", {})
+    monkeypatch.setattr(registry_module, "_registered", {})
 
 
 def segmentor(**changes):

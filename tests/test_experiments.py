@@ -13,7 +13,7 @@ from input_pipeline.datasets import BaseSegDataset
 from jaxseg.config import load
 from jaxseg.evaluation.evaluate import check_classes
 from jaxseg.optim.optimizer import make_optimizer
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 from jaxseg.train.step import metric_names
@@ -52,7 +52,7 @@ def test_every_experiment_has_its_schedule_here():
 def abstract(name):
     """Config, model and the shapes of its variables."""
     config = load(FOLDER / f"{name}.py")
-    model = resolve(config["model"], "model")
+    model = resolve_model(config["model"])
     size = model.data_preprocessor.size or (96, 96)
     make = functools.partial(init_variables, model, 0, 3, size)
     return config, model, size, jax.eval_shape(make)

@@ -17,6 +17,8 @@ ROOMS = (
     "jaxseg",
     "jaxseg.errors",
     "jaxseg.config",
+    "jaxseg.annotations",
+    "jaxseg.registry",
     "jaxseg.visualize",
     "jaxseg.ops",
     "jaxseg.runtime",

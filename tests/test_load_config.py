@@ -281,7 +281,7 @@ def test_custom_imports_of_the_command_line_bring_what_is_missing(
 ):
     (tmp_path / "my_net_for_load_config.py").write_text(
         "import dataclasses\n"
-        "from jaxseg.resolve import register\n"
+        "from jaxseg.registry import register\n"
         "@register\n"
         "@dataclasses.dataclass\n"
         "class MyNetForLoadConfig:\n"

@@ -1,4 +1,5 @@
 import dataclasses
+import importlib
 import json
 import pathlib
 import subprocess
@@ -7,14 +8,18 @@ import sys
 import flax.linen as nn
 import pytest
 
-from jaxseg import resolve as resolve_module
+from jaxseg import losses
+from jaxseg import registry as registry_module
 from jaxseg.backbones import InterpConv, ResNetV1c
 from jaxseg.config import ConfigError, plain
 from jaxseg.errors import FieldError
 from jaxseg.heads import FCNHead
 from jaxseg.layers import LeakyReLU, SyncBN
 from jaxseg.losses import CrossEntropyLoss, DiceLoss
-from jaxseg.resolve import build, register, resolve
+from jaxseg.losses.loss import Loss
+from jaxseg.necks.neck import Neck
+from jaxseg.registry import register
+from jaxseg.resolve import MODEL_TABLES, build, resolve, resolve_model
 
 ROOT = pathlib.Path(__file__).parents[1]
 HEAD = dict(type="FCNHead", in_channels=8, channels=4, num_classes=3)
@@ -23,7 +28,7 @@ HEAD = dict(type="FCNHead", in_channels=8, channels=4, num_classes=3)
 @pytest.fixture
 def registry(monkeypatch):
     """A registry that forgets what a test adds."""
-    monkeypatch.setattr(resolve_module, "_registered", {})
+    monkeypatch.setattr(registry_module, "_registered", {})
 
 
 def test_children_come_first_and_lists_become_tuples():
@@ -147,6 +152,155 @@ def test_an_error_names_the_path(config, message):
         resolve(config, "model.decode_head")
 
 
+def model(**changes):
+    backbone = dict(type="ResNetV1c", depth=18)
+    return dict(type="EncoderDecoder", backbone=backbone, decode_head=HEAD) | changes
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            model(backbone=HEAD),
+            (
+                r"^model\.backbone\.type: FCNHead is no Backbone; allowed are ResNet, "
+                r"ResNetV1c, ResNetV1d, UNet, VisionTransformer$"
+            ),
+        ),
+        (
+            model(backbone=dict(type="ResNetV1")),
+            r"^model\.backbone\.type: 'ResNetV1' is not known \(did you mean 'ResNetV1",
+        ),
+        (
+            model(backbone=dict(depth=18)),
+            (
+                r"^model\.backbone: expected Backbone, found {'depth': 18}; Backbone is a "
+                r"dict with the `type` ResNet, .* or VisionTransformer$"
+            ),
+        ),
+        (
+            model(decode_head=3),
+            r"^model\.decode_head: expected BaseDecodeHead, found 3; BaseDecodeHead is",
+        ),
+        (
+            model(decode_head=[HEAD, HEAD]),
+            (
+                r"^model\.decode_head: expected BaseDecodeHead, found a list of FCNHead, "
+                r"FCNHead; "
+            ),
+        ),
+        (
+            model(decode_head=HEAD | dict(norm_cfg=dict(type="ReLU"))),
+            (
+                r"^model\.decode_head\.norm_cfg\.type: ReLU is no Norm; allowed are BN, LN, "
+                r"SyncBN$"
+            ),
+        ),
+        (
+            model(decode_head=HEAD | dict(act_cfg=dict(type="BN"))),
+            r"^model\.decode_head\.act_cfg\.type: BN is no Act; allowed are GELU, Lea",
+        ),
+        (
+            model(decode_head=HEAD | dict(loss_decode=dict(type="OHEMPixelSampler"))),
+            r"^model\.decode_head\.loss_decode\.type: OHEMPixelSampler is no Loss; ",
+        ),
+        (
+            model(decode_head=HEAD | dict(loss_decode=[dict(type="BN")])),
+            r"^model\.decode_head\.loss_decode\.0\.type: BN is no Loss; allowed are ",
+        ),
+        (
+            model(decode_head=HEAD | dict(loss_decode="CrossEntropyLoss")),
+            (
+                r"^model\.decode_head\.loss_decode: expected Loss \| tuple\[Loss, \.\.\.\], "
+                r"found 'CrossEntropyLoss'; Loss is a dict with the `type` [^L]*CrossEntropyLoss"
+            ),
+        ),
+        (
+            model(decode_head=HEAD | dict(sampler=dict(type="CrossEntropyLoss"))),
+            r"^model\.decode_head\.sampler\.type: CrossEntropyLoss is no Sampler; ",
+        ),
+        (
+            model(auxiliary_head=[HEAD, dict(type="UNet")]),
+            r"^model\.auxiliary_head\.1\.type: UNet is no BaseDecodeHead; ",
+        ),
+        (
+            model(data_preprocessor=dict(type="FPN")),
+            r"^model\.data_preprocessor\.type: FPN is no SegDataPreProcessor; allowed",
+        ),
+        (HEAD, r"^model\.type: FCNHead is no Segmentor; allowed are .*EncoderDecoder"),
+        (
+            3,
+            r"^model: expected Segmentor, found 3; Segmentor is a dict with the `type`",
+        ),
+        ({}, r"^model: expected Segmentor, found {}; "),
+    ],
+)
+def test_a_slot_takes_its_role_alone(config, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve_model(config)
+
+
+def test_a_scope_is_part_of_the_name_unless_a_class_says_otherwise(monkeypatch):
+    assert resolve(HEAD | dict(type="mmseg.FCNHead"), "x") == resolve(HEAD, "x")
+    with pytest.raises(ConfigError, match="'mmdet.CrossEntropyLoss' is not known"):
+        resolve(dict(type="mmdet.CrossEntropyLoss"), "x", slot=Loss)
+    monkeypatch.setattr(DiceLoss, "aliases", ("mmdet.DiceLoss",), raising=False)
+    assert resolve(dict(type="mmdet.DiceLoss"), "x", slot=Loss) == DiceLoss()
+
+    class Child(DiceLoss):
+        """It is not what mmdet calls by that name."""
+
+    monkeypatch.setattr(losses, "DiceLoss", Child)
+    with pytest.raises(ConfigError, match="'mmdet.DiceLoss' is not known"):
+        resolve(dict(type="mmdet.DiceLoss"), "x", slot=Loss)
+
+
+def test_no_name_stands_for_two_classes():
+    names = [name for table in MODEL_TABLES for name in table.__all__]
+    classes = [getattr(table, name) for table in MODEL_TABLES for name in table.__all__]
+    names += [alias for cls in classes for alias in vars(cls).get("aliases", ())]
+    assert len(names) == len(set(names))
+
+
+def test_a_registered_name_that_a_table_has(registry):
+    register(
+        dataclasses.make_dataclass("FCNHead", [], namespace={"__module__": "mine"})
+    )
+    with pytest.raises(
+        ConfigError, match="FCNHead is jaxseg's own, and mine registers"
+    ):
+        resolve(HEAD, "model.decode_head")
+
+
+TEXTS = """
+from __future__ import annotations
+import dataclasses
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from nowhere import Unknown
+
+@dataclasses.dataclass(frozen=True)
+class Plain:
+    depth: int = 3
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    depth: int = 3
+    other: Unknown = None
+"""
+
+
+def test_annotations_that_are_texts(tmp_path, monkeypatch):
+    (tmp_path / "annotated_by_texts.py").write_text(TEXTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("annotated_by_texts")
+    plain, checked = module.Plain, module.Checked
+    with pytest.raises(ConfigError, match=r"^x\.depth: expected int, found 'a'"):
+        build(plain, dict(depth="a"), "x")
+    # A name that only a type checker knows leaves the class unchecked.
+    assert build(checked, dict(depth="a", other=1), "x").other == 1
+
+
 def test_types_of_values():
     @dataclasses.dataclass(frozen=True)
     class Entry:
@@ -164,9 +318,8 @@ def test_types_of_values():
         dict(words=()),
         dict(words=("a", "b")),
         dict(table={}),
-        # Only plain types are checked.
-        dict(anything="x"),
-        dict(module=3),
+        dict(anything=(1, "x")),
+        dict(module=FCNHead(in_channels=1, channels=1, num_classes=2)),
     ):
         assert build(Entry, good, "x") == Entry(**good)
     for bad in (
@@ -178,6 +331,8 @@ def test_types_of_values():
         dict(words="ab"),
         dict(words=("a", 1)),
         dict(table=()),
+        dict(anything="x"),
+        dict(module=3),
     ):
         with pytest.raises(ConfigError, match=rf"^x\.{next(iter(bad))}: expected "):
             build(Entry, bad, "x")
@@ -209,18 +364,25 @@ def test_a_users_class(registry):
     with pytest.raises(ConfigError, match=r"did you mean 'MyHead'"):
         resolve(dict(HEAD, type="MyHed"), "model.decode_head")
 
-    other = type("MyHead", (), {"__module__": "somewhere.else"})
+    with pytest.raises(ConfigError, match="MyHead is no Neck; allowed are FPN, Multi"):
+        resolve(config, "model.neck", slot=Neck)
+    with pytest.raises(TypeError, match="str is no dataclass"):
+        register(str)
+    other = dataclasses.make_dataclass(
+        "MyHead", [], namespace={"__module__": "somewhere.else"}
+    )
     with pytest.raises(ValueError, match="MyHead of somewhere.else is registered alre"):
         register(other)
 
 
 CUSTOM = """
 import dataclasses
-from jaxseg.resolve import register
+from jaxseg.layers.activation import Act
+from jaxseg.registry import register
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Swish:
+class Swish(Act):
     beta: float = 1.0
 """
 
@@ -230,7 +392,8 @@ def test_custom_imports_of_another_program(tmp_path):
     config = dict(custom_imports=dict(imports=["my_layers"]), x=dict(type="Swish"))
     program = (
         "import json, sys\n"
-        "from jaxseg.resolve import import_custom, resolve\n"
+        "from jaxseg.registry import import_custom\n"
+        "from jaxseg.resolve import resolve\n"
         "config = json.loads(sys.argv[1])\n"
         "import_custom(config)\n"
         "print(resolve(config['x'], 'x'))\n"
@@ -251,7 +414,7 @@ def test_custom_imports_of_another_program(tmp_path):
     "config", [{}, dict(custom_imports=None), dict(custom_imports=dict(imports=[]))]
 )
 def test_without_custom_imports(config):
-    resolve_module.import_custom(config)
+    registry_module.import_custom(config)
 
 
 def test_a_module_that_is_not_there():
@@ -259,7 +422,7 @@ def test_a_module_that_is_not_there():
     with pytest.raises(
         ConfigError, match=r"custom_imports\.imports: there is no modul"
     ):
-        resolve_module.import_custom(config)
+        registry_module.import_custom(config)
 
 
 def test_the_same_object_from_a_config_and_from_its_json():

@@ -8,6 +8,7 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset, resolve_classes
+from input_pipeline.transforms.transform import Transform
 
 DIGITS = (
     ("background", (0, 0, 0)),
@@ -54,7 +55,7 @@ class DigitsDataset(SegDataset):
     num_scenes: int = 2000
     size: tuple[int, int] = (96, 96)
     seed: int = 0
-    pipeline: tuple = ()
+    pipeline: tuple[Transform, ...] = ()
 
     def __post_init__(self):
         if self.split not in ("train", "val"):

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset, resolve_classes, some_of
+from input_pipeline.transforms.transform import Transform
 
 
 @dataclasses.dataclass(eq=False)
@@ -51,7 +52,7 @@ class BaseSegDataset(SegDataset):
     reduce_zero_label: bool = False
     ignore_index: int = 255
     label_map: dict | None = None
-    pipeline: tuple = ()
+    pipeline: tuple[Transform, ...] = ()
 
     def __post_init__(self):
         self.metainfo, derived, self.file_palette = resolve_classes(

@@ -8,6 +8,7 @@ from input_pipeline.packing.index import FILE_NAME, Index
 from input_pipeline.packing.storage import open_shards
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import LoadImageFromFile
+from input_pipeline.transforms.transform import Transform
 
 
 @dataclasses.dataclass(eq=False)
@@ -28,7 +29,7 @@ class PackedDataset(SegDataset):
     """
 
     path: str
-    pipeline: tuple = ()
+    pipeline: tuple[Transform, ...] = ()
 
     def __post_init__(self):
         self._index = Index.read(pathlib.Path(self.path) / FILE_NAME)

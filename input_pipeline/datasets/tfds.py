@@ -6,6 +6,7 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset, resolve_classes
+from input_pipeline.transforms.transform import Transform
 
 
 @dataclasses.dataclass(eq=False)
@@ -43,7 +44,7 @@ class TFDSDataset(SegDataset):
     reduce_zero_label: bool = False
     ignore_index: int = 255
     label_map: dict | None = None
-    pipeline: tuple = ()
+    pipeline: tuple[Transform, ...] = ()
 
     def __post_init__(self):
         self.metainfo, _, self.file_palette = resolve_classes(

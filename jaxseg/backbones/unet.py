@@ -1,6 +1,7 @@
 """U-Net: https://arxiv.org/abs/1505.04597."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -119,7 +120,7 @@ class InterpConv(Upsampling):
     kernel_size: int = 1
     stride: int = 1
     padding: int = 0
-    upsample_cfg: Any = (
+    upsample_cfg: Mapping[str, Any] = (
         ("scale_factor", 2),
         ("mode", "bilinear"),
         ("align_corners", False),

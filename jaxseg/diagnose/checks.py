@@ -15,7 +15,7 @@ from jaxseg.diagnose.sample import first_of, name_of
 from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.tally import KEPT, Tally
 from jaxseg.evaluation.evaluate import check_classes
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 
 # Normalised pixels of a data set that suits its normalisation have a mean near 0 and a
 # deviation near 1; dark or one-coloured ones reach 1.5 and 0.4. Values scaled to 0..1
@@ -305,12 +305,12 @@ def _is_smaller(shape, wanted):
     return shape[0] < wanted[0] or shape[1] < wanted[1]
 
 
-def resolve_model(config: Mapping[str, Any]) -> tuple[Any | None, list[Finding]]:
+def read_model(config: Mapping[str, Any]) -> tuple[Any | None, list[Finding]]:
     """The segmentor of a config, without weights; None where it has none of use."""
     if not config.get("model"):
         text = "the config has no model that jaxseg can build, so none is compared"
         return None, [warning("", "model", text)]
     try:
-        return resolve(config["model"], "model"), []
+        return resolve_model(config["model"]), []
     except ConfigError as refusal:
         return None, [error("", "model", str(refusal))]

@@ -73,7 +73,7 @@ def diagnose_config(
         pair = train.dataset, val.dataset
         findings += checks.check_splits_agree(*pair)
         findings += checks.check_leak(pair[0], train_tally, pair[1], val_tally)
-    model, found = checks.resolve_model(config)
+    model, found = checks.read_model(config)
     findings += found
     size, drawn = model.data_preprocessor.size if model else None, {}
     for name, (split, tally) in there.items():

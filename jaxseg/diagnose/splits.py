@@ -13,7 +13,8 @@ from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset
 from jaxseg.config import ConfigError
 from jaxseg.diagnose.findings import Finding, error
-from jaxseg.resolve import lookup, resolve
+from jaxseg.registry import lookup
+from jaxseg.resolve import resolve
 
 TABLES = (datasets, transforms)
 

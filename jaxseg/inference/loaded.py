@@ -17,7 +17,8 @@ from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
 from jaxseg.load_config import INFERENCE, load_config
-from jaxseg.resolve import lookup, resolve
+from jaxseg.registry import lookup
+from jaxseg.resolve import resolve, resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 from jaxseg.settings.tta import TestTimeAug, without_resizing
@@ -273,7 +274,7 @@ def build_segmentor(
     config = load_config(config, INFERENCE, name=name)
     if "model" not in config:
         raise ConfigError("the config has no `model`")
-    segmentor = resolve(config["model"], "model")
+    segmentor = resolve_model(config["model"])
     on = (
         {} if checkpoint is None else _fields_of(checkpoint, segmentor, config["model"])
     )
@@ -285,7 +286,7 @@ def build_segmentor(
             path = config_path(key)
             _log.info("%s.%s=True: so it is in %s", path, field, checkpoint.path)
         _entry(config["model"], key).update(dict.fromkeys(fields, True))
-    return config, resolve(config["model"], "model")
+    return config, resolve_model(config["model"])
 
 
 def _fields_of(checkpoint, segmentor, model):

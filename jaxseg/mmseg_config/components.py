@@ -9,7 +9,8 @@ import flax.linen as nn
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.type_names import with_base_type
-from jaxseg.resolve import lookup
+from jaxseg.registry import lookup
+from jaxseg.resolve import MODEL_TABLES
 from jaxseg.weights.part import Part
 
 # Keys that our classes do not have, with the values that ask for nothing: mmseg's
@@ -42,7 +43,7 @@ _SAME_START = (
 def _find_class(name: str) -> type | None:
     """The class of a `type` of a model, or None where jaxseg does not have it."""
     try:
-        return lookup(name, "")
+        return lookup(name, "", MODEL_TABLES)
     except ConfigError:
         return None
 

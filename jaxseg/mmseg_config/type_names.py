@@ -5,13 +5,12 @@ from types import ModuleType
 from typing import Any
 
 from jaxseg.config import ConfigError
-from jaxseg.resolve import lookup
+from jaxseg.registry import base_name, lookup
 
 
 def base_type(entry: Mapping[str, Any]) -> str:
     """The `type` without the registry it is looked up in, such as `mmseg.Resize`."""
-    scope, _, name = entry["type"].rpartition(".")
-    return name if scope in ("mmseg", "mmcv", "mmengine") else entry["type"]
+    return base_name(entry["type"])
 
 
 def with_base_type(entry: Any, path: str) -> dict[str, Any]:

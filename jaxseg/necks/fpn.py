@@ -1,5 +1,6 @@
 """Feature Pyramid Networks: https://arxiv.org/abs/1612.03144."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -42,7 +43,7 @@ class FPN(Neck):
     no_norm_on_lateral: bool = False
     norm_cfg: Norm | None = None
     act_cfg: Act | None = None
-    upsample_cfg: Any = (("mode", "nearest"),)
+    upsample_cfg: Mapping[str, Any] = (("mode", "nearest"),)
 
     def __post_init__(self):
         allowed = (False, True, "on_input", "on_lateral", "on_output")

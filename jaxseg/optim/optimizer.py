@@ -34,7 +34,8 @@ from jaxseg.optim.param_groups import (
     list_parameters,
 )
 from jaxseg.optim.schedule import make_schedule
-from jaxseg.resolve import build, lookup
+from jaxseg.registry import lookup
+from jaxseg.resolve import build
 
 # The types that `optim_wrapper` can name.
 __all__ = ["AmpOptimWrapper", "OptimWrapper"]

@@ -17,6 +17,7 @@ import optax
 
 from jaxseg.config import ConfigError, nearest
 from jaxseg.errors import FieldError
+from jaxseg.registry import is_registered
 from jaxseg.resolve import resolve
 
 # The types that `optim_wrapper.optimizer` can name, besides the optimisers of optax.
@@ -42,8 +43,26 @@ class BaseOptimizer(NamedTuple):
     factory: Factory
 
 
+class TorchOptimizer:
+    """The role of `optim_wrapper.optimizer`, beside the functions of optax.
+
+    Attributes:
+        lr: the base learning rate.
+        weight_decay: of the whole model, which groups multiply.
+    """
+
+    lr: float
+    weight_decay: float
+
+    def transform(
+        self, learning_rate: Any, weight_decay: float
+    ) -> optax.GradientTransformation:
+        """The transformation of a group of parameters."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, kw_only=True)
-class SGD:
+class SGD(TorchOptimizer):
     """torch.optim.SGD: decay is added to the gradient, before the momentum."""
 
     lr: float
@@ -65,7 +84,7 @@ class SGD:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam:
+class Adam(TorchOptimizer):
     """torch.optim.Adam: decay is added to the gradient, so Adam rescales it."""
 
     lr: float
@@ -82,7 +101,7 @@ class Adam:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamW:
+class AdamW(TorchOptimizer):
     """torch.optim.AdamW: weights shrink by learning rate x decay, besides Adam."""
 
     lr: float
@@ -135,8 +154,9 @@ def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
     path = "optim_wrapper.optimizer"
     name = config.get("type")
     functions = _optax_optimizers()
-    if name in __all__:
-        optimizer = resolve(config, path, (sys.modules[__name__],))
+    if name in __all__ or is_registered(name):
+        table = sys.modules[__name__]
+        optimizer = resolve(config, path, (table,), TorchOptimizer)
         return BaseOptimizer(
             name, optimizer.lr, optimizer.weight_decay, optimizer.transform
         )

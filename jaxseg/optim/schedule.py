@@ -64,7 +64,8 @@ def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
         raise ConfigError(
             f"param_scheduler: expected a list of dicts, found {param_scheduler!r}"
         )
-    built = resolve(param_scheduler, "param_scheduler", _TABLES)
+    slot = tuple[Scheduler | LrUpdater, ...]
+    built = resolve(param_scheduler, "param_scheduler", _TABLES, slot)
     for i, scheduler in enumerate(built):
         if not isinstance(scheduler, (Scheduler, LrUpdater)):
             raise ConfigError(

@@ -12,10 +12,11 @@ from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
-from jaxseg.weights.part import Part, frozen_keys
+from jaxseg.segmentors.segmentor import Segmentor
+from jaxseg.weights.part import frozen_keys
 
 
-class EncoderDecoder(Part):
+class EncoderDecoder(Segmentor):
     """mmseg's EncoderDecoder.
 
     Attributes:

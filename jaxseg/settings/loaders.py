@@ -1,8 +1,8 @@
 """Loaders: `train_dataloader` and `val_dataloader`."""
 
 import dataclasses
-from typing import Any
 
+from input_pipeline.sources import SegDataset
 from jaxseg.errors import FieldError
 
 
@@ -23,7 +23,7 @@ class DataLoader:
             the pipeline has drawn it. For accelerators that wait for the host.
     """
 
-    dataset: Any
+    dataset: SegDataset
     batch_size: int = 1
     num_workers: int = 0
     num_threads: int = 4

@@ -25,7 +25,8 @@ from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.load_config import load_config
 from jaxseg.mmseg_config.translate import translate
-from jaxseg.resolve import lookup, resolve
+from jaxseg.registry import lookup
+from jaxseg.resolve import MODEL_TABLES, resolve_model
 from jaxseg.weights import load
 from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.state_dict import COUNTER, keys_of
@@ -145,7 +146,7 @@ def _read(path):
 
 
 def _check(case, path, dtype, configs):
-    model = resolve(_model_config(case, path, configs) | {"dtype": dtype}, "model")
+    model = resolve_model(_model_config(case, path, configs) | {"dtype": dtype})
     size, seed = tuple(case["size"].tolist()), int(case["seed"])
     images = jnp.asarray(image(1, size, seed), dtype)
     try:
@@ -185,7 +186,7 @@ def _without_dropout(config: Any) -> Any:
     config = {key: _without_dropout(child) for key, child in config.items()}
     rates = {key for key, child in config.items() if _is_rate(key, child)}
     if "type" in config:
-        fields = dataclasses.fields(lookup(config["type"], "model"))
+        fields = dataclasses.fields(lookup(config["type"], "model", MODEL_TABLES))
         rates |= {field.name for field in fields if _is_rate(field.name, field.default)}
     return config | dict.fromkeys(rates, 0.0)
 

@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.optim.optimizer import make_optimizer
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train.sharding import BATCH_AXES, make_mesh, state_sharding
 from jaxseg.train.state import TrainState, new_state
@@ -40,7 +40,7 @@ def abstract_step(
         ConfigError: if the parts do not fit, or the mesh not the devices.
     """
     mesh = make_mesh(mesh_sizes)
-    model = resolve(config["model"], "model")
+    model = resolve_model(config["model"])
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, size))
     params = variables["params"]
     optimizer = make_optimizer(

@@ -17,7 +17,7 @@ from jaxseg.evaluation.iou import score_names
 from jaxseg.inference.loaded import check_channels
 from jaxseg.inference.predictor import Predictor
 from jaxseg.optim.optimizer import Optimizer, make_optimizer
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import Settings, read_settings
 from jaxseg.train.sharding import make_mesh, state_sharding
@@ -47,7 +47,7 @@ class Run:
             )
         self.settings = read_settings(config)
         _check_parts(self.settings)
-        self.model = resolve(config["model"], "model")
+        self.model = resolve_model(config["model"])
         self.train_model = self.model
         if config["optim_wrapper"].get("type") == "AmpOptimWrapper":
             # As in mmseg, the evaluation computes in the model's own type.

@@ -85,7 +85,7 @@ def slow_images(tmp_path_factory):
 import dataclasses, itertools, os, time
 from input_pipeline.transforms import LoadImageFromFile
 from input_pipeline.errors import DataError
-from jaxseg.resolve import register
+from jaxseg.registry import register
 
 calls = itertools.count()
 

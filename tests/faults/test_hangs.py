@@ -84,7 +84,7 @@ HUNG_HEAD = """
 import dataclasses, itertools, time
 import jax
 from jaxseg.heads import FCNHead
-from jaxseg.resolve import register
+from jaxseg.registry import register
 
 calls = itertools.count()
 

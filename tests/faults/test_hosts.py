@@ -138,11 +138,12 @@ def test_work_directories_that_are_not_one_are_refused(command, tiny, tmp_path):
 
 CROP = """
 import dataclasses, jax
-from jaxseg.resolve import register
+from input_pipeline.transforms.transform import Transform
+from jaxseg.registry import register
 
 @register
 @dataclasses.dataclass(frozen=True)
-class CropOnOneHost:
+class CropOnOneHost(Transform):
     def __call__(self, results, rng):
         size = 64 - 16 * jax.process_index()
         results["img"] = results["img"][:size]

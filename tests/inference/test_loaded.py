@@ -14,7 +14,7 @@ from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError, plain
 from jaxseg.inference.loaded import load_model
 from jaxseg.inference.pictures import predict_files
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.load import LoadError
@@ -54,7 +54,7 @@ def config_of(num_classes=3, **rest):
 
 def random_variables(config):
     """Anything that differs from what training starts with."""
-    model = resolve(config["model"], "model")
+    model = resolve_model(config["model"])
     init = functools.partial(init_variables, model, 0, 3, (16, 16))
     rng = np.random.default_rng(0)
     return jax.tree.map(

@@ -2,7 +2,6 @@
 
 import functools
 import json
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -11,9 +10,12 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType
 
+from jaxseg.backbones.backbone import Backbone
 from jaxseg.layers.conv import ConvModule
+from jaxseg.layers.norm import Norm
 from jaxseg.optim.optimizer import make_optimizer
-from jaxseg.resolve import register, resolve
+from jaxseg.registry import register
+from jaxseg.resolve import resolve
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train import sharding
 from jaxseg.train.sharding import AXES, put_batch, state_sharding
@@ -26,10 +28,10 @@ SIDE = 32
 
 
 @register
-class OneConv(nn.Module):
+class OneConv(Backbone):
     """A backbone that compiles in a second."""
 
-    norm_cfg: Any = None
+    norm_cfg: Norm | None = None
 
     @nn.compact
     def __call__(self, x, train):

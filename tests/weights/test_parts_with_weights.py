@@ -8,11 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg import resolve as resolve_module
+from jaxseg import registry as registry_module
 from jaxseg.config import ConfigError
 from jaxseg.inference.convert import convert_checkpoint
 from jaxseg.inference.loaded import fresh_variables
-from jaxseg.resolve import register, resolve
+from jaxseg.registry import register
+from jaxseg.resolve import resolve
 from jaxseg.weights.files.weights_file import read_weights, write_weights
 from jaxseg.weights.key_table import KeyTable
 from jaxseg.weights.load import LoadError, read_checkpoint
@@ -28,7 +29,7 @@ from . import window_model as wm
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch):
-    monkeypatch.setattr(resolve_module, "_registered", {})
+    monkeypatch.setattr(registry_module, "_registered", {})
     for cls in wm.CLASSES:
         register(cls)
 

@@ -18,7 +18,7 @@ from jaxseg.backbones import ResNet, ResNetV1c, ResNetV1d, UNet, VisionTransform
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError
 from jaxseg.load_config import load_config
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors import EncoderDecoder
 from jaxseg.train.run import Run
 from jaxseg.weights.files.weights_file import write_weights
@@ -315,7 +315,7 @@ def test_a_training_starts_with_them_and_a_resumed_one_needs_no_file(
 ):
     config = load_config(f"{TINY}:{tiny_data}")
     config["train_dataloader"]["batch_size"] = 8  # one for each device
-    backbone = resolve(config["model"], "model").backbone
+    backbone = resolve_model(config["model"]).backbone
     given = write(tmp_path / "a.pth", shapes_of(backbone))
     config["model"]["pretrained"] = str(tmp_path / "a.pth")
     run = Run(config, tmp_path)

@@ -16,7 +16,7 @@ from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.evaluation.iou import segmentation_metrics
 from jaxseg.inference.predictor import Predictor
 from jaxseg.inference.programs import Programs
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 from jaxseg.weights.files.pth_writer import write_pth
@@ -121,7 +121,7 @@ class Evaluation:
             config: from `_prepare`.
             variables: another's; None makes some.
         """
-        model = resolve(config["model"], "model")
+        model = resolve_model(config["model"])
         settings = {key: config[key] for key in ("val_dataloader", "val_evaluator")}
         self._evaluator = Evaluator(Predictor(model), read_settings(settings))
         self.variables = self._fresh(model) if variables is None else variables

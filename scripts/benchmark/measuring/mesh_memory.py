@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxseg.inference.bands import BandPredictor
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train.abstract_step import abstract_step
 from scripts.benchmark.measuring.program import compile_program, program_memory
@@ -48,7 +48,7 @@ def inference_memory(
     Raises:
         ConfigError: if the model or the image cannot be split.
     """
-    model = resolve(config["model"], "model")
+    model = resolve_model(config["model"])
     channels = model.in_channels
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, (64, 64)))
     predictor = BandPredictor(model, jax.devices()[:devices])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxseg.config import load
-from jaxseg.resolve import resolve
+from jaxseg.resolve import resolve_model
 from scripts.benchmark.measuring.against import (
     AgainstError,
     OtherSide,
@@ -71,7 +71,7 @@ def make_stand_in(path, parameters):
 
 
 def count_parameters(config):
-    model = resolve(config["model"], "model")
+    model = resolve_model(config["model"])
     shapes = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
 

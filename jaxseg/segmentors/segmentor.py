@@ -1,0 +1,67 @@
+"""The role of a segmentor: the whole model, which answers for its parts."""
+
+from collections.abc import Mapping
+
+import jax
+
+from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.weights.part import Part
+
+
+class Segmentor(Part):
+    """From images to logits and losses.
+
+    Whoever trains, evaluates or runs a model asks it, and never its parts.
+    """
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the images."""
+        raise NotImplementedError
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes that are predicted."""
+        raise NotImplementedError
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the logits: the number of classes, or 1 of a binary head."""
+        raise NotImplementedError
+
+    @property
+    def threshold(self) -> float | None:
+        """Of one channel's probability, from which a pixel is class 1."""
+        raise NotImplementedError
+
+    @property
+    def align_corners(self) -> bool:
+        """Of the resize from the logits to the image's size."""
+        raise NotImplementedError
+
+    @property
+    def heads(self) -> dict[str, BaseDecodeHead]:
+        """Every head by its checkpoint key, `decode_head` or `auxiliary_head.0`."""
+        raise NotImplementedError
+
+    def logits(self, images: jax.Array) -> jax.Array:
+        """Normalised images (N, H, W, C) -> maps (N, h, w, c) of what is predicted."""
+        raise NotImplementedError
+
+    def encode_decode(self, images: jax.Array) -> jax.Array:
+        """Normalised images (N, H, W, C) -> float32 logits (N, H, W, out_channels)."""
+        raise NotImplementedError
+
+    def loss(
+        self, images: jax.Array, targets: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """Every loss and accuracy of one training batch.
+
+        Args:
+            images: normalised, (N, H, W, C).
+            targets: every `gt_*` of the batch, (N, H, W) each, by its key.
+
+        Returns:
+            Scalars by name. The training loss is the sum of those with `loss` in it.
+        """
+        raise NotImplementedError
