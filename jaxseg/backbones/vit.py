@@ -28,6 +28,7 @@ _KEY_TABLE = KeyTable(
         (r"^patch_embed\.proj\.", "patch_embed.projection."),
         (r"^blocks\.", "layers."),
         (r"^norm\.", "ln1."),
+        (r"^(norm_pre|pre_norm)\.", "ln_pre."),  # CLIP's, of timm and mmpretrain
         (r"\.norm(\d)\.", r".ln\1."),
         (r"\.attn\.qkv\.", ".attn.attn.in_proj_"),
         (r"\.attn\.proj\.", ".attn.attn.out_proj."),
@@ -44,7 +45,10 @@ _KEY_TABLE = KeyTable(
         "ln1.",
         "patch_embed.projection.bias",
     ),
-    fields={"patch_bias": "patch_embed.projection.bias"},
+    fields={
+        "patch_bias": "patch_embed.projection.bias",
+        "pre_norm": "ln_pre.weight",
+    },
 )
 
 

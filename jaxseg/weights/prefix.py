@@ -90,8 +90,11 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
         where = checkpoint.path
         _log.info("%s: its keys begin with %r, which is taken off", where, prefix)
         keys = [key.removeprefix(prefix) for key in keys]
-        if twice := [key for key in keys if keys.count(key) > 1]:
-            raise LoadError(f"{where} has {twice[0]} with and without {prefix!r}")
-        state_dict = dict(zip(keys, state_dict.values(), strict=True))
+        named = {}
+        for key, array in zip(keys, state_dict.values(), strict=True):
+            if key in named:
+                raise LoadError(f"{where} has {key} with and without {prefix!r}")
+            named[key] = array
+        state_dict = named
     state_dict = to_model(state_dict, model)
     return dataclasses.replace(checkpoint, state_dict=state_dict, keys=keys)

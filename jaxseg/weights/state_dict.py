@@ -21,6 +21,8 @@ _TO_TORCH = {
 }
 
 COUNTER = "num_batches_tracked"
+# A large model has some 2000 keys; a file may have millions.
+_MOST_LINES = 10_000
 _COUNTS = (COUNTER, "total_ops", "total_params", "n_averaged")
 
 
@@ -108,8 +110,12 @@ def from_state_dict(
         elif dtype.kind in "biu":
             problems.append(f"not a weight: {key} is {dtype}")
     if problems:
+        count = len(problems)
+        if count > _MOST_LINES:
+            more = f"and {count - _MOST_LINES} more"
+            problems = [*problems[:_MOST_LINES], more]
         raise StateDictError(
-            f"{source} does not fit the model in {len(problems)} keys:\n  "
+            f"{source} does not fit the model in {count} keys:\n  "
             + "\n  ".join(problems)
         )
     result = {}

@@ -164,7 +164,15 @@ def test_of_a_whole_model_the_backbone_is_taken(tmp_path, prefix):
 
 
 @pytest.mark.parametrize(
-    ("start", "prefix"), [("encoder.", "encoder."), ("encoder.", "encoder"), ("", "")]
+    ("start", "prefix"),
+    [
+        ("encoder.", "encoder."),
+        ("encoder.", "encoder"),
+        ("", ""),
+        ("module.encoder.", "module.encoder."),
+        ("module._orig_mod.encoder.", "module._orig_mod.encoder"),
+        ("model.encoder.", None),
+    ],
 )
 def test_weights_under_a_prefix(tmp_path, start, prefix):
     shapes = {start + key: shape for key, shape in ORIGINS["timm vit"].items()}
@@ -172,6 +180,13 @@ def test_weights_under_a_prefix(tmp_path, start, prefix):
     pretrained = Pretrained(str(tmp_path / "a.pth"), prefix)
     loaded = load(pretrained, Vit())
     np.testing.assert_array_equal(loaded["cls_token"], given[f"{start}cls_token"])
+
+
+def test_what_other_programs_count_is_passed_over(tmp_path):
+    shapes = {**ORIGINS["timm vit"], "total_ops": (1,), "blocks.0.total_params": (1,)}
+    given = write(tmp_path / "a.pth", shapes | {"n_averaged": ()})
+    loaded = load(tmp_path / "a.pth", Vit())
+    np.testing.assert_array_equal(loaded["cls_token"], given["cls_token"])
 
 
 def test_a_run_gives_its_backbone(tmp_path):
@@ -252,6 +267,16 @@ def test_a_bias_that_the_config_leaves_out_is_warned_of(tmp_path, caplog):
     (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert "patch_embed.proj.bias is left out" in record.message
     assert "model.backbone.patch_bias=True" in record.message
+
+
+@pytest.mark.parametrize("name", ["norm_pre", "pre_norm"])
+def test_the_norm_before_the_blocks_of_clip(tmp_path, name):
+    shapes = {**ORIGINS["timm vit"], f"{name}.weight": (16,), f"{name}.bias": (16,)}
+    given = write(tmp_path / "a.pth", shapes)
+    loaded = load(tmp_path / "a.pth", Vit(pre_norm=True))
+    np.testing.assert_array_equal(loaded["ln_pre.bias"], given[f"{name}.bias"])
+    with pytest.raises(LoadError, match=r"belongs to model\.backbone\.pre_norm=True"):
+        load(tmp_path / "a.pth", Vit())
 
 
 @pytest.mark.parametrize("mode", ["bicubic", "bilinear"])

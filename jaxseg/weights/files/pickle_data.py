@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jaxseg.weights.files.mapped_file import CheckpointFileError, shown
-from jaxseg.weights.files.pickle_names import Factory, key, resolve, text
+from jaxseg.weights.files.pickle_names import (
+    MAX_STEPS,
+    Factory,
+    Inert,
+    Name,
+    is_known,
+    resolve,
+    text,
+)
 from jaxseg.weights.files.torch_storage import Storage
 
 # 160 000 iterations of a training log are 40 MB, in the checkpoints that hold one.
@@ -62,6 +70,7 @@ _OTHERS = frozenset(
         "MARK",
         "MEMOIZE",
         "NEWOBJ",
+        "NEWOBJ_EX",
         "PROTO",
         "REDUCE",
         "SETITEM",
@@ -75,12 +84,18 @@ _ALLOWED = _OTHERS.union(_VALUES, _LITERALS, _EMPTY, _TUPLES)
 _MARK = object()
 
 
-def load(file: io.BytesIO, persistent_load: Callable[[Any], Storage]) -> Any:
+def load(
+    file: io.BytesIO,
+    persistent_load: Callable[[Any], Storage],
+    foreign: set[str] | None = None,
+) -> Any:
     """Reads one pickle.
 
     Args:
         file: at the pickle's first byte; left behind its last.
         persistent_load: gives the storage that a persistent id stands for.
+        foreign: gets the names of classes that checkpoints usually do not have, and
+            whose objects are Inert.
 
     Returns:
         Dicts, lists, tuples, sets, numbers, strings, arrays, dtypes, and `Name` and
@@ -93,7 +108,10 @@ def load(file: io.BytesIO, persistent_load: Callable[[Any], Storage]) -> Any:
     """
     machine = _Machine(persistent_load, Factory(file.getbuffer().nbytes))
     try:
-        return machine.run(_opcodes(file))
+        result = machine.run(_opcodes(file))
+        if foreign is not None:
+            foreign |= machine.foreign
+        return result
     except CheckpointFileError:
         raise
     # What pickletools says of damaged bytes, and what a wrong stack comes to.
@@ -131,7 +149,7 @@ class _Machine:
 
     def __init__(self, persistent_load, factory):
         self._persistent_load, self._factory = persistent_load, factory
-        self._stack, self._memo = [], {}
+        self._stack, self._memo, self.foreign = [], {}, set()
 
     def run(self, opcodes):
         stack, memo = self._stack, self._memo
@@ -144,6 +162,10 @@ class _Machine:
                     )
                 stack.append(arg)
             elif opcode in ("BINPUT", "LONG_BINPUT"):
+                # Numbers one after the other, as far as there are steps: no others,
+                # which could be chosen to collide.
+                if arg >= MAX_STEPS:
+                    raise CheckpointFileError(f"the pickle has the memo {arg}")
                 memo[arg] = stack[-1]
             elif opcode in ("BINGET", "LONG_BINGET"):
                 stack.append(memo[arg])
@@ -171,7 +193,7 @@ class _Machine:
         if opcode == "TUPLE":
             stack.append(tuple(self._pop_to_mark()))
         elif opcode == "FROZENSET":
-            stack.append(frozenset(map(key, self._pop_to_mark())))
+            stack.append(frozenset(map(self._factory.key, self._pop_to_mark())))
         elif opcode == "APPEND":
             item = self._pop()
             self._top(list).append(item)
@@ -180,25 +202,32 @@ class _Machine:
             self._top(list).extend(items)
         elif opcode == "ADDITEMS":
             items = self._pop_to_mark()
-            self._top(set).update(map(key, items))
+            self._top(set).update(map(self._factory.key, items))
         elif opcode == "SETITEM":
             value, name = self._pop(), self._pop()
-            self._top(dict)[key(name)] = value
+            self._top(dict)[self._factory.key(name)] = value
         elif opcode == "SETITEMS":
             items = self._pop_to_mark()
-            pairs = zip(map(key, items[::2]), items[1::2], strict=True)
+            keys = map(self._factory.key, items[::2])
+            pairs = zip(keys, items[1::2], strict=True)
             self._top(dict).update(pairs)
         elif opcode == "GLOBAL":
-            stack.append(resolve(arg))
+            stack.append(self._resolve(arg))
         elif opcode == "STACK_GLOBAL":
             name, module = self._pop(), self._pop()
-            stack.append(resolve(f"{text(module)}.{text(name)}"))
+            stack.append(self._resolve(f"{text(module)}.{text(name)}"))
         elif opcode in ("REDUCE", "NEWOBJ"):
             args, function = self._pop(), self._pop()
             stack.append(self._factory.call(function, args))
+        elif opcode == "NEWOBJ_EX":
+            keywords, args, function = self._pop(), self._pop(), self._pop()
+            value = self._factory.call(function, args)
+            if type(value) is Inert:
+                value.state = keywords
+            stack.append(value)
         elif opcode == "BUILD":
             state = self._pop()
-            self._factory.set_state(stack[-1], state)
+            stack[-1] = self._factory.set_state(stack[-1], state)
         elif opcode == "BINPERSID":
             stack.append(self._persistent_load(self._pop()))
 
@@ -218,8 +247,17 @@ class _Machine:
         del self._stack[at:]
         return items
 
+    def _resolve(self, name):
+        value = resolve(name)
+        if type(value) is Name and not is_known(value.name):
+            self.foreign.add(value.name)
+        return value
+
     def _top(self, kind):
         top = self._stack[-1]
+        if type(top) is Inert:  # of a class that is a dict, a list or a set
+            top.items = kind() if top.items is None else top.items
+            top = top.items
         if type(top) is not kind:
             raise CheckpointFileError(
                 f"the pickle puts items into {shown(top)}, not into a {kind.__name__}"

@@ -1,7 +1,8 @@
-"""The names that a pickle of weights may hold, and what each of them makes.
+"""The names that a pickle of weights holds, and what each of them makes.
 
 Behind a name stands one of our own functions, a plain dict, or an `Inert` that keeps
-what it is given. No class is looked up, no module imported. Any other name is refused.
+what it is given. No class is looked up, no module imported. Names that only a program
+has a use for are refused, so that an attack is seen.
 """
 
 import math
@@ -15,7 +16,13 @@ from jaxseg.weights.files.torch_storage import DTYPES, STORAGES, Storage
 
 # A ViT-L with its optimizer takes 200 000. A step makes an object of at most 100 bytes
 # or so.
-_MAX_STEPS = 4_000_000
+MAX_STEPS = 4_000_000
+# Keys that are no texts: the state of an optimizer has one a parameter. Python's hash
+# of numbers is public, so that a file can choose ones that collide, and n of them take
+# n * n steps; its hash of texts is drawn anew for every process.
+_MAX_NUMBERS = 10_000
+# Those below have a hash of their own.
+_MAX_INTEGER = (1 << 61) - 1
 
 # Classes that are dicts for our purposes.
 _DICTS = frozenset(
@@ -32,17 +39,19 @@ _DICTS = frozenset(
     }
 )
 
-# What checkpoints of mmcv, mmengine and timm hold besides weights, and nobody needs.
-# `getattr` is among them: HistoryBuffer names its own methods by it.
-_INERT = frozenset(
+# What checkpoints of mmcv, mmengine and timm hold besides weights, and nobody needs: not
+# worth a line in the log. `getattr` is among them: HistoryBuffer names its own methods
+# by it.
+_QUIET = frozenset(
     {
-        "argparse.Namespace",
         "builtins.bool",
+        "builtins.bytearray",
         "builtins.complex",
         "builtins.float",
         "builtins.getattr",
         "builtins.int",
         "builtins.list",
+        "builtins.object",
         "builtins.range",
         "builtins.slice",
         "builtins.str",
@@ -56,13 +65,6 @@ _INERT = frozenset(
         "mmengine.config.config.Config",
         "mmengine.logging.history_buffer.HistoryBuffer",
         "numpy.ndarray",
-        "pathlib.Path",
-        "pathlib.PosixPath",
-        "pathlib.PurePosixPath",
-        "pathlib.PureWindowsPath",
-        "pathlib.WindowsPath",
-        "pathlib._local.PosixPath",
-        "pathlib._local.WindowsPath",
         "torch.Tensor",
         "torch.channels_last",
         "torch.contiguous_format",
@@ -81,6 +83,38 @@ _REASONS = {
     "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without values",
     "torch._utils._rebuild_wrapper_subclass": "a tensor of a class of its own",
 }
+
+
+# What no checkpoint has an object of, and what does harm: modules, and functions.
+_PROGRAMS = frozenset(
+    {
+        "_codecs",
+        "_pickle",
+        "builtins.__import__",
+        "builtins.breakpoint",
+        "builtins.compile",
+        "builtins.eval",
+        "builtins.exec",
+        "builtins.execfile",
+        "builtins.input",
+        "builtins.open",
+        "code",
+        "ctypes",
+        "importlib",
+        "marshal",
+        "nt",
+        "os",
+        "pickle",
+        "posix",
+        "pty",
+        "runpy",
+        "shutil",
+        "socket",
+        "subprocess",
+        "sys",
+        "webbrowser",
+    }
+)
 
 
 class Name:
@@ -102,12 +136,13 @@ class Inert:
         name: of what would have made it, 'argparse.Namespace'.
         args: what that would have been called with.
         state: what its attributes would have been set from.
+        items: what would have been put into it, where it is a list, set or dict.
     """
 
-    __slots__ = ("args", "name", "state")
+    __slots__ = ("args", "items", "name", "state")
 
     def __init__(self, name: str, args: tuple):
-        self.name, self.args, self.state = name, args, None
+        self.name, self.args, self.state, self.items = name, args, None, None
 
     def __repr__(self) -> str:
         return f"Inert({self.name})"
@@ -117,7 +152,7 @@ def resolve(name: str) -> Name | np.dtype:
     """What stands for `module.name`; torch's storages and dtypes are NumPy's dtypes.
 
     Raises:
-        CheckpointFileError: if it is on no list.
+        CheckpointFileError: if it is one of those that are refused.
     """
     # Protocol 2 keeps Python 2's names; NumPy 2 renamed its core.
     name = re.sub(r"^__builtin__\.", "builtins.", name)
@@ -127,28 +162,25 @@ def resolve(name: str) -> Name | np.dtype:
         return DTYPES[STORAGES[last]]
     if module == "torch" and last in DTYPES:
         return DTYPES[last]
-    if name in _CALLS or name in _DICTS or name in _INERT:
-        return Name(name)
+    is_program = name in _PROGRAMS or name.partition(".")[0] in _PROGRAMS
+    if name in _REASONS or (is_program and not is_known(name)):
+        raise CheckpointFileError(refusal(name))
+    return Name(name)
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is one of those that checkpoints usually have."""
+    return name in _CALLS or name in _DICTS or name in _QUIET
+
+
+def refusal(name: str) -> str:
+    """Why a file is refused that has a name in the place of weights."""
     reason = f" ({_REASONS[name]})" if name in _REASONS else ""
-    raise CheckpointFileError(
+    return (
         f"the pickle asks for {shown(name)[1:-1]}{reason}, which is not on the list of "
         "what a file of weights may hold. Nothing of it was run; if you trust the "
         "file, load it in PyTorch and save its state_dict alone"
     )
-
-
-def key(value: Any) -> Any:
-    """A key of a dict or an item of a set.
-
-    Plain values and short tuples of them: the hash of a deep tuple overflows the stack
-    of the process, that of a long one takes its time every time.
-    """
-    flat = value if type(value) is tuple else (value,)
-    if len(flat) > 8 or any(
-        type(v) not in (str, int, float, bool, bytes, type(None)) for v in flat
-    ):
-        raise CheckpointFileError(f"the pickle has {shown(value)} for a key")
-    return value
 
 
 def text(value: Any) -> str:
@@ -167,14 +199,36 @@ class Factory:
     """
 
     def __init__(self, size: int):
-        self._steps, self._bytes = _MAX_STEPS, size
+        self._steps, self._bytes, self._numbers = MAX_STEPS, size, _MAX_NUMBERS
         self._encoded = {}
 
     def spend(self, steps: int) -> None:
         """Counts objects made."""
         self._steps -= steps
         if self._steps < 0:
-            raise CheckpointFileError(f"the pickle takes over {_MAX_STEPS} steps")
+            raise CheckpointFileError(f"the pickle takes over {MAX_STEPS} steps")
+
+    def key(self, value: Any) -> Any:
+        """A key of a dict or an item of a set: a text, or a plain value.
+
+        Of tuples short ones alone: the hash of a deep one overflows the stack of the
+        process, that of a long one takes its time every time.
+        """
+        if type(value) in (str, bytes):
+            return value
+        flat = value if type(value) is tuple else (value,)
+        for v in flat[:9]:
+            is_plain = type(v) in (str, int, float, bool, bytes, type(None))
+            if not is_plain or (type(v) is int and abs(v) >= _MAX_INTEGER):
+                raise CheckpointFileError(f"the pickle has {shown(value)} for a key")
+        if len(flat) > 8:
+            raise CheckpointFileError(f"the pickle has {shown(value)} for a key")
+        self._numbers -= 1
+        if self._numbers < 0:
+            raise CheckpointFileError(
+                f"the pickle has over {_MAX_NUMBERS} keys that are no texts"
+            )
+        return value
 
     def call(self, function: Any, args: Any) -> Any:
         """The value of `function(*args)`, opcodes REDUCE and NEWOBJ."""
@@ -188,12 +242,16 @@ class Factory:
             return self._dict(args)
         return Inert(function.name, args)
 
-    def set_state(self, value: Any, state: Any) -> None:
-        """Sets the attributes of a value, opcode BUILD; most have none here."""
+    def set_state(self, value: Any, state: Any) -> Any:
+        """Sets the attributes of a value, opcode BUILD; most have none here.
+
+        Returns:
+            The value; an Inert in the place of an array of anything but numbers.
+        """
         if type(value) is np.ndarray:
             # Those of tensors, which are read-only, do not matter.
             if value.flags.writeable:
-                self._fill(value, *state)
+                return self._fill(value, *state)
         elif type(value) is Inert:
             value.state = state
         elif isinstance(value, np.dtype):
@@ -203,9 +261,12 @@ class Factory:
             raise CheckpointFileError(
                 f"the pickle sets the attributes of {shown(value)}"
             )
+        return value
 
     def _fill(self, array, _, shape, dtype, fortran, data):
         # NumPy makes an empty array first and gives it its shape and values then.
+        if type(dtype) is Inert:
+            return Inert("numpy.ndarray", (shape, dtype, data))
         if (
             not isinstance(dtype, np.dtype)
             or dtype.kind not in "biufc"
@@ -220,6 +281,7 @@ class Factory:
         if self._bytes < 0:
             raise CheckpointFileError("the arrays in the pickle are larger than it is")
         array.__setstate__((1, shape, dtype, bool(fortran), data))
+        return array
 
     def _dict(self, args):
         # OrderedDict(), ConfigDict(dict), defaultdict(list); Python 2 wrote
@@ -230,11 +292,11 @@ class Factory:
         if type(items) is not list:
             return {}
         self.spend(len(items))
-        return {key(name): value for name, value in items}
+        return {self.key(name): value for name, value in items}
 
     def _set(self, items=()):
         self.spend(len(items))
-        return set(map(key, items))
+        return set(map(self.key, items))
 
     def _encode(self, data, encoding):
         # How protocol 2 writes bytes. Each text is encoded once, however often named.
@@ -272,13 +334,17 @@ class Factory:
 
     def _numpy_dtype(self, code, *_):
         if not re.fullmatch(r"[biufc](1|2|4|8|16)", text(code)):
-            raise CheckpointFileError(
-                f"the pickle holds an array of {shown(code)}; only numbers are read"
-            )
+            return Inert("numpy.dtype", (code,))  # texts, dates, objects
         return np.dtype(code).newbyteorder("<")
 
     def _numpy_scalar(self, dtype, data):
-        if not isinstance(dtype, np.dtype) or len(data) != dtype.itemsize:
+        if type(dtype) is Inert:
+            return Inert("numpy._core.multiarray.scalar", (dtype, data))
+        if (
+            not isinstance(dtype, np.dtype)
+            or type(data) is not bytes
+            or len(data) != dtype.itemsize
+        ):
             raise CheckpointFileError("the pickle holds a number that is damaged")
         return np.frombuffer(data, dtype)[0]
 

@@ -5,6 +5,7 @@ storage) and the sequence of pickles with the storages behind them of before.
 """
 
 import io
+import logging
 import os
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 
 from jaxseg.weights.files import pickle_data, stored_zip
 from jaxseg.weights.files.mapped_file import CheckpointFileError, MappedFile, shown
+from jaxseg.weights.files.pickle_names import Inert, refusal
 from jaxseg.weights.files.torch_storage import Storage, is_count
+
+_log = logging.getLogger("jaxseg")
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -27,14 +31,14 @@ def read_pth(path: str | os.PathLike[str]) -> Any:
     Returns:
         The object that was saved, with read-only arrays on the mapped file in place of
         tensors (bfloat16 and float8 in the dtypes of `ml_dtypes`); tensors that share
-        a storage still do. Objects of mmcv, mmengine and the like are
-        `pickle_names.Inert`. Not to be walked through without a bound: a list may
-        hold itself.
+        a storage still do. Objects of other classes are `pickle_names.Inert`; those
+        that checkpoints usually do not have are logged. Not to be walked through
+        without a bound: a list may hold itself.
 
     Raises:
         CheckpointFileError: naming the file: it is damaged, cut short, of another
-            kind, or asks for something that is not on the list of what a checkpoint
-            may hold.
+            kind, or it is itself an object that is no data, or asks for a function
+            that a program would have a use for.
     """
     try:
         return read_mapped(MappedFile(path))
@@ -44,16 +48,31 @@ def read_pth(path: str | os.PathLike[str]) -> Any:
 
 def read_mapped(file: MappedFile) -> Any:
     """`read_pth` of a file that is open; its errors do not name the file."""
+    foreign = set()
     if file.startswith(b"PK\x03\x04"):
-        return _read_zip(file)
-    if file.startswith(b"\x80"):
-        return _read_legacy(file)
-    raise CheckpointFileError(
-        f"no file of torch.save, safetensors or npz: {file.describe()}"
-    )
+        tree = _read_zip(file, foreign)
+    elif file.startswith(b"\x80"):
+        tree = _read_legacy(file, foreign)
+    else:
+        raise CheckpointFileError(
+            f"no file of torch.save, safetensors or npz: {file.describe()}"
+        )
+    if type(tree) is Inert:
+        raise CheckpointFileError(refusal(tree.name))
+    if foreign:
+        names = [shown(name)[1:-1] for name in sorted(foreign)]
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        _log.info(
+            "%s: objects beside the weights are left out, and nothing of them is run: "
+            "%s%s",
+            file.path,
+            ", ".join(names[:10]),
+            more,
+        )
+    return tree
 
 
-def _read_zip(file):
+def _read_zip(file, foreign):
     entries = stored_zip.entries(file)
     pickles = [name for name in entries if name.split("/")[1:] == ["data.pkl"]]
     if any(name.split("/")[1:2] in (["code"], ["constants.pkl"]) for name in entries):
@@ -88,10 +107,10 @@ def _read_zip(file):
         raise CheckpointFileError(
             f"its pickle takes {size} bytes, allowed are {pickle_data.MAX_BYTES}"
         )
-    return pickle_data.load(io.BytesIO(file.data[start : start + size]), find)
+    return pickle_data.load(io.BytesIO(file.data[start : start + size]), find, foreign)
 
 
-def _read_legacy(file):
+def _read_legacy(file, foreign):
     """A magic number, version, system, object and storage keys; then the storages.
 
     The tensors come before the places of their storages are known, so the object is
@@ -123,7 +142,7 @@ def _read_legacy(file):
     names = pickle_data.load(pickles, _refuse)
     _place(storages, names, file, pickles.tell())
     pickles.seek(begin)
-    return pickle_data.load(pickles, find)
+    return pickle_data.load(pickles, find, foreign)
 
 
 def _place(storages, names, file, position):

@@ -1,10 +1,20 @@
 """Files of PyTorch and mmengine themselves (`make_files.py`), bit for bit."""
 
+import argparse
+import collections
+import decimal
+import fractions
+import functools
 import json
+import logging
 import pathlib
+import re
+import signal
 import struct
 import subprocess
 import sys
+import types
+import uuid
 import zipfile
 
 import numpy as np
@@ -15,6 +25,9 @@ from jaxseg.weights.files.mapped_file import CheckpointFileError
 from jaxseg.weights.files.pickle_names import Inert
 from jaxseg.weights.files.pth import read_pth
 from jaxseg.weights.files.torch_storage import DTYPES
+from jaxseg.weights.files.weights_file import read_weights
+
+from . import forged
 
 FILES = pathlib.Path(__file__).parent / "examples"
 
@@ -189,8 +202,15 @@ def test_the_places_of_entries_are_those_of_the_local_headers(tmp_path):
         ([1], "holds a list, not a dict"),
         ({}, "holds no weights"),
         ({"state_dict": {"a": 1}}, "'state_dict' holds 1 under 'a'"),
-        ({"net": {"a": np.ones(1)}}, "the file holds a dict under 'net'"),
-        ({"a": np.ones(1), "module.a": np.ones(1)}, "with and without 'module.'"),
+        ({"net": {"a": {}}}, "'net' holds a dict under 'a', where arrays belong"),
+        ({"optimizer": {"a": 1}}, "the file holds a dict under 'optimizer'"),
+        (
+            {"g": {"a": np.ones(1)}, "d": {"a": np.ones(1)}},
+            "holds weights under 'g', 'd': save one of them alone",
+        ),
+        ({"state_dict": Inert("my.Net", ())}, "'state_dict' holds my.Net, where"),
+        ({3: np.ones(1), "a": np.ones(1)}, "holds an array under 3, no text"),
+        ({"a": np.ones(1), "module.a": np.ones(1)}, "with and without 'module.' or"),
         (
             {"model": {"a": np.ones(1)}, "meta": {"CLASSES": ["a", 1]}},
             "the classes in its meta data are not names",
@@ -208,6 +228,92 @@ def test_the_places_of_entries_are_those_of_the_local_headers(tmp_path):
 def test_trees_without_weights_are_refused(tree, says):
     with pytest.raises(CheckpointFileError, match=says):
         state_dict_of(tree)
+
+
+ONE = {"a": np.ones(1)}
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"model_state_dict": ONE, "epoch": 1},
+        {"net": ONE, "args": Inert("argparse.Namespace", ())},
+        {"params": ONE, "optimizer": {"state": {0: {"exp_avg": np.zeros(1)}}}},
+        {"weights": ONE},
+        {"student": {"a": np.zeros(1)}, "teacher": ONE, "loss": {"c": np.zeros(1)}},
+        {"something": ONE, "epoch": 1},
+        {"model": {"state_dict": ONE, "epoch": 1}},
+        {"state_dict": ONE, "best": np.zeros(1)},
+        {"state_dict_ema": ONE},
+        {**ONE, "epoch": 1, "hook": Inert("types.SimpleNamespace", ())},
+        {"_orig_mod.a": np.ones(1)},
+        {"module._orig_mod.a": np.ones(1)},
+        {"module.module.a": np.ones(1)},
+    ],
+)
+def test_where_programs_keep_weights(tree):
+    assert state_dict_of(tree)[0] == ONE
+
+
+def test_a_class_that_is_a_dict_may_hold_the_weights():
+    weights = Inert("my.StateDict", ())
+    weights.items = ONE
+    assert state_dict_of({"state_dict": weights})[0] == ONE
+
+
+def test_what_is_no_array_is_named(caplog):
+    caplog.set_level(logging.INFO, "jaxseg")
+    state_dict_of({"net": {**ONE, "b._extra_state": None}})
+    assert caplog.messages == [
+        "the weights are those under net",
+        "no arrays, left out: 'b._extra_state'",
+    ]
+
+
+class Plain:
+    """A user's class, which the reader has not got."""
+
+
+class Words(collections.OrderedDict):
+    """A user's dict."""
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize(
+    "value",
+    [
+        types.SimpleNamespace(a=1),
+        decimal.Decimal("1.5"),
+        fractions.Fraction(1, 3),
+        signal.Signals.SIGINT,
+        pathlib.PurePosixPath("/a"),
+        argparse.Namespace(lr=0.1),
+        uuid.UUID(int=1),
+        re.compile("a"),
+        ValueError("x"),
+        Plain(),
+        Words(a=1),
+        bytearray(b"x"),
+        np.str_("a"),
+        np.array(["a", "b"]),
+        np.array([{}], object),
+        np.datetime64("2020-01-01"),
+        np.float32(1.5),
+        np.random.default_rng(0),
+        functools.partial(max, 1),
+        collections.deque([1]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_object_beside_the_weights_keeps_quiet(tmp_path, caplog, value, protocol):
+    caplog.set_level(logging.INFO, "jaxseg")
+    (tmp_path / "x.pth").write_bytes(forged.beside(value, protocol))
+    assert list(read_weights(tmp_path / "x.pth").state_dict) == ["w"]
+    kind = type(value)
+    if kind.__module__.split(".")[0] not in ("numpy", "builtins", "re"):
+        (message,) = caplog.messages
+        assert "objects beside the weights are left out, and nothing" in message
+        assert f"{kind.__module__}.{kind.__qualname__}".split("._")[-1] in message
 
 
 def test_meta_of_mmseg_0():
