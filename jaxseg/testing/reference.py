@@ -215,7 +215,7 @@ def _load(state_dict, model, target, source):
         path = pathlib.Path(folder, "weights.pth")
         write_weights(path, state_dict, {})
         saved = load.read_checkpoint(path)
-        tree = load.fill(saved.state_dict, target, source, model.backbone)
+        tree = load.fill(saved.state_dict, target, source, model)
         return load.as_variables(tree, target, source)
 
 

@@ -91,10 +91,11 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
         _log.info("%s: its keys begin with %r, which is taken off", where, prefix)
         keys = [key.removeprefix(prefix) for key in keys]
         named = {}
-        for key, array in zip(keys, state_dict.values(), strict=True):
-            if key in named:
-                raise LoadError(f"{where} has {key} with and without {prefix!r}")
-            named[key] = array
+        for key, array in state_dict.items():
+            name = key.removeprefix(prefix)
+            if name in named:
+                raise LoadError(f"{where} has {name} with and without {prefix!r}")
+            named[name] = array
         state_dict = named
     state_dict = to_model(state_dict, model)
     return dataclasses.replace(checkpoint, state_dict=state_dict, keys=keys)
