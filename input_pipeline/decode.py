@@ -118,8 +118,8 @@ def decode_image(
     img = _cv2_decode(data, color_type)
     if img is None:
         raise DataError(
-            f"{source}: the image of {len(data)} bytes is truncated or damaged: its "
-            "header can be read, its pixels cannot."
+            f"{source}: the {header.format if header else 'TIFF'} image of {len(data)} "
+            "bytes is truncated or damaged: its header can be read, its pixels cannot."
         )
     if img.shape[:2] not in (size, size[::-1]):
         raise DataError(
@@ -197,7 +197,7 @@ def decode_label(data: bytes, source: str, max_pixels: int = MAX_PIXELS) -> np.n
       source: its name, for errors.
       max_pixels: as in `read_image`.
     """
-    check_structure(source, data)
+    check_structure(source, data, "label")
     _, page, header = _check_header(source, io.BytesIO(data), max_pixels)
     if data.startswith(b"\xff\xd8"):
         raise DataError(
@@ -212,8 +212,8 @@ def decode_label(data: bytes, source: str, max_pixels: int = MAX_PIXELS) -> np.n
         label = np.asarray(header)
     except Exception as error:  # a damaged file brings out errors of every type
         raise DataError(
-            f"{source}: the label of {len(data)} bytes is truncated or damaged "
-            f"({error})."
+            f"{source}: the {header.format} label of {len(data)} bytes is truncated or "
+            f"damaged ({error})."
         ) from error
     return _as_label(label, source)
 

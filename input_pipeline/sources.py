@@ -1,11 +1,9 @@
 """What every data set is: records, the facts that go with them, and a pipeline."""
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
 
-from input_pipeline.errors import DataError
 from input_pipeline.transforms.resized_crop import join_resize_and_crop
 
 
@@ -66,72 +64,6 @@ class SegDataset:
             error.add_note(f"in sample {index} of {type(self).__name__}: {where}")
             raise
         return results
-
-
-def resolve_classes(
-    owner: str, known: Sequence[tuple], metainfo: dict, ignore_index: int = 255
-) -> tuple[dict, dict | None, tuple]:
-    """Joins a data set's own classes with the `metainfo` of a config.
-
-    As in MMSegmentation 1.x: `metainfo['classes']` may pick or reorder the classes
-    that the data set knows; labels are then renumbered, and those of the others become
-    `ignore_index`. A missing palette is drawn by `random_palette`. Unlike there, a
-    palette follows its class also where all classes are kept in another order.
-
-    Args:
-      owner: name of the data set, for errors.
-      known: the data set's own (name, (r, g, b)) by label; empty for a free one.
-      metainfo: `classes` and `palette`, both optional where `known` is given.
-      ignore_index: label of pixels of the classes that are not picked.
-
-    Returns:
-      (metainfo, label_map, file_palette); see `SegDataset`.
-
-    Raises:
-      DataError: no class list, a class twice, an unknown class, an unknown key, or a
-        palette of another length.
-    """
-    unknown = sorted(set(metainfo) - {"classes", "palette"})
-    if unknown:
-        raise DataError(
-            f"{owner}: metainfo has the unknown keys {unknown}; "
-            "it may have 'classes' and 'palette'."
-        )
-    classes = tuple(metainfo.get("classes") or [name for name, _ in known])
-    if not classes:
-        raise DataError(
-            f"{owner} does not know its classes: give metainfo=dict(classes=[...]), "
-            "one name a label, in the order of the labels."
-        )
-    twice = sorted({name for name in classes if classes.count(name) > 1})
-    if twice:
-        raise DataError(f"{owner}: metainfo.classes names {twice} more than once.")
-
-    colors = dict(known)
-    foreign = [name for name in classes if known and name not in colors]
-    if foreign:
-        near = difflib.get_close_matches(foreign[0], colors, n=1) or list(colors)[:1]
-        raise DataError(
-            f"{owner} has no classes {foreign} (metainfo.classes); the nearest to the "
-            f"first of the {len(colors)} that it has is {near[0]!r}."
-        )
-    palette = metainfo.get("palette") or [colors[name] for name in classes if known]
-    palette = tuple(tuple(int(v) for v in color) for color in palette)
-    palette = palette or random_palette(len(classes))
-    if len(palette) != len(classes):
-        raise DataError(
-            f"{owner}: metainfo.palette has {len(palette)} colours for "
-            f"{len(classes)} classes; it needs one (r, g, b) a class."
-        )
-
-    resolved = {"classes": classes, "palette": palette}
-    if not known or classes == tuple(colors):
-        return resolved, None, palette
-    place = {name: index for index, name in enumerate(classes)}
-    label_map = {
-        label: place.get(name, ignore_index) for label, name in enumerate(colors)
-    }
-    return resolved, label_map, tuple(colors.values())
 
 
 def random_palette(num_classes: int) -> tuple:

@@ -6,8 +6,9 @@ import functools
 import cv2
 import numpy as np
 
+from input_pipeline.class_list import resolve_classes
 from input_pipeline.errors import DataError
-from input_pipeline.sources import SegDataset, resolve_classes
+from input_pipeline.sources import SegDataset
 from input_pipeline.transforms.transform import Transform
 
 DIGITS = (

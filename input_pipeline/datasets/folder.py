@@ -5,8 +5,9 @@ import dataclasses
 import os
 from typing import ClassVar
 
+from input_pipeline.class_list import resolve_classes
 from input_pipeline.errors import DataError
-from input_pipeline.sources import SegDataset, resolve_classes, some_of
+from input_pipeline.sources import SegDataset, some_of
 from input_pipeline.transforms.transform import Transform
 
 
@@ -55,13 +56,15 @@ class BaseSegDataset(SegDataset):
     pipeline: tuple[Transform, ...] = ()
 
     def __post_init__(self):
-        self.metainfo, derived, self.file_palette = resolve_classes(
-            type(self).__name__, self.CLASSES, self.metainfo, self.ignore_index
+        self.metainfo, self.label_map, self.file_palette = resolve_classes(
+            type(self).__name__,
+            self.CLASSES,
+            self.metainfo,
+            self.ignore_index,
+            self.label_map,
+            self.reduce_zero_label,
+            self.data_root,
         )
-        if derived and self.label_map:  # files -> CLASSES -> the chosen classes
-            chosen = {label: derived.get(c, c) for label, c in self.label_map.items()}
-            derived |= chosen
-        self.label_map = derived or self.label_map
         self._pairs = self._list_files()
 
     def __len__(self) -> int:

@@ -14,24 +14,25 @@ _FRAME = struct.Struct(">III")
 MAX_SCANS = 100
 
 
-def check_structure(source: str, data: bytes):
+def check_structure(source: str, data: bytes, what: str = "image"):
     """Refuses what would make a decoder take memory or time that the file has not paid.
 
     Args:
       source: the file, for errors.
       data: all of it; a PNG, a JPEG, or of another format, about which nothing is said.
+      what: it is, for errors.
 
     Raises:
       DataError: a chunk that is longer than the file, a second header, a frame larger
         than its image; a JPEG that is truncated, or of too many scans.
     """
     if data.startswith(_PNG_START):
-        _check_png(source, data)
+        _check_png(source, data, what)
     elif data.startswith(b"\xff\xd8"):
         _check_jpeg(source, data)
 
 
-def _check_png(source: str, data: bytes):
+def _check_png(source: str, data: bytes, what: str):
     """OpenCV takes memory for a chunk before it reads one: 4 GB for a file of 73 bytes."""
     at, size, headers = len(_PNG_START), b"", 0
     while at + _CHUNK.size <= len(data):
@@ -40,7 +41,7 @@ def _check_png(source: str, data: bytes):
         at = begin + length + 4  # a CRC comes last
         if at > len(data):
             raise DataError(
-                f"{source}: the PNG image of {len(data)} bytes is truncated or damaged: "
+                f"{source}: the PNG {what} of {len(data)} bytes is truncated or damaged: "
                 f"its chunk {kind!r} announces {length} bytes."
             )
         if kind == b"IHDR":
@@ -51,14 +52,14 @@ def _check_png(source: str, data: bytes):
             most_wide, most_high = struct.unpack(">II", size) if size else (0, 0)
             if width > most_wide or height > most_high:
                 raise DataError(
-                    f"{source}: the PNG image is damaged: a frame of {height}x{width} "
+                    f"{source}: the PNG {what} is damaged: a frame of {height}x{width} "
                     "(h x w) is larger than the image."
                 )
         elif kind == b"IEND":
             break
     if headers != 1:
         raise DataError(
-            f"{source}: the PNG image is truncated or damaged: it has {headers} headers "
+            f"{source}: the PNG {what} is truncated or damaged: it has {headers} headers "
             "(IHDR); it needs one."
         )
 

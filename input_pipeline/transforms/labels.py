@@ -20,20 +20,60 @@ def label_counts(label: np.ndarray) -> np.ndarray:
     return np.bincount(label.ravel(), minlength=1 << 16)
 
 
-def narrow_ids(label: np.ndarray, source: str) -> np.ndarray:
+def narrow_ids(
+    label: np.ndarray, source: str, label_map: Mapping[int, int] | None = None
+) -> np.ndarray:
     """Casts integer ids to uint8 where they fit, else to uint16.
 
+    Ids outside of 0..65535 that `label_map` names, such as -1 or a nodata value, become
+    their `stand_ins`.
+
     Raises:
-      DataError: an id below 0 or above 65535.
+      DataError: another id below 0 or above 65535.
     """
     if label.dtype == np.uint8:
         return label
     low, high = int(label.min()), int(label.max())
     if low < 0 or high > 65535:
-        raise DataError(
-            f"{source}: label ids from {low} to {high}; they must be in 0..65535."
-        )
+        label = _stand_in(label, source, stand_ins(label_map))
+        high = 65535
     return label.astype(np.uint8 if high < 256 else np.uint16)
+
+
+def stand_ins(label_map: Mapping[int, int] | None) -> dict[int, int]:
+    """What a label has in place of the ids of a label_map that no uint16 holds.
+
+    Returns:
+      {id: 65535, the next one: 65534, ...}
+    """
+    outside = sorted(i for i in label_map or () if not 0 <= i <= 65535)
+    return {one: 65535 - place for place, one in enumerate(outside)}
+
+
+def _stand_in(label, source, known):
+    """A label with the ids that `known` names replaced."""
+    outside = (label < 0) | (label > 65535)
+    if np.isin(label[~outside], list(known.values())).any():
+        raise DataError(
+            f"{source}: label ids up to {int(label[~outside].max())} beside "
+            f"{', '.join(map(str, known))}; ids beyond {65534 - len(known)} are not "
+            "possible beside them."
+        )
+    replaced = label.astype(np.int64)
+    for one, other in known.items():
+        replaced[label == one] = other
+    strange = label[(replaced < 0) | (replaced > 65535)]
+    if strange.size:
+        found, counts = np.unique(strange, return_counts=True)
+        some = ", ".join(
+            f"{i} ({n} pixels)" for i, n in zip(found[:10], counts, strict=False)
+        )
+        raise DataError(
+            f"{source}: label ids from {label.min()} to {label.max()}; they must be in "
+            f"0..65535. Outside are {some}. If they mark pixels without a label, send "
+            f"them to ignore_index: label_map={{{found[0]}: 255}}."
+        )
+    return replaced
 
 
 def class_of_id(
@@ -45,7 +85,8 @@ def class_of_id(
     """Class of each id in a file, in MMSegmentation 1.x's order.
 
     First `reduce_zero_label`: 0 becomes `ignore_index`, which itself stays, and every
-    other id goes down by one. Then `label_map`, all entries at once.
+    other id goes down by one. Then `label_map`, all entries at once. Ids that no uint16
+    holds are not reduced: their `stand_ins` become what `label_map` says.
 
     Returns:
       (size,) int32.
@@ -60,6 +101,9 @@ def class_of_id(
         reduced = table.copy()
         for old, new in label_map.items():
             table[reduced == old] = new
+        for old, place in stand_ins(label_map).items():
+            if place < size:
+                table[place] = label_map[old]
     return table
 
 
@@ -192,8 +236,9 @@ def ids_of_colors(
         )
         raise DataError(
             f"{source}: {len(found)} colours are not among the {len(palette)} of the "
-            f"palette: {some}. Add a colour to the palette, and send its id to "
-            "ignore_index by label_map if it is no class."
+            f"palette: {some}. If it is no class, put it behind the palette's "
+            f"{len(palette)} colours and send its place to ignore_index: "
+            f"label_map={{{len(palette)}: 255}}."
         )
     return ids[at]
 

@@ -114,12 +114,11 @@ class LoadAnnotations(Transform):
         colored = raw.ndim == 3
         if colored:
             raw = labels.ids_of_colors(raw, results["palette"], source)
-        raw = labels.narrow_ids(raw, source)
-
         classes, ignore_index = results["classes"], results["ignore_index"]
         label_map = results["label_map"]
         if label_map:  # keys are strings in a config that has been JSON
             label_map = {int(old): new for old, new in label_map.items()}
+        raw = labels.narrow_ids(raw, source, label_map)
         labels.refuse_unmapped_binary_mask(raw, label_map, classes, source)
         table = labels.class_of_id(
             256 if raw.dtype == np.uint8 else 65536,

@@ -139,7 +139,7 @@ class SampleReader:
         colored = raw.ndim == 3
         if colored:
             raw = labels.ids_of_colors(raw, record["palette"], source)
-        raw = labels.narrow_ids(raw, source)
+        raw = labels.narrow_ids(raw, source, with_int_keys(record["label_map"]))
         size = 256 if raw.dtype == np.uint8 else 65536
         if not self._named:
             return MappedLabel(raw, np.arange(size), size, -1, source)

@@ -12,7 +12,8 @@ import jax
 import numpy as np
 
 from input_pipeline import datasets, transforms
-from input_pipeline.sources import random_palette, resolve_classes
+from input_pipeline.class_list import resolve_classes
+from input_pipeline.sources import random_palette
 from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
@@ -363,5 +364,12 @@ def _classes_of(config, saved, segmentor):
     count = segmentor.num_classes
     if not known and not metainfo:
         return tuple(f"class {i}" for i in range(count)), random_palette(count), path
-    meta, _, _ = resolve_classes(path, known, metainfo)
+    meta, _, _ = resolve_classes(
+        path,
+        known,
+        metainfo,
+        dataset.get("ignore_index", 255),
+        dataset.get("label_map"),
+        data_root=dataset.get("data_root", ""),
+    )
     return meta["classes"], meta["palette"], path

@@ -1,56 +1,9 @@
-"""Classes and palettes of a data set, and where an error in its pipeline came from."""
+"""Where an error in a pipeline came from, and lists in messages."""
 
 import numpy as np
 import pytest
 
-from input_pipeline.datasets.cityscapes import CITYSCAPES
-from input_pipeline.errors import DataError
-from input_pipeline.sources import SegDataset, resolve_classes, some_of
-
-
-def test_a_subset_of_the_classes_renumbers_the_labels_as_mmseg_does():
-    chosen = {"classes": ("car", "road", "sky")}
-    metainfo, label_map, file_palette = resolve_classes("X", CITYSCAPES, chosen)
-    # mmseg 1.2.2: CityscapesDataset(metainfo=dict(classes=('car', 'road', 'sky')))
-    assert metainfo["palette"] == ((0, 0, 142), (128, 64, 128), (70, 130, 180))
-    assert label_map == {label: 255 for label in range(19)} | {0: 1, 10: 2, 13: 0}
-    assert file_palette == tuple(color for _, color in CITYSCAPES)
-
-
-def test_the_classes_of_the_data_set_itself_need_no_label_map():
-    names = [name for name, _ in CITYSCAPES]
-    for chosen in ({}, {"classes": names}):
-        metainfo, label_map, _ = resolve_classes("X", CITYSCAPES, chosen)
-        assert metainfo["classes"] == tuple(names)
-        assert label_map is None
-
-
-def test_a_reordered_palette_follows_its_classes():
-    known = (("a", (1, 1, 1)), ("b", (2, 2, 2)))
-    metainfo, label_map, _ = resolve_classes("X", known, {"classes": ["b", "a"]})
-    assert metainfo["palette"] == ((2, 2, 2), (1, 1, 1))
-    assert label_map == {0: 1, 1: 0}
-
-
-def test_a_missing_palette_is_mmsegs():
-    metainfo, _, _ = resolve_classes("X", (), {"classes": ["a", "b", "c"]})
-    # mmseg 1.2.2: BaseSegDataset(metainfo=dict(classes=('a', 'b', 'c')))
-    assert metainfo["palette"] == ((102, 179, 92), (14, 106, 71), (188, 20, 102))
-
-
-@pytest.mark.parametrize(
-    "known, metainfo, message",
-    [
-        ((), {}, "X does not know its classes: give metainfo"),
-        ((), {"classes": ["a", "b", "a"]}, r"names \['a'\] more than once"),
-        ((), {"classes": ["a"], "CLASSES": 1}, r"unknown keys \['CLASSES'\]"),
-        (CITYSCAPES, {"classes": ["rode"]}, r"no classes \['rode'\].*is 'road'"),
-        ((), {"classes": ["a", "b"], "palette": [[0, 0, 0]]}, "1 colours for 2"),
-    ],
-)
-def test_metainfo_that_cannot_be_is_refused(known, metainfo, message):
-    with pytest.raises(DataError, match=message):
-        resolve_classes("X", known, metainfo)
+from input_pipeline.sources import SegDataset, some_of
 
 
 def test_a_long_list_is_cut_and_counted():
