@@ -148,6 +148,35 @@ def test_wide_labels():
         load(raw_seg_map=np.array([[-1, 300]]), ori_shape=(1, 2))
 
 
+@pytest.mark.parametrize(
+    "dtype, void", [("int8", -1), ("int16", -9999), ("int32", -(2**31)), ("int64", -1)]
+)
+def test_signed_labels_with_a_void_id(dtype, void):
+    raw = np.array([[0, 1, 2, void]], dtype)
+    facts = {"raw_seg_map": raw, "ori_shape": (1, 4)}
+    for key in (void, str(void)):  # keys are strings in a config that has been JSON
+        label = load(label_map={key: 255}, **facts)
+        assert label.dtype == np.uint8
+        np.testing.assert_array_equal(label, [[0, 1, 2, 255]])
+    np.testing.assert_array_equal(load(label_map={void: 1}, **facts), [[0, 1, 2, 1]])
+    # The void id is not reduced; the map counts classes.
+    reduced = load(reduce_zero_label=True, label_map={void: 0}, **facts)
+    np.testing.assert_array_equal(reduced, [[255, 0, 1, 0]])
+    message = rf"Outside are {void} \(1 pixels\).*label_map=\{{{void}: 255\}}"
+    with pytest.raises(DataError, match=message):
+        load(label_map={-7: 255}, **facts)
+
+
+def test_several_ids_outside_of_what_a_label_holds():
+    raw = np.array([[0, -1, -9999, 2**32 - 1]], np.int64)
+    label_map = {-1: 255, -9999: 1, 2**32 - 1: 2}
+    facts = {"raw_seg_map": raw, "ori_shape": (1, 4)}
+    np.testing.assert_array_equal(load(label_map=label_map, **facts), [[0, 255, 1, 2]])
+    raw[0, 0] = 65535  # what stands for one of them
+    with pytest.raises(DataError, match="up to 65535 beside -9999, -1, 4294967295;"):
+        load(label_map=label_map, **facts)
+
+
 def test_size_must_be_the_image_s():
     raw = np.zeros((2, 4), np.uint8)
     with pytest.raises(DataError, match=r"label is 2x4 .* scene.jpg 3x4; .* equal.$"):
