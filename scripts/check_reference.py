@@ -1,11 +1,11 @@
 """Compares models with reference cases, numbers that PyTorch MMSegmentation computed.
 
-    python scripts/check_reference.py tests/reference/*.npz
+    python scripts/check_reference.py tests/reference/*.npz tests/reference/losses/*.npz
 
 A model is built from the config in the case, or with `--configs` from the file that the
 case names, and gets the recipe's weights in the way of any checkpoint. The table has a
 line for the logits and for the losses, gradients and statistics of one forward in
-training: how many numbers there are, how many of them are over their bound, and of the
+training, or for the value and the gradient of a loss alone: how many numbers there are, how many of them are over their bound, and of the
 worst one, measured by its bound, the error, the bound and the name. A case that cannot
 be compared, because jaxseg lacks a component of its model, say, is told with the reason,
 and the others follow. The exit code is 0 where all numbers of all cases are within their
@@ -32,6 +32,7 @@ import time
 import jax
 
 from jaxseg.config import ConfigError
+from jaxseg.testing.loss_reference import check_loss, is_loss_case
 from jaxseg.testing.reference import KINDS, Row, check
 from jaxseg.weights.load import LoadError
 
@@ -58,7 +59,10 @@ def main(arguments: list[str]) -> int:
         start = time.monotonic()
         print(path.stem, flush=True)
         try:
-            rows = check(path, options.dtype, options.configs)
+            if is_loss_case(path):
+                rows = check_loss(path, options.dtype)
+            else:
+                rows = check(path, options.dtype, options.configs)
         except (ConfigError, LoadError) as error:
             print(f"  not compared: {error}", flush=True)
             refused += 1
