@@ -31,7 +31,7 @@ def register(cls: type) -> type:
     It serves every kind of entry: models and their parts, losses, data sets,
     transforms, optimisers, schedules, metrics. The class is a dataclass or a Linen
     module, whose fields are the keys of its config, and derives from the role that it
-    plays (`Backbone`, `BaseDecodeHead`, `Loss`, `Transform`, ...). Name the file that
+    plays (`Backbone`, `Head`, `Loss`, `Transform`, ...). Name the file that
     calls this in the config's `custom_imports`.
 
     Raises:

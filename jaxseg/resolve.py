@@ -67,8 +67,9 @@ def resolve(
             `Loss | tuple[Loss, ...]`. What a `type` may name is one of its classes.
 
     Returns:
-        The object of a dict with a `type`; of other dicts, lists and values the same
-        with their children resolved.
+        The object of a dict with a `type`, or of one in a slot that takes a single
+        dataclass; of other dicts, lists and values the same with their children
+        resolved.
 
     Raises:
         ConfigError: naming the path of an unknown type, an unknown or missing key,
@@ -81,13 +82,14 @@ def resolve(
         )
     if not isinstance(config, Mapping):
         return config
-    if "type" not in config:
+    if "type" in config:
+        cls = lookup(config["type"], path, tables, roles_of(slot))
+    elif (cls := _only_class(slot)) is None:
         # Keys that are no names (a label_map) are data.
         return {
             key: resolve(child, f"{path}.{key}", tables, value_of(slot))
             for key, child in config.items()
         }
-    cls = lookup(config["type"], path, tables, roles_of(slot))
     slots = annotations_of(cls)
     values = {
         key: resolve(child, f"{path}.{key}", tables, slots.get(key, Any))
@@ -95,6 +97,13 @@ def resolve(
         if key != "type"
     }
     return build(cls, values, path, tables)
+
+
+def _only_class(slot):
+    """The dataclass whose fields a dict without a `type` gives in a slot, or None."""
+    roles = roles_of(slot)
+    is_plain = len(roles) == 1 and dataclasses.is_dataclass(roles[0])
+    return roles[0] if is_plain and not issubclass(roles[0], nn.Module) else None
 
 
 def build(

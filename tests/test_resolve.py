@@ -163,7 +163,7 @@ def model(**changes):
         (
             model(backbone=HEAD),
             (
-                r"^model\.backbone\.type: FCNHead is no Backbone; allowed are ResNet, "
+                r"^model\.backbone\.type: FCNHead is no Backbone; allowed are .*ResNet, "
                 r"ResNetV1c, ResNetV1d, UNet, VisionTransformer$"
             ),
         ),
@@ -175,30 +175,30 @@ def model(**changes):
             model(backbone=dict(depth=18)),
             (
                 r"^model\.backbone: expected Backbone, found {'depth': 18}; Backbone is a "
-                r"dict with the `type` ResNet, .* or VisionTransformer$"
+                r"dict with the `type` .*ResNet, .* or VisionTransformer$"
             ),
         ),
         (
             model(decode_head=3),
-            r"^model\.decode_head: expected BaseDecodeHead, found 3; BaseDecodeHead is",
+            r"^model\.decode_head: expected Head, found 3; Head is",
         ),
         (
             model(decode_head=[HEAD, HEAD]),
             (
-                r"^model\.decode_head: expected BaseDecodeHead, found a list of FCNHead, "
+                r"^model\.decode_head: expected Head, found a list of FCNHead, "
                 r"FCNHead; "
             ),
         ),
         (
             model(decode_head=HEAD | dict(norm_cfg=dict(type="ReLU"))),
             (
-                r"^model\.decode_head\.norm_cfg\.type: ReLU is no Norm; allowed are BN, LN, "
-                r"SyncBN$"
+                r"^model\.decode_head\.norm_cfg\.type: ReLU is no Norm; allowed are BN, GN, "
+                r"IN, LN, SyncBN$"
             ),
         ),
         (
             model(decode_head=HEAD | dict(act_cfg=dict(type="BN"))),
-            r"^model\.decode_head\.act_cfg\.type: BN is no Act; allowed are GELU, Lea",
+            r"^model\.decode_head\.act_cfg\.type: BN is no Act; allowed are ELU, GELU, .*Lea",
         ),
         (
             model(decode_head=HEAD | dict(loss_decode=dict(type="OHEMPixelSampler"))),
@@ -212,7 +212,7 @@ def model(**changes):
             model(decode_head=HEAD | dict(loss_decode="CrossEntropyLoss")),
             (
                 r"^model\.decode_head\.loss_decode: expected Loss \| tuple\[Loss, \.\.\.\], "
-                r"found 'CrossEntropyLoss'; Loss is a dict with the `type` [^L]*CrossEntropyLoss"
+                r"found 'CrossEntropyLoss'; Loss is a dict with the `type` .*CrossEntropyLoss"
             ),
         ),
         (
@@ -221,7 +221,7 @@ def model(**changes):
         ),
         (
             model(auxiliary_head=[HEAD, dict(type="UNet")]),
-            r"^model\.auxiliary_head\.1\.type: UNet is no BaseDecodeHead; ",
+            r"^model\.auxiliary_head\.1\.type: UNet is no Head; ",
         ),
         (
             model(data_preprocessor=dict(type="FPN")),
@@ -382,14 +382,14 @@ from jaxseg.registry import register
 
 @register
 @dataclasses.dataclass(frozen=True)
-class Swish(Act):
+class Mish(Act):
     beta: float = 1.0
 """
 
 
 def test_custom_imports_of_another_program(tmp_path):
     (tmp_path / "my_layers.py").write_text(CUSTOM)
-    config = dict(custom_imports=dict(imports=["my_layers"]), x=dict(type="Swish"))
+    config = dict(custom_imports=dict(imports=["my_layers"]), x=dict(type="Mish"))
     program = (
         "import json, sys\n"
         "from jaxseg.registry import import_custom\n"
@@ -407,7 +407,7 @@ def test_custom_imports_of_another_program(tmp_path):
         text=True,
         timeout=60,
     )
-    assert result.stdout == "Swish(beta=1.0)\n", result.stderr
+    assert result.stdout == "Mish(beta=1.0)\n", result.stderr
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class _DeconvLayer(nn.Module):
             name="deconv_upsamping.0",
         )(x)
         x = self.norm_cfg(name="deconv_upsamping.1")(x, train)
-        return self.act_cfg(x)
+        return self.act_cfg(name="deconv_upsamping.2")(x)
 
 
 # Entries of `upsample_cfg`.

@@ -1,14 +1,11 @@
 """What every decode head has: choice of inputs, classifier, loss."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
+from jaxseg.heads.head import Head
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import Conv2d, ConvModule
 from jaxseg.layers.dropout import Dropout2d
@@ -18,24 +15,18 @@ from jaxseg.losses.decode import decode_losses
 from jaxseg.losses.loss import Loss
 from jaxseg.losses.sampler import Sampler
 from jaxseg.ops.resize import resize
-from jaxseg.weights.part import Part
 
 
-class BaseDecodeHead(Part, kw_only=True):
-    """The role of a decode head, and its usual form: inputs, classifier, losses.
+class BaseDecodeHead(Head, kw_only=True):
+    """A head of the usual form: inputs, classifier, losses.
 
     A head adds `__call__(inputs, train) -> outputs`. Most give their logits,
-    (N, h, w, out_channels); a head may give any pytree, and then says in `logits` which
-    maps of it are predictions, and in `loss` what is trained. All parameters exist
-    after `init`, also those of branches that only training uses.
+    (N, h, w, out_channels); what other outputs need says `Head`.
 
     Attributes:
-        in_channels: channels of the input, or of each input (see input_transform).
         channels: channels before the classifier.
-        num_classes: number of classes.
         out_channels: channels of the logits: num_classes (the default), or 1 for a
             binary head, whose one channel is the logit of class 1.
-        threshold: of the binary head's probability, from which a pixel is class 1.
         dropout_ratio: of the channels before the classifier.
         norm_cfg, act_cfg: flavours of the layers.
         in_index: which of the backbone's (or neck's) outputs, or which ones.
@@ -43,32 +34,19 @@ class BaseDecodeHead(Part, kw_only=True):
             the first one's size and joins the channels; `multiple_select` passes
             them on as they are.
         loss_decode: a loss or several, summed by `loss_name`.
-        ignore_index: the label that counts nowhere.
         sampler: chooses the pixels that count, e.g. `OHEMPixelSampler()`, or None.
-        align_corners: of every resize in the head and of its logits.
-        takes_padding, takes_bands: as of a `Backbone`.
-        target_keys: what `loss` reads of the targets; a training whose samples lack
-            one of them is refused.
+        The others are Head's.
     """
 
-    in_channels: int | tuple[int, ...]
     channels: int
-    num_classes: int
     out_channels: int | None = None
-    threshold: float | None = None
     dropout_ratio: float = 0.1
     norm_cfg: Norm | None = None
     act_cfg: Act | None = ReLU()
     in_index: int | tuple[int, ...] = -1
     input_transform: str | None = None
     loss_decode: Loss | tuple[Loss, ...] = CrossEntropyLoss()
-    ignore_index: int = 255
     sampler: Sampler | None = None
-    align_corners: bool = False
-
-    takes_padding = False
-    takes_bands = False
-    target_keys: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
 
     def __post_init__(self):
         transforms = (None, "resize_concat", "multiple_select")
@@ -164,45 +142,11 @@ class BaseDecodeHead(Part, kw_only=True):
             name="conv_seg",
         )(x)
 
-    def __call__(self, inputs: tuple[jax.Array, ...], train: bool) -> Any:
-        """Maps (N, h, w, c) -> outputs, a pytree."""
-        raise NotImplementedError
+    @property
+    def score_channels(self) -> int:
+        return self.out_channels
 
-    def logits(self, outputs: Any) -> jax.Array:
-        """The maps of `outputs`, (N, h, w, C), that are resized to the image's size."""
-        return outputs
-
-    def per_image(self, outputs: Any) -> Any:
-        """What `scores` takes of `outputs` beside the maps: arrays (N, ...) or ()."""
-        del outputs
-        return ()
-
-    def scores(self, maps: jax.Array, per_image: Any) -> jax.Array:
-        """From resized maps to logits; it is applied to strips of the image's rows.
-
-        Args:
-            maps: `logits` at the image's size, (N, rows, W, C).
-            per_image: what the method of that name gave.
-
-        Returns:
-            (N, rows, W, out_channels).
-        """
-        del per_image
-        return maps
-
-    def loss(
-        self, outputs: Any, targets: Mapping[str, jax.Array]
-    ) -> dict[str, jax.Array]:
-        """The losses of a batch.
-
-        Args:
-            outputs: what `__call__` gave in training.
-            targets: every `gt_*` of the batch, such as `gt_seg_map`, (N, H, W)
-                integers.
-
-        Returns:
-            Scalars by name; the training loss is the sum of those with `loss` in it.
-        """
+    def loss(self, outputs, targets):
         return decode_losses(
             outputs,
             targets,

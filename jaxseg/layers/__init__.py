@@ -1,6 +1,37 @@
 """Linen blocks that several families share, and the entries that configs name."""
 
-from jaxseg.layers.activation import GELU, LeakyReLU, ReLU
-from jaxseg.layers.norm import BN, LN, SyncBN
+from jaxseg.layers.activation import (
+    ELU,
+    GELU,
+    HSigmoid,
+    HSwish,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Swish,
+    Tanh,
+)
+from jaxseg.layers.norm import BN, GN, IN, LN, SyncBN
 
-__all__ = ["BN", "GELU", "LN", "LeakyReLU", "ReLU", "SyncBN"]
+__all__ = [
+    "BN",
+    "ELU",
+    "GELU",
+    "GN",
+    "IN",
+    "LN",
+    "HSigmoid",
+    "HSwish",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Swish",
+    "SyncBN",
+    "Tanh",
+]

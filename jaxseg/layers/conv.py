@@ -1,5 +1,6 @@
 """Convolution layers with mmcv's names."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -8,6 +9,7 @@ import jax
 from jaxseg.layers.activation import Act
 from jaxseg.layers.norm import Norm
 from jaxseg.ops.conv import conv2d, conv_transpose2d
+from jaxseg.ops.pad import pad_map
 
 # torch's names of the starting values, for kernels whose last axis is the output.
 kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -17,35 +19,65 @@ kaiming_normal_fan_in = nn.initializers.variance_scaling(2.0, "fan_in", "normal"
 torch_default = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
 
 
+def torch_default_bias(fan_in: int) -> Callable[..., jax.Array]:
+    """torch's starting values of a bias; fan_in: inputs of an output's sum."""
+    bound = fan_in**-0.5
+
+    def init(key, shape):
+        return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+
+    return init
+
+
+Pair = int | tuple[int, int]
+
+
+def as_pair(value: Pair) -> tuple[int, int]:
+    """(vertical, horizontal) of one number for both or of two."""
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
 class Conv2d(nn.Module):
     """A convolution on (N, H, W, C) in x's dtype.
 
+    One number stands for both axes, a pair for (vertical, horizontal).
+
     Attributes:
         features: number of output channels.
-        kernel_size: side of the kernel in pixels.
-        stride, padding, dilation: in pixels, the same on both axes.
+        kernel_size: sides of the kernel in pixels.
+        stride, padding, dilation: in pixels.
         groups: number of channel groups.
         bias: whether a bias is added.
+        padding_mode: what is padded: `zeros`, `reflect`, `replicate` or `circular`.
         kernel_init: starting values; mmcv's default is Kaiming's.
+        bias_init: starting values of the bias.
     """
 
     features: int
-    kernel_size: int = 1
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
+    kernel_size: Pair = 1
+    stride: Pair = 1
+    padding: Pair = 0
+    dilation: Pair = 1
     groups: int = 1
     bias: bool = True
+    padding_mode: str = "zeros"
     kernel_init: Any = kaiming_normal
+    bias_init: Any = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x):
-        side = self.kernel_size
-        shape = (side, side, x.shape[-1] // self.groups, self.features)
+        shape = (
+            *as_pair(self.kernel_size),
+            x.shape[-1] // self.groups,
+            self.features,
+        )
         kernel = self.param("kernel", self.kernel_init, shape).astype(x.dtype)
-        x = conv2d(x, kernel, self.stride, self.padding, self.dilation, self.groups)
+        padding = as_pair(self.padding)
+        if self.padding_mode != "zeros":
+            x, padding = pad_map(x, padding, self.padding_mode), (0, 0)
+        x = conv2d(x, kernel, self.stride, padding, self.dilation, self.groups)
         if self.bias:
-            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            bias = self.param("bias", self.bias_init, (self.features,))
             x = x + bias.astype(x.dtype)
         return x
 
@@ -64,54 +96,65 @@ class ConvTranspose2d(nn.Module):
         # Its own leaf name, because torch keeps this kernel's channels the other
         # way round (convert/names.py).
         kernel = self.param("transposed_kernel", torch_default, shape)
-        bias = self.param("bias", self._bias_init, (self.features,))
+        # torch's default, which counts a transposed convolution's outputs; mmseg's
+        # Kaiming values are for Conv2d alone.
+        bias_init = torch_default_bias(self.features * self.kernel_size**2)
+        bias = self.param("bias", bias_init, (self.features,))
         x = conv_transpose2d(x, kernel.astype(x.dtype), self.stride, self.padding)
         return x + bias.astype(x.dtype)
-
-    def _bias_init(self, key, shape):
-        # torch's default; mmseg's Kaiming values are for Conv2d alone.
-        bound = (self.features * self.kernel_size**2) ** -0.5
-        return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
 class ConvModule(nn.Module):
     """Convolution, norm and activation: mmcv's ConvModule.
 
-    The convolution has a bias only where there is no norm. Submodules are `conv`
-    and the norm's abbreviation (`bn`).
+    Submodules are `conv`, the norm's abbreviation (`bn`), and `activate`.
 
     Attributes:
         norm_cfg: an entry such as `SyncBN()`, or None.
         act_cfg: an entry such as `ReLU()`, or None.
+        order: in which order the three are applied; the norm has as many channels as
+            what it is applied to.
+        bias: whether the convolution has a bias; None: where there is no norm.
         The others are Conv2d's.
     """
 
     features: int
-    kernel_size: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
+    kernel_size: Pair
+    stride: Pair = 1
+    padding: Pair = 0
+    dilation: Pair = 1
     groups: int = 1
     norm_cfg: Norm | None = None
     act_cfg: Act | None = None
+    order: tuple[str, str, str] = ("conv", "norm", "act")
+    bias: bool | None = None
+    padding_mode: str = "zeros"
     kernel_init: Any = kaiming_normal
 
     @nn.compact
     def __call__(self, x, train: bool):
-        x = Conv2d(
+        for step in self.order:
+            if step == "conv":
+                x = self._conv()(x)
+            elif step == "norm" and self.norm_cfg is not None:
+                x = self.norm_cfg(name=self.norm_cfg.abbr)(x, train)
+            elif step == "act" and self.act_cfg is not None:
+                x = self.act_cfg(name="activate")(x)
+        return x
+
+    def _conv(self):
+        return Conv2d(
             self.features,
             self.kernel_size,
             self.stride,
             self.padding,
             self.dilation,
             self.groups,
-            bias=self.norm_cfg is None,
+            bias=self.norm_cfg is None if self.bias is None else self.bias,
+            padding_mode=self.padding_mode,
             kernel_init=self.kernel_init,
             name="conv",
-        )(x)
-        if self.norm_cfg is not None:
-            x = self.norm_cfg(name=self.norm_cfg.abbr)(x, train)
-        return x if self.act_cfg is None else self.act_cfg(x)
+        )
 
 
 class DepthwiseSeparableConvModule(nn.Module):

@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxseg.errors import FieldError
 from jaxseg.layers.data_axis import count_of_devices, mean_over_devices
+from jaxseg.ops.context import group_norm
 from jaxseg.ops.layer_norm import layer_norm
 
 
@@ -35,10 +37,7 @@ class BatchNorm(nn.Module):
     @nn.compact
     def __call__(self, x, train: bool):
         shape = (x.shape[-1],)
-        scale = self.param("scale", self.scale_init, shape)
-        bias = self.param("bias", nn.initializers.zeros, shape)
-        if not self.requires_grad:
-            scale, bias = jax.lax.stop_gradient((scale, bias))
+        scale, bias = _scale_and_bias(self, x.shape[-1])
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         if train:
@@ -79,19 +78,65 @@ class BatchNorm(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """torch's LayerNorm over the last axis. https://arxiv.org/abs/1607.06450"""
+    """torch's LayerNorm over the last axis. https://arxiv.org/abs/1607.06450
+
+    Attributes:
+        eps: added to the variance.
+        scale_init: starting values of the scale.
+        requires_grad: whether scale and bias learn.
+    """
 
     eps: float = 1e-5
+    scale_init: Any = nn.initializers.ones
     requires_grad: bool = True
 
     @nn.compact
     def __call__(self, x, train: bool):
         del train
-        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
-        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
-        if not self.requires_grad:
-            scale, bias = jax.lax.stop_gradient((scale, bias))
+        scale, bias = _scale_and_bias(self, x.shape[-1])
         return layer_norm(x, scale, bias, self.eps)
+
+
+class GroupNorm(nn.Module):
+    """torch's GroupNorm on (N, H, W, C). https://arxiv.org/abs/1803.08494
+
+    Attributes:
+        num_groups: groups of channels; None normalises every channel alone, as
+            torch's InstanceNorm2d does (https://arxiv.org/abs/1607.08022).
+        affine: whether there are a scale and a bias.
+        The others are LayerNorm's.
+    """
+
+    num_groups: int | None
+    eps: float = 1e-5
+    affine: bool = True
+    scale_init: Any = nn.initializers.ones
+    requires_grad: bool = True
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        del train
+        channels = x.shape[-1]
+        groups = self.num_groups or channels
+        if channels % groups:
+            raise FieldError(
+                f"norm_cfg.num_groups is {groups}, which does not divide the "
+                f"{channels} channels of {self.name}"
+            )
+        x = group_norm(x, groups, self.eps)
+        if not self.affine:
+            return x
+        scale, bias = _scale_and_bias(self, channels)
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        return (wide * scale + bias).astype(x.dtype)
+
+
+def _scale_and_bias(norm, channels):
+    scale = norm.param("scale", norm.scale_init, (channels,))
+    bias = norm.param("bias", nn.initializers.zeros, (channels,))
+    if norm.requires_grad:
+        return scale, bias
+    return jax.lax.stop_gradient((scale, bias))
 
 
 class Norm:
@@ -107,8 +152,8 @@ class Norm:
     abbr: ClassVar[str]
     requires_grad: bool
 
-    def __call__(self, name: str) -> nn.Module:
-        """The layer."""
+    def __call__(self, name: str, scale_init: Any = nn.initializers.ones) -> nn.Module:
+        """The layer; `scale_init` makes the starting values of its scale."""
         raise NotImplementedError
 
 
@@ -123,7 +168,7 @@ class BN(Norm):
     abbr = "bn"
     synced = False
 
-    def __call__(self, name: str, scale_init=nn.initializers.ones) -> nn.Module:
+    def __call__(self, name, scale_init=nn.initializers.ones):
         return BatchNorm(
             self.eps,
             self.momentum,
@@ -140,6 +185,9 @@ class SyncBN(BN):
 
     synced = True
 
+    # mmcv's own implementation of the same.
+    aliases = ("MMSyncBN",)
+
 
 @dataclasses.dataclass(frozen=True)
 class LN(Norm):
@@ -150,5 +198,53 @@ class LN(Norm):
 
     abbr = "ln"
 
-    def __call__(self, name: str) -> nn.Module:
-        return LayerNorm(self.eps, self.requires_grad, name=name)
+    def __call__(self, name, scale_init=nn.initializers.ones):
+        return LayerNorm(self.eps, scale_init, self.requires_grad, name=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class GN(Norm):
+    """Group norm.
+
+    Attributes:
+        num_groups: groups of channels; it divides the channels.
+        eps: added to the variance.
+        requires_grad: whether scale and bias learn.
+    """
+
+    num_groups: int
+    eps: float = 1e-5
+    requires_grad: bool = True
+
+    abbr = "gn"
+
+    def __call__(self, name, scale_init=nn.initializers.ones):
+        return GroupNorm(
+            self.num_groups,
+            self.eps,
+            scale_init=scale_init,
+            requires_grad=self.requires_grad,
+            name=name,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class IN(Norm):
+    """Instance norm: each channel of each image alone.
+
+    Attributes:
+        eps: added to the variance.
+        affine: whether there are a scale and a bias; mmcv's default has none.
+        requires_grad: whether they learn.
+    """
+
+    eps: float = 1e-5
+    affine: bool = False
+    requires_grad: bool = True
+
+    abbr = "in"
+
+    def __call__(self, name, scale_init=nn.initializers.ones):
+        return GroupNorm(
+            None, self.eps, self.affine, scale_init, self.requires_grad, name=name
+        )

@@ -105,7 +105,7 @@ class FFN(nn.Module):
         """(N, L, C), (N, L, C) -> (N, L, C)."""
         tiny = nn.initializers.normal(1e-6)
         hidden = Linear(self.feedforward_channels, bias_init=tiny, name="layers.0.0")(x)
-        hidden = self.act_cfg(hidden)
+        hidden = self.act_cfg(name="layers.0.1")(hidden)
         hidden = Dropout(self.ffn_drop, name="layers.0.2")(hidden, train)
         y = Linear(x.shape[-1], bias_init=tiny, name="layers.1")(hidden)
         y = Dropout(self.ffn_drop, name="layers.2")(y, train)

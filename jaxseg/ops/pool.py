@@ -79,6 +79,36 @@ def _adaptive_avg_pool_in_bucket(sizes, x, size):
     return jnp.einsum("nqw,npwc->npqc", matrix(1, size[1]), y)
 
 
+def window_mean(x: jax.Array, window: int, stride: int, padding: int) -> jax.Array:
+    """torch's AvgPool2d on (N, H, W, C); zeros beyond the border count.
+
+    One matrix product an axis: windows of a pyramid are large and overlap, so that a
+    loop over them would read each pixel some hundred times.
+
+    Args:
+        x: (N, H, W, C).
+        window: side of the window in pixels.
+        stride: step of the window in pixels.
+        padding: zeros added on every side.
+    """
+    sides, padding = (window, window), (padding, padding)
+    x = mask_windows(x, sides, stride, padding)
+    x, padding = windows_of_band(x, sides, stride, padding)
+    rows, columns = (
+        _window_matrix(length, window, stride, pad).astype(x.dtype)
+        for length, pad in zip(x.shape[1:3], padding, strict=True)
+    )
+    y = jnp.einsum("ph,nhwc->npwc", rows, x)
+    return jnp.einsum("qw,npwc->npqc", columns, y)
+
+
+def _window_matrix(size, window, stride, padding):
+    """(windows, size) averages over windows along one axis."""
+    count = (size + 2 * padding - window) // stride + 1
+    places = np.arange(size) + padding - stride * np.arange(count)[:, None]
+    return ((places >= 0) & (places < window)) / window
+
+
 def avg_pool(x: jax.Array, window: int) -> jax.Array:
     """Mean over `window` x `window` cells; a cell at the border counts what it has.
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
-from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.heads.head import Head
 from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
@@ -38,9 +38,9 @@ class EncoderDecoder(Segmentor):
     """
 
     backbone: Backbone
-    decode_head: BaseDecodeHead
+    decode_head: Head
     neck: Neck | None = None
-    auxiliary_head: BaseDecodeHead | tuple[BaseDecodeHead, ...] | None = None
+    auxiliary_head: Head | tuple[Head, ...] | None = None
     data_preprocessor: SegDataPreProcessor = SegDataPreProcessor()
     train_cfg: Mapping[str, Any] | None = None
     test_cfg: Mapping[str, Any] | None = None
@@ -67,7 +67,7 @@ class EncoderDecoder(Segmentor):
     @property
     def out_channels(self) -> int:
         """Channels of the logits: the number of classes, or 1 of a binary head."""
-        return self.decode_head.out_channels
+        return self.decode_head.score_channels
 
     @property
     def threshold(self) -> float | None:
@@ -80,7 +80,7 @@ class EncoderDecoder(Segmentor):
         return self.decode_head.align_corners
 
     @property
-    def heads(self) -> dict[str, BaseDecodeHead]:
+    def heads(self) -> dict[str, Head]:
         """Every head by its checkpoint key, `decode_head` or `auxiliary_head.0`."""
         return {"decode_head": self.decode_head, **self._auxiliary_heads}
 

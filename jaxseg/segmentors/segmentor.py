@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jax
 
-from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.heads.head import Head
 from jaxseg.weights.part import Part
 
 
@@ -40,7 +40,7 @@ class Segmentor(Part):
         raise NotImplementedError
 
     @property
-    def heads(self) -> dict[str, BaseDecodeHead]:
+    def heads(self) -> dict[str, Head]:
         """Every head by its checkpoint key, `decode_head` or `auxiliary_head.0`."""
         raise NotImplementedError
 

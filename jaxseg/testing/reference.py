@@ -99,6 +99,17 @@ def label(batch: int, size: tuple[int, int], classes: int, seed: int) -> np.ndar
     return large[:, : size[0], : size[1]].astype(np.uint8)
 
 
+def edge(labels: np.ndarray) -> np.ndarray:
+    """The recipe's edge map of labels (N, H, W): 1 beside another label, uint8.
+
+    A pixel is compared with its right and its lower neighbour.
+    """
+    edges = np.zeros(labels.shape, np.uint8)
+    edges[:, :, :-1] |= labels[:, :, :-1] != labels[:, :, 1:]
+    edges[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return edges
+
+
 def check(
     path: str | pathlib.Path,
     dtype: str = "float64",
@@ -160,7 +171,7 @@ def _check(case, path, dtype, configs):
     double = dtype == "float64" and bool(case.get("exact", True))
     rows = [_check_logits(case, model, variables, images, double)]
     if "loss_names" in case:
-        numbers = _train_once(model, variables, size, seed, dtype)
+        numbers = _train_once(case, model, variables, dtype)
         for kind in KINDS[1:]:
             rows += _check_numbers(case, kind, numbers[kind], double)
     return rows
@@ -236,11 +247,21 @@ def _bound(kind, noise, double):
     return _FLOAT64_BOUND if double else max(_FLOAT32_BOUND[kind], 4 * float(noise))
 
 
-def _train_once(model, variables, size, seed, dtype):
+def _targets(case, classes):
+    """The targets of the case's training batch."""
+    size, seed = tuple(case["size"].tolist()), int(case["seed"])
+    labels = label(int(case.get("batch", 2)), size, classes, seed)
+    if str(case.get("label_variant", "")) == "no_ignore":
+        labels[labels == 255] = 0
+    targets = {"gt_seg_map": labels, "gt_edge_map": edge(labels)}
+    return {key: jnp.asarray(target) for key, target in targets.items()}
+
+
+def _train_once(case, model, variables, dtype):
     """Losses, and norms of gradients and of new statistics, by kind and name."""
-    classes = model.num_classes
-    images = jnp.asarray(image(2, size, seed), dtype)
-    targets = {"gt_seg_map": jnp.asarray(label(2, size, classes, seed))}
+    targets = _targets(case, model.num_classes)
+    batch, *size = targets["gt_seg_map"].shape
+    images = jnp.asarray(image(batch, tuple(size), int(case["seed"])), dtype)
 
     @jax.jit
     def step(params, batch_stats):

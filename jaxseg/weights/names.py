@@ -6,6 +6,8 @@ LEAVES = {
     "kernel": "weight",
     "transposed_kernel": "weight",
     "scale": "weight",
+    "slope": "weight",
+    "embedding": "weight",
     "mean": "running_mean",
     "var": "running_var",
 }

@@ -158,7 +158,21 @@ LOSSES = {
 }
 
 # Tried as parts of the others and in tests/layers.
-NEEDED_ELSEWHERE = {"BN", "GELU", "LN", "LeakyReLU", "ReLU", "SyncBN"}
+ACTIVATIONS = {
+    "ELU",
+    "GELU",
+    "HSigmoid",
+    "HSwish",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Swish",
+    "Tanh",
+}
+NEEDED_ELSEWHERE = ACTIVATIONS | {"BN", "GN", "IN", "LN", "SyncBN"}
 
 MODULES = BACKBONES | NECKS | HEADS
 

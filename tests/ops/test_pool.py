@@ -6,7 +6,7 @@ import pytest
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
-from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
+from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool, window_mean
 
 LARGE = [[(7 * i + 3 * j * j) % 11 for j in range(5)] for i in range(3)]
 
@@ -159,3 +159,15 @@ def test_types_are_kept():
     x = jnp.ones((1, 4, 4, 1), jnp.bfloat16)
     for y in (adaptive_avg_pool(x, (2, 2)), avg_pool(x, 2), max_pool(x, 2, 2)):
         assert y.dtype == jnp.bfloat16
+
+
+def test_means_over_windows_count_the_zeros_of_the_padding():
+    x = np.arange(60, dtype=np.float64).reshape(1, 6, 10, 1) ** 1.1
+    y = window_mean(jnp.asarray(x, jnp.float32), 5, 2, 2)
+    # torch 2.13's avg_pool2d(x, 5, 2, 2).
+    expected = [
+        [5.22105369, 9.51790291, 11.170137, 12.86812991, 11.32789521],
+        [17.5981358, 30.77747092, 33.69469361, 36.6642884, 31.130652],
+        [24.8622529, 42.6947747, 45.21611470, 47.7515569, 39.7285945],
+    ]
+    np.testing.assert_allclose(y[0, :, :, 0], expected, rtol=1e-6)

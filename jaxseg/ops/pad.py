@@ -1,0 +1,33 @@
+"""Padding of feature maps with something else than zeros."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxseg.ops.bands.split_rows import refuse_split
+from jaxseg.ops.padded.valid_size import NoMaskedForm, in_bucket
+
+# torch's names of padding modes, as NumPy's.
+PADDING_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def pad_map(x: jax.Array, padding: tuple[int, int], mode: str) -> jax.Array:
+    """Pads feature maps from their own values.
+
+    Args:
+        x: (N, H, W, C).
+        padding: pixels added (above and below, left and right).
+        mode: `reflect` (without the border), `replicate` or `circular`.
+
+    Returns:
+        (N, H + 2 * padding[0], W + 2 * padding[1], C).
+
+    Raises:
+        NoMaskedForm: in a padding bucket, where the border is not the map's.
+        CannotSplit: of a map that is split by rows.
+    """
+    refuse_split(x, f"padding of mode {mode!r}")
+    if in_bucket() is not None:
+        raise NoMaskedForm(f"padding of mode {mode!r}")
+    rows, columns = padding
+    widths = ((0, 0), (rows, rows), (columns, columns), (0, 0))
+    return jnp.pad(x, widths, mode=PADDING_MODES[mode])
