@@ -1,22 +1,13 @@
 """The sizes of an evaluation's images, told from their headers."""
 
 import collections
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from input_pipeline.scan import scan
-from input_pipeline.transforms import (
-    LoadAnnotations,
-    LoadImageFromFile,
-    PackSegInputs,
-    Resize,
-    ResizeShortestEdge,
-)
+from input_pipeline.transforms.transform import does
 from jaxseg.inference.buckets.plan import Item, Size
 from jaxseg.settings.tta import TestTimeAug
-
-_KEEP_SIZE = (LoadImageFromFile, PackSegInputs)
-_RESIZE = (Resize, ResizeShortestEdge)
 
 
 def expected_sizes(dataset: Any, tta: TestTimeAug | None) -> Mapping[Item, int]:
@@ -29,28 +20,40 @@ def expected_sizes(dataset: Any, tta: TestTimeAug | None) -> Mapping[Item, int]:
     Returns:
         Counts of tuples: (height, width) after the pipeline, or at each scale of tta,
         and of the label. Empty where it cannot be told: of data sets that hold pixels
-        or join others, and of pipelines that do more than load and resize.
+        or join others, and of pipelines that draw, or do not say what they do.
     """
     counts = collections.Counter()
-    known = (*_KEEP_SIZE, *_RESIZE, LoadAnnotations)
     pipeline = getattr(dataset, "pipeline", ())
-    if not pipeline or not all(isinstance(step, known) for step in pipeline):
+    if not pipeline or any(does(step, "draws") for step in pipeline):
         return counts
     for size, count in scan(dataset).sizes.items():
-        image, label = _after(pipeline, size)
+        image, label = sizes_after(pipeline, size)
+        if image is None:
+            return collections.Counter()
         sizes = (image,) if tta is None else tta.scaled_sizes(image)
         counts[*sizes, label] += count
     return counts
 
 
-def _after(pipeline, size: Size) -> tuple[Size, Size]:
-    """(height, width) of an image and of its label after a pipeline."""
+def sizes_after(pipeline: Sequence[Any], size: Size) -> tuple[Size | None, Size | None]:
+    """What a pipeline that draws nothing makes of an image, and of its label.
+
+    Args:
+        pipeline: its transforms.
+        size: (height, width) of the image in its file.
+
+    Returns:
+        (height, width) of the image, and of the label, which comes in at the image's
+        size in its file; None where a transform does not tell.
+    """
     image, label = size, None
     for step in pipeline:
-        if isinstance(step, _RESIZE):
-            width, height = step.output_size((image[1], image[0]))
-            image = (height, width)
-            label = image if label is not None else None
-        elif isinstance(step, LoadAnnotations):
-            label = size
+        if does(step, "makes_targets"):
+            label = size if label is None else label
+        elif does(step, "changes_size"):
+            after = step.output_size(image[::-1])
+            if after is None:
+                return None, None
+            image = after[::-1]
+            label = label and image
     return image, label or size

@@ -14,6 +14,7 @@ import numpy as np
 from input_pipeline import datasets, transforms
 from input_pipeline.class_list import resolve_classes
 from input_pipeline.sources import random_palette
+from input_pipeline.transforms.transform import does
 from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
@@ -35,9 +36,6 @@ from jaxseg.weights.part import config_path, join, parts
 from jaxseg.weights.prefix import for_model
 
 _log = logging.getLogger("jaxseg")
-
-# What turns labels into arrays has no place in a pipeline for images alone.
-_FOR_LABELS = ("LoadAnnotations",)
 
 
 @dataclasses.dataclass
@@ -333,15 +331,17 @@ def _val_dataset(config):
 
 
 def _test_pipeline(config, tta):
-    """The pipeline of val_dataloader; without one, the image as it is."""
-    entries = _val_dataset(config).get("pipeline") or [{"type": "LoadImageFromFile"}]
-    entries = [entry for entry in entries if entry.get("type") not in _FOR_LABELS]
-    if tta is not None:
-        entries = without_resizing(entries)
-    if not entries or entries[0].get("type") != "LoadImageFromFile":
-        entries = [{"type": "LoadImageFromFile"}, *entries]
+    """The pipeline of val_dataloader for images alone; without one, as they are."""
     path = "val_dataloader.dataset.pipeline"
-    return resolve(entries, path, (transforms,))
+    entries = _val_dataset(config).get("pipeline") or []
+    if tta is not None:
+        entries = without_resizing(entries, path)
+    pipeline = resolve(entries, path, (transforms,))
+    # What turns labels into arrays has no place in it.
+    pipeline = tuple(t for t in pipeline if not does(t, "makes_targets"))
+    if pipeline and does(pipeline[0], "loads_image"):
+        return pipeline
+    return (transforms.LoadImageFromFile(), *pipeline)
 
 
 def _classes_of(config, saved, segmentor):

@@ -3,9 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from input_pipeline import transforms
+from input_pipeline.transforms.transform import does
 from jaxseg.config import ConfigError
+from jaxseg.resolve import lookup
 
-_TYPES = ("RandomFlip", "PhotoMetricDistortion")
+# What the training step can do.
+_TYPES = tuple(
+    name for name in transforms.__all__ if getattr(transforms, name).can_leave_to_device
+)
 
 
 def with_augmentation_on_device(loader: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -41,19 +47,24 @@ def _rewritten(node: Any, path: str) -> Any:
 
 def _only_drawn(pipeline: Sequence[Mapping[str, Any]], path: str) -> list[Any]:
     types = [entry["type"] for entry in pipeline]
-    places = [i for i, name in enumerate(types) if name in _TYPES]
-    if not places:
+    classes = [
+        lookup(name, f"{path}.{i}", (transforms,)) for i, name in enumerate(types)
+    ]
+    left = [does(cls, "can_leave_to_device") for cls in classes]
+    if not any(left):
         raise ConfigError(
             f"{path}: augment_on_device is set, and there is none of {_TYPES} in it"
         )
-    behind = types[places[0] :]
-    for name in behind:
-        if name not in (*_TYPES, "PackSegInputs") or behind.count(name) > 1:
+    first = left.index(True)
+    behind = types[first:]
+    for cls, is_left in zip(classes[first:], left[first:], strict=True):
+        repeated = is_left and behind.count(cls.__name__) > 1
+        if repeated or (not is_left and does(cls, "touches_pixels")):
             raise ConfigError(
                 f"{path}: with augment_on_device, what follows {behind[0]} may be each "
                 f"of {_TYPES} once, and PackSegInputs; found {', '.join(behind)}"
             )
     return [
-        {**entry, "on_device": True} if entry["type"] in _TYPES else entry
-        for entry in pipeline
+        {**entry, "on_device": True} if is_left else entry
+        for entry, is_left in zip(pipeline, left, strict=True)
     ]

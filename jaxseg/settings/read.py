@@ -68,7 +68,8 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         tta = None
     if tta is not None and config.get("val_dataloader"):
         loader = config["val_dataloader"]
-        config = {**config, "val_dataloader": _at_own_size(loader)}
+        loader = _at_own_size(loader, "val_dataloader")
+        config = {**config, "val_dataloader": loader}
     return Settings(
         train_loop=_read(config, "train_cfg", "IterBasedTrainLoop"),
         checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
@@ -82,16 +83,17 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     )
 
 
-def _at_own_size(node):
+def _at_own_size(node, path):
     """A loader or data set whose pipelines, at any depth, resize nothing."""
     if isinstance(node, list):
-        return [_at_own_size(child) for child in node]
+        return [_at_own_size(child, f"{path}.{i}") for i, child in enumerate(node)]
     if not isinstance(node, Mapping):
         return node
-    return {
-        key: without_resizing(value) if key == "pipeline" else _at_own_size(value)
-        for key, value in node.items()
-    }
+    changed = {}
+    for key, value in node.items():
+        change = without_resizing if key == "pipeline" else _at_own_size
+        changed[key] = change(value, f"{path}.{key}")
+    return changed
 
 
 # Parts that a config may leave out, and then are as their defaults say.

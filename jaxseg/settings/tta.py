@@ -1,13 +1,16 @@
 """Augmentation at test time: the versions of an image that are averaged."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from input_pipeline import transforms
 from input_pipeline.transforms import Resize
+from input_pipeline.transforms.transform import does
 from jaxseg.errors import FieldError
+from jaxseg.resolve import lookup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,9 +66,20 @@ class TestTimeAug:
         return Resize(scale=scale, keep_ratio=True)
 
 
-def without_resizing(pipeline: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The transforms of a config that leave an image at its own size.
+def without_resizing(
+    pipeline: Sequence[Mapping[str, Any]], path: str
+) -> list[Mapping[str, Any]]:
+    """The transforms of a config without those that stretch an image.
 
     They are what goes before `TestTimeAug`, which scales the image itself.
+
+    Args:
+        pipeline: of a config.
+        path: where it stands, for errors.
     """
-    return [entry for entry in pipeline if "Resize" not in entry.get("type", "")]
+    kept = []
+    for i, entry in enumerate(pipeline):
+        cls = lookup(entry.get("type"), f"{path}.{i}", (transforms,))
+        if does(cls, "moves_pixels") or not does(cls, "changes_size"):
+            kept.append(entry)
+    return kept

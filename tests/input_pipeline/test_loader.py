@@ -25,7 +25,6 @@ def brighten(results, rng):
 class Numbers(SegDataset):
     """Sample i is 2x2 pixels of value i, with i as their label."""
 
-    metainfo = {"classes": (), "palette": ()}
     ignore_index = 255
     reduce_zero_label = False
     label_map = None
@@ -33,6 +32,7 @@ class Numbers(SegDataset):
 
     def __init__(self, count, *pipeline):
         self.count, self.pipeline = count, pipeline
+        self.metainfo = {"classes": (), "palette": ()}
 
     def __len__(self):
         return self.count

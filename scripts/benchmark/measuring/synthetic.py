@@ -7,6 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from input_pipeline import transforms
+from input_pipeline.transforms.transform import does
+from jaxseg.resolve import resolve
+
 # (height, width) of a typical image: of the driving sets the only one, of the others
 # what is most frequent.
 _TYPICAL_SIZE = {
@@ -44,9 +48,10 @@ def typical_size(config: Mapping[str, Any]) -> tuple[int, int]:
     By its type; where the pipeline neither cuts nor resizes, that of a batch.
     """
     dataset = next(_leaves(config["train_dataloader"]["dataset"]))
-    steps = {step["type"] for step in dataset.get("pipeline", [])}
+    path = "train_dataloader.dataset.pipeline"
+    steps = resolve(dataset.get("pipeline", []), path, (transforms,))
     size = (config["model"].get("data_preprocessor") or {}).get("size")
-    if size is not None and not any("Crop" in s or "Resize" in s for s in steps):
+    if size is not None and not any(does(step, "changes_size") for step in steps):
         return tuple(size)
     return _TYPICAL_SIZE.get(dataset.get("type"), _OTHER_SIZE)
 
