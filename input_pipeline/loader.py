@@ -5,12 +5,12 @@ pure function of (seed, step). So the state of the iterator is the step number, 
 the number of threads, of worker processes and of hosts changes nothing but the speed.
 """
 
+import functools
 import logging
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-import cv2
 import grain
 import numpy as np
 from absl import flags
@@ -19,6 +19,12 @@ from input_pipeline.errors import DataError, WorkerError
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms.formatting import DEVICE_KEYS
 from input_pipeline.transforms.targets import fill_value, targets_of
+from input_pipeline.workers import (
+    SHARED_MEMORY,
+    own_mark,
+    remove_abandoned,
+    start_worker,
+)
 
 # cv2 releases the GIL, so a few threads keep two cores busy; each prepares a batch (or
 # a sample of the evaluation), and as many wait in the buffer.
@@ -391,6 +397,11 @@ def _iterate(
         num_threads=num_threads, prefetch_buffer_size=num_threads
     )
     dataset = items.to_iter_dataset(options)
+    removed = remove_abandoned()
+    if removed:
+        _log.info(
+            "%s: removed %d files of a run that was killed", SHARED_MEMORY, len(removed)
+        )
     if num_workers:
         if not flags.FLAGS.is_parsed():
             # In a notebook nobody parsed absl's flags, which grain reads before it
@@ -398,12 +409,6 @@ def _iterate(
             flags.FLAGS.mark_as_parsed()
         dataset = dataset.mp_prefetch(
             grain.MultiprocessingOptions(num_workers=num_workers),
-            worker_init_fn=_one_cv2_thread,
+            worker_init_fn=functools.partial(start_worker, own_mark()),
         )
     return Loader(iter(dataset), max_bad_samples)
-
-
-def _one_cv2_thread(worker_index: int, worker_count: int):
-    """Keeps the workers from competing for cores with cv2's own threads."""
-    del worker_index, worker_count
-    cv2.setNumThreads(1)

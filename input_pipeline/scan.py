@@ -18,10 +18,12 @@ class ScanReport:
     Attributes:
       num_images: image files read; 0 where the source holds pixels, not files.
       sizes: number of images of each (height, width), the most frequent first.
+      size_of: (height, width) of each image file.
     """
 
     num_images: int
     sizes: dict[tuple[int, int], int]
+    size_of: dict[str, tuple[int, int]]
 
     def __str__(self) -> str:
         if not self.num_images:
@@ -62,7 +64,12 @@ def scan(dataset: SegDataset, num_threads: int = 16, max_bad: int = 0) -> ScanRe
             f"used:\n{some_of(faults)}"
         )
     sizes = collections.Counter(size for size, fault in found if not fault)
-    return ScanReport(len(pairs) - len(faults), dict(sizes.most_common()))
+    size_of = {
+        image: size
+        for (image, _), (size, fault) in zip(pairs, found, strict=True)
+        if not fault
+    }
+    return ScanReport(len(pairs) - len(faults), dict(sizes.most_common()), size_of)
 
 
 def reading(dataset: SegDataset) -> dict:
@@ -71,11 +78,7 @@ def reading(dataset: SegDataset) -> dict:
     Returns:
       `color_type` and `max_pixels` of its LoadImageFromFile; empty without one.
     """
-    while not dataset.pipeline and (
-        hasattr(dataset, "datasets") or hasattr(dataset, "dataset")
-    ):
-        dataset = getattr(dataset, "dataset", None) or dataset.datasets[0]
-    for transform in dataset.pipeline:
+    for transform in dataset.parts()[0].pipeline:
         if isinstance(transform, LoadImageFromFile):
             return {
                 "color_type": transform.color_type,

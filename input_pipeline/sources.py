@@ -53,6 +53,10 @@ class SegDataset:
         """(image, label) paths behind the samples; empty if the source holds pixels."""
         return []
 
+    def parts(self) -> list["SegDataset"]:
+        """The data sets inside that have a pipeline each; mostly this one alone."""
+        return [self]
+
     def sample(self, index: int, rng: np.random.Generator) -> dict:
         """Returns record `index` after the pipeline, whose only randomness is `rng`."""
         results = self[index]

@@ -55,6 +55,9 @@ class ConcatDataset(SegDataset):
     def files(self) -> list[tuple[str, str | None]]:
         return [pair for part in self.datasets for pair in part.files()]
 
+    def parts(self) -> list[SegDataset]:
+        return [inner for part in self.datasets for inner in part.parts()]
+
     def _locate(self, index: int) -> tuple[SegDataset, int]:
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of a data set of {len(self)}")
@@ -96,6 +99,9 @@ class RepeatDataset(SegDataset):
 
     def files(self) -> list[tuple[str, str | None]]:
         return self.dataset.files()
+
+    def parts(self) -> list[SegDataset]:
+        return self.dataset.parts()
 
     def _inner(self, index: int) -> int:
         if not 0 <= index < len(self):

@@ -135,6 +135,10 @@ class RandomCrop(Transform):
         height, width = self.size
         return min(size[0], width), min(size[1], height)
 
+    def smallest_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """As `output_size`."""
+        return self.output_size(size)
+
     def check(self, results: dict):
         """Raises DataError without a label that is needed, or with a misfit target."""
         if "gt_seg_map" not in results and self.cat_max_ratio < 1.0:

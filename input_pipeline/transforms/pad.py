@@ -78,6 +78,10 @@ class Pad(Transform):
         height, width = self._target(size[::-1])
         return max(size[0], width), max(size[1], height)
 
+    def smallest_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """As `output_size`."""
+        return self.output_size(size)
+
     def _target(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(h, w)."""
         if self.size is not None:

@@ -78,6 +78,10 @@ class Resizing(Transform):
     moves_pixels: ClassVar[bool] = False
     interpolation: str = "bilinear"
 
+    def smallest_size(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """(w, h), of what is drawn the smallest."""
+        return None if self.draws else self.output_size(size)
+
     def target_size(self, results: dict, rng: np.random.Generator) -> tuple[int, int]:
         """Draws or computes the (w, h) that the image of a record is resized to.
 
@@ -181,6 +185,14 @@ class RandomResize(Resizing):
         ratio = rng.random() * (high - low) + low
         return int(self.scale[0] * ratio), int(self.scale[1] * ratio)
 
+    def smallest_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(w, h) by the smallest scale."""
+        if self.ratio_range is None:
+            scale = tuple(map(min, zip(*self.scale, strict=True)))
+        else:
+            scale = tuple(int(side * min(self.ratio_range)) for side in self.scale)
+        return Resize(scale, keep_ratio=self.keep_ratio).output_size(size)
+
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator
     ) -> tuple[int, int]:
@@ -242,11 +254,17 @@ class RandomChoiceResize(Resizing):
         """Draws one of the scales."""
         return self.scales[int(rng.integers(len(self.scales)))]
 
+    def smallest_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (w, h) with the shortest side, by any of the scales."""
+        return min((self._size_by(scale, size) for scale in self.scales), key=min)
+
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator
     ) -> tuple[int, int]:
         """Draws the (w, h) of the result for an image of `size` = (w, h)."""
-        scale = self.draw(rng)
+        return self._size_by(self.draw(rng), size)
+
+    def _size_by(self, scale, size):
         if self.resize_type == "ResizeShortestEdge":
             return ResizeShortestEdge(scale, self.max_size).output_size(size)
         return Resize(scale, keep_ratio=self.keep_ratio).output_size(size)

@@ -53,6 +53,10 @@ class Transform:
         """
         return None if self.changes_size else size
 
+    def smallest_size(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """As `output_size`, of what is drawn the smallest."""
+        return None if self.changes_size else size
+
 
 def does(transform: Any, what: str) -> bool:
     """An attribute of `Transform`, also of a plain function in a pipeline."""

@@ -23,6 +23,9 @@ class Backbone(Part, kw_only=True):
     takes_padding = False
     takes_bands = False
 
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raises ModelSizeError for images of (height, width) that it does not take."""
+
     def __call__(self, x: jax.Array, train: bool) -> tuple[Any, ...]:
         """Images (N, H, W, in_channels) -> the maps of its stages, (N, h, w, c) each."""
         raise NotImplementedError

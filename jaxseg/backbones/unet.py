@@ -233,7 +233,7 @@ class UNet(Backbone):
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> tuple of (N, h, w, C), from small to large."""
-        self._check_size(x.shape[1:3])
+        self.check_size(x.shape[1:3])
         train = train and not self.norm_eval
         flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
         skips = []
@@ -264,7 +264,8 @@ class UNet(Backbone):
             outs.append(x)
         return tuple(outs)
 
-    def _check_size(self, size):
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raises ModelSizeError for sides that its halvings do not divide."""
         rate = 1
         for stride, pooled in zip(self.strides[1:], self.downsamples, strict=True):
             rate *= 2 if stride == 2 or pooled else 1
@@ -273,5 +274,7 @@ class UNet(Backbone):
             raise ModelSizeError(
                 f"the image is {size[0]} x {size[1]} (H x W); UNet with "
                 f"strides={self.strides} and downsamples={self.downsamples} takes "
-                f"sizes that {first * rate} divides: choose the crop or test scale so"
+                f"sizes that {first * rate} divides: choose the crop or test scale so, "
+                "or put dict(type='ResizeToMultiple', size_divisor="
+                f"{first * rate}) behind what resizes in the pipeline of val_dataloader"
             )

@@ -1,5 +1,6 @@
 """From the numbers of a data set to what is wrong with it."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.loader import collate
+from input_pipeline.scan import scan
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import RandomCrop
 from jaxseg.config import ConfigError
@@ -14,6 +16,11 @@ from jaxseg.diagnose.findings import Finding, error, warning
 from jaxseg.diagnose.sample import first_of, name_of
 from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.tally import KEPT, Tally
+from jaxseg.evaluation.checks import (
+    check_model_sizes,
+    check_sides,
+    check_test_pipeline,
+)
 from jaxseg.evaluation.evaluate import check_classes
 from jaxseg.resolve import resolve_model
 
@@ -198,6 +205,36 @@ def check_model(
         )
         found.append(error(name, "model and channels", text))
     return [*found, *_check_normalisation(model.data_preprocessor, name, tally)]
+
+
+def check_sizes(
+    model: Any | None, dataset: SegDataset, path: str, name: str
+) -> list[Finding]:
+    """Whether the pipeline and the model take the sizes of all images.
+
+    Args:
+        model: the segmentor; None where there is none, or `tta` scales for it.
+        dataset: of the split.
+        path: where it stands in the config.
+        name: of the split.
+    """
+    size_of = scan(dataset, max_bad=len(dataset)).size_of
+    questions = {"image sides": functools.partial(check_sides, dataset, size_of, path)}
+    if name == "val":
+        questions["resized labels"] = functools.partial(
+            check_test_pipeline, dataset, path
+        )
+    if name == "val" and model is not None:
+        questions["model and sizes"] = functools.partial(
+            check_model_sizes, model, dataset, size_of, None, path
+        )
+    found = []
+    for kind, ask in questions.items():
+        try:
+            ask()
+        except ConfigError as refusal:
+            found.append(error(name, kind, str(refusal)))
+    return found
 
 
 def normalised(preprocessor: Any, tally: Tally) -> tuple[np.ndarray, np.ndarray] | None:

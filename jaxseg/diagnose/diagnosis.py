@@ -81,6 +81,10 @@ def diagnose_config(
             findings += checks.check_model(
                 model, split.dataset, split.path, name, tally
             )
+        scaled = (config.get("tta") or {"enabled": False}).get("enabled", True)
+        findings += checks.check_sizes(
+            None if scaled else model, split.dataset, split.path, name
+        )
         samples = checks.draw_samples(split.dataset, tally)
         drawn[name] = [sample["img"].shape[:2] for sample in samples[0]]
         loader = config[f"{name}_dataloader"]

@@ -14,6 +14,8 @@ from jax.experimental import multihost_utils
 from input_pipeline.loader import Loader, eval_samples
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, plain
+from jaxseg.errors import ModelSizeError
+from jaxseg.evaluation.checks import check_size, check_test_pipeline
 from jaxseg.evaluation.iou import Scores, format_table, segmentation_metrics
 from jaxseg.evaluation.sizes import expected_sizes
 from jaxseg.inference.buckets.plan import Bucket
@@ -65,6 +67,7 @@ class Evaluator:
         self._together = images_together(self._loader.batch_size, predictor.devices)
         self._num_classes = len(self.dataset.metainfo["classes"])
         self._is_planned = False
+        check_test_pipeline(self.dataset, "val_dataloader.dataset")
 
     def __call__(
         self, variables: Any, progress: Callable[[int], None] = lambda done: None
@@ -90,8 +93,8 @@ class Evaluator:
             As `metrics.confusion.read_total`.
 
         Raises:
-            ConfigError: if a sample has no label, channels that the model does not
-                take, or, with tta, not its own size.
+            ConfigError: if a sample has no label or one that was resized, channels or a
+                size that the model does not take, or, with tta, not its own size.
         """
         variables = self.predictor.put_variables(variables)
         if not self._is_planned:
@@ -171,6 +174,18 @@ class Evaluator:
                 "after the pipeline; `tta` scales the image as it is: take what "
                 "changes its size out of val_dataloader.dataset.pipeline"
             )
+        before = sample.get("ori_shape", own)[:2]
+        if own != before:
+            raise ConfigError(
+                f"{sample['img_path']} is {before[0]}x{before[1]}, and its label "
+                f"{own[0]}x{own[1]} after the pipeline, but scores are those of the "
+                "original size: LoadAnnotations stands behind what changes a size in "
+                "val_dataloader.dataset.pipeline"
+            )
+        try:
+            check_size(self.predictor.model, size, self._tta)
+        except ModelSizeError as error:
+            raise ConfigError(f"{sample['img_path']}: {error}") from error
 
 
 def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:

@@ -19,19 +19,19 @@ def expected_sizes(dataset: Any, tta: TestTimeAug | None) -> Mapping[Item, int]:
 
     Returns:
         Counts of tuples: (height, width) after the pipeline, or at each scale of tta,
-        and of the label. Empty where it cannot be told: of data sets that hold pixels
-        or join others, and of pipelines that draw, or do not say what they do.
+        and of the label. Empty where it cannot be told: of data sets that hold pixels,
+        and of pipelines that draw, or do not say what they do.
     """
     counts = collections.Counter()
-    pipeline = getattr(dataset, "pipeline", ())
-    if not pipeline or any(does(step, "draws") for step in pipeline):
-        return counts
-    for size, count in scan(dataset).sizes.items():
-        image, label = sizes_after(pipeline, size)
-        if image is None:
+    for part in dataset.parts():
+        if not part.pipeline or any(does(step, "draws") for step in part.pipeline):
             return collections.Counter()
-        sizes = (image,) if tta is None else tta.scaled_sizes(image)
-        counts[*sizes, label] += count
+        for size, count in scan(part).sizes.items():
+            image, label = sizes_after(part.pipeline, size)
+            if image is None:
+                return collections.Counter()
+            sizes = (image,) if tta is None else tta.scaled_sizes(image)
+            counts[*sizes, label] += count
     return counts
 
 

@@ -103,6 +103,10 @@ class EncoderDecoder(Segmentor):
         """Checkpoint keys of what training leaves alone (`weights.part.frozen_keys`)."""
         return frozen_keys(self, params)
 
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raises ModelSizeError for images of (height, width) that it does not take."""
+        self.backbone.check_size(size)
+
     def extract_feat(self, images: jax.Array, train: bool = False):
         """Normalised images (N, H, W, C) -> tuple of feature maps (N, h, w, c)."""
         x = self.backbone(images.astype(self.dtype), train)

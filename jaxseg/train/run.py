@@ -12,6 +12,7 @@ import numpy as np
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, nearest, plain
+from jaxseg.evaluation.checks import check_model_sizes, check_sides
 from jaxseg.evaluation.evaluate import Evaluator, check_classes
 from jaxseg.evaluation.iou import score_names
 from jaxseg.inference.loaded import check_channels
@@ -62,6 +63,11 @@ class Run:
         for name, dataset in (("train", self.train_set), ("val", self.val_set)):
             found = scan(dataset, max_bad=allowed if name == "train" else 0)
             _log.info("%s: %d samples; %s", name, len(dataset), found)
+            path = f"{name}_dataloader.dataset"
+            check_sides(dataset, found.size_of, path)
+            if name == "val":
+                tta = self.settings.tta
+                check_model_sizes(self.model, dataset, found.size_of, tta, path)
         self.mesh = make_mesh(config.get("mesh"))
         self.evaluator = Evaluator(Predictor(self.model), self.settings)
         # What an evaluation would refuse is said now, not after hours.

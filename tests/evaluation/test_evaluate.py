@@ -75,6 +75,9 @@ class Painter:
     threshold = None
     align_corners = False
 
+    def check_size(self, size):
+        pass
+
     def data_preprocessor(self, images):
         return images
 

@@ -128,3 +128,20 @@ def test_ctrl_c_leaves_no_worker(command, tiny, tmp_path):
     run.send(signal.SIGINT)
     run.finish(130)
     assert workers_of(below) == []
+
+
+@pytest.mark.parametrize("last", [signal.SIGTERM, signal.SIGKILL, signal.SIGABRT])
+def test_a_run_that_ends_at_once_leaves_no_worker(command, tiny, tmp_path, last):
+    run = command(
+        *tiny, "--workdir", tmp_path, "--config.train_dataloader.num_workers=1"
+    )
+    run.wait_for("train 3/60")
+    below = children_of(run.process.pid)
+    assert workers_of(below)
+    run.send(signal.SIGTERM)
+    run.send(last)
+    run.process.wait()
+    end = time.monotonic() + 10
+    while workers_of(below) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert workers_of(below) == []

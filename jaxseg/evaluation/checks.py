@@ -1,0 +1,151 @@
+"""Checks of a validation before any step: what its pipeline and its images must be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from input_pipeline import transforms
+from input_pipeline.sources import SegDataset
+from input_pipeline.transforms.transform import Transform, does
+from jaxseg.config import ConfigError
+from jaxseg.errors import ModelSizeError
+from jaxseg.evaluation.sizes import sizes_after
+from jaxseg.inference.buckets.plan import Size
+from jaxseg.inference.mode import read_test_cfg
+from jaxseg.settings.tta import TestTimeAug
+
+
+def check_test_pipeline(dataset: SegDataset, path: str) -> None:
+    """Refuses a pipeline whose labels are not those of the original image.
+
+    Scores are counted at the original size. A label that is resized with its image
+    gives other scores; one that stays where the image is cropped, padded or flipped
+    gives scores that mean nothing.
+
+    Args:
+        dataset: of the validation.
+        path: where it stands in the config.
+
+    Raises:
+        ConfigError: naming the transform.
+    """
+    for part in dataset.parts():
+        loaded = False
+        for i, step in enumerate(part.pipeline):
+            name = f"{path}: {type(step).__name__} (transform {i} of the pipeline)"
+            if does(step, "makes_targets"):
+                loaded = True
+            elif not isinstance(step, Transform):
+                continue  # the samples themselves are looked at
+            elif loaded and step.changes_size:
+                raise ConfigError(
+                    f"{name} changes the size of the labels, and scores are those of "
+                    f"the original size: put it before LoadAnnotations{_hint(step)}"
+                )
+            elif not loaded and step.moves_pixels and not step.loads_image:
+                raise ConfigError(
+                    f"{name} crops, pads, flips or rotates the image before "
+                    "LoadAnnotations reads a label that stays as it is: take it out"
+                    f"{_hint(step)}"
+                )
+
+
+def _hint(step):
+    if type(step).__name__ in transforms.__all__:
+        return ""
+    return (
+        "; or, where it does not do so, set changes_size = False and moves_pixels = "
+        f"False in the class {type(step).__name__}"
+    )
+
+
+def check_sides(dataset: SegDataset, size_of: Mapping[str, Size], path: str) -> None:
+    """Refuses images of which a pipeline may leave no pixel.
+
+    Args:
+        dataset: of a split.
+        size_of: (height, width) of its image files, from `scan`.
+        path: where it stands in the config.
+
+    Raises:
+        ConfigError: naming the transform and an image.
+    """
+    for part in dataset.parts():
+        for size, file in _examples(part, size_of).items():
+            sides = size[::-1]
+            for step in part.pipeline:
+                if not does(step, "changes_size"):
+                    continue
+                tell = getattr(step, "smallest_size", lambda before: None)
+                sides = tell(sides)
+                if sides is None:
+                    break
+                if min(sides) < 1:
+                    raise ConfigError(
+                        f"{path}: {type(step).__name__} in the pipeline may make "
+                        f"{sides[1]}x{sides[0]} (height x width) of {file}, which is "
+                        f"{size[0]}x{size[1]}; each side must be 1 or more. Leave so "
+                        "thin an image out, or choose a larger scale"
+                    )
+
+
+def check_model_sizes(
+    model: Any,
+    dataset: SegDataset,
+    size_of: Mapping[str, Size],
+    tta: TestTimeAug | None,
+    path: str,
+) -> None:
+    """Refuses images that reach the model at a size that it does not take.
+
+    Args:
+        model: the segmentor.
+        dataset: of the validation.
+        size_of: (height, width) of its image files, from `scan`.
+        tta: the versions of an image, or None.
+        path: where the data set stands in the config.
+
+    Raises:
+        ConfigError: with an image, how many there are, and what the model takes.
+    """
+    refused, first = 0, None
+    for part in dataset.parts():
+        if any(does(step, "draws") for step in part.pipeline):
+            continue
+        for size, file in _examples(part, size_of).items():
+            image, _ = sizes_after(part.pipeline, size)
+            if image is None:
+                break
+            try:
+                check_size(model, image, tta)
+            except ModelSizeError as error:
+                refused += 1
+                first = first or f"{file}: {error}"
+    if refused:
+        raise ConfigError(
+            f"{path}: the model does not take images of {refused} of their "
+            f"{len(set(size_of.values()))} sizes, such as {first}"
+        )
+
+
+def check_size(model: Any, size: Size, tta: TestTimeAug | None) -> None:
+    """Raises ModelSizeError unless a model takes images of (height, width).
+
+    Args:
+        model: the segmentor.
+        size: of an image behind the pipeline.
+        tta: the versions of an image that the model gets instead, or None.
+    """
+    _, crop, _ = read_test_cfg(model.test_cfg)
+    for height, width in (size,) if tta is None else tta.scaled_sizes(size):
+        if crop is not None:  # windows; of a smaller image, the image
+            height, width = min(height, crop[0]), min(width, crop[1])
+        model.check_size((height, width))
+
+
+def _examples(part: SegDataset, size_of: Mapping[str, Size]) -> dict[Size, str]:
+    """The first file of each size."""
+    found = {}
+    for image, _ in part.files():
+        if image in size_of:
+            found.setdefault(size_of[image], image)
+    return found
