@@ -59,7 +59,7 @@ class GenerateEdge(Transform):
     draws: ClassVar[bool] = False
     changes_size: ClassVar[bool] = False
     moves_pixels: ClassVar[bool] = False
-    makes_targets: ClassVar[bool] = True
+    makes_targets: ClassVar[tuple[str, ...]] = ("gt_edge_map",)
 
     def __post_init__(self):
         if not isinstance(self.edge_width, int) or self.edge_width < 1:

@@ -98,7 +98,7 @@ class LoadAnnotations(Transform):
     draws: ClassVar[bool] = False
     changes_size: ClassVar[bool] = False
     moves_pixels: ClassVar[bool] = False
-    makes_targets: ClassVar[bool] = True
+    makes_targets: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
         source = results.get("seg_map_path", results.get("img_path", "a label array"))

@@ -21,8 +21,8 @@ class Transform:
         cropped, padded, flipped, rotated. An image that is only stretched has not moved.
       touches_pixels: the transform reads or changes `img` or a target.
       loads_image: `img` comes from here.
-      makes_targets: a target (`gt_*`) comes from here, and `img` stays as it is: for
-        images without labels the transform is left out.
+      makes_targets: the keys of the targets (`gt_*`) that come from here; `img` then
+        stays as it is, and for images without labels the transform is left out.
       can_leave_to_device: the field `on_device` leaves the work to the training step;
         the transform then draws only.
     """
@@ -32,7 +32,7 @@ class Transform:
     moves_pixels: ClassVar[bool] = True
     touches_pixels: ClassVar[bool] = True
     loads_image: ClassVar[bool] = False
-    makes_targets: ClassVar[bool] = False
+    makes_targets: ClassVar[tuple[str, ...]] = ()
     can_leave_to_device: ClassVar[bool] = False
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
@@ -58,6 +58,6 @@ class Transform:
         return None if self.changes_size else size
 
 
-def does(transform: Any, what: str) -> bool:
+def does(transform: Any, what: str) -> Any:
     """An attribute of `Transform`, also of a plain function in a pipeline."""
     return getattr(transform, what, getattr(Transform, what))

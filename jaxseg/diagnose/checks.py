@@ -1,7 +1,6 @@
 """From the numbers of a data set to what is wrong with it."""
 
-import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from jaxseg.diagnose.tally import KEPT, Tally
 from jaxseg.evaluation.checks import (
     check_model_sizes,
     check_sides,
+    check_targets,
     check_test_pipeline,
 )
 from jaxseg.evaluation.evaluate import check_classes
@@ -219,22 +219,40 @@ def check_sizes(
         name: of the split.
     """
     size_of = scan(dataset, max_bad=len(dataset)).size_of
-    questions = {"image sides": functools.partial(check_sides, dataset, size_of, path)}
+    found = _refusals(name, "image sides", check_sides, dataset, size_of, path)
     if name == "val":
-        questions["resized labels"] = functools.partial(
-            check_test_pipeline, dataset, path
-        )
+        found += _refusals(name, "resized labels", check_test_pipeline, dataset, path)
     if name == "val" and model is not None:
-        questions["model and sizes"] = functools.partial(
-            check_model_sizes, model, dataset, size_of, None, path
+        found += _refusals(
+            name,
+            "model and sizes",
+            check_model_sizes,
+            model,
+            dataset,
+            size_of,
+            None,
+            path,
         )
-    found = []
-    for kind, ask in questions.items():
-        try:
-            ask()
-        except ConfigError as refusal:
-            found.append(error(name, kind, str(refusal)))
     return found
+
+
+def check_model_targets(
+    model: Any, samples: Sequence[dict], path: str
+) -> list[Finding]:
+    """Whether training samples have what the losses of a model read."""
+    return [
+        finding
+        for sample in samples[:1]
+        for finding in _refusals("train", "targets", check_targets, model, sample, path)
+    ]
+
+
+def _refusals(name, kind, ask, *arguments):
+    try:
+        ask(*arguments)
+    except ConfigError as refusal:
+        return [error(name, kind, str(refusal))]
+    return []
 
 
 def normalised(preprocessor: Any, tally: Tally) -> tuple[np.ndarray, np.ndarray] | None:

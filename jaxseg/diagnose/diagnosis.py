@@ -87,6 +87,8 @@ def diagnose_config(
         )
         samples = checks.draw_samples(split.dataset, tally)
         drawn[name] = [sample["img"].shape[:2] for sample in samples[0]]
+        if name == "train" and model is not None:
+            findings += checks.check_model_targets(model, samples[0], split.path)
         loader = config[f"{name}_dataloader"]
         batch_size = loader.get("batch_size", 1) if name == "train" else 0
         findings += checks.check_pipeline(

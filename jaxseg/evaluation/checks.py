@@ -1,6 +1,6 @@
-"""Checks of a validation before any step: what its pipeline and its images must be."""
+"""Checks of the data before any step: what pipelines and images must be like."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from input_pipeline import transforms
@@ -55,6 +55,29 @@ def _hint(step):
     return (
         "; or, where it does not do so, set changes_size = False and moves_pixels = "
         f"False in the class {type(step).__name__}"
+    )
+
+
+def check_targets(model: Any, sample: Container[str], path: str) -> None:
+    """Refuses training samples that lack what the losses of a model read.
+
+    Args:
+        model: the segmentor.
+        sample: one of them, or a batch.
+        path: where the data set stands in the config.
+
+    Raises:
+        ConfigError: naming the targets and the transforms that make them.
+    """
+    missing = [key for key in model.target_keys if key not in sample]
+    if not missing:
+        return
+    table = {name: getattr(transforms, name) for name in transforms.__all__}
+    makers = [name for name, t in table.items() if set(missing) & set(t.makes_targets)]
+    hint = f": put {' and '.join(makers)} into the pipeline" if makers else ""
+    raise ConfigError(
+        f"{path}: its samples have no {', '.join(missing)}, which the losses of the "
+        f"model need{hint}"
     )
 
 

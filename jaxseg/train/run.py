@@ -12,7 +12,7 @@ import numpy as np
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, nearest, plain
-from jaxseg.evaluation.checks import check_model_sizes, check_sides
+from jaxseg.evaluation.checks import check_model_sizes, check_sides, check_targets
 from jaxseg.evaluation.evaluate import Evaluator, check_classes
 from jaxseg.evaluation.iou import score_names
 from jaxseg.inference.loaded import check_channels
@@ -126,6 +126,7 @@ class Run:
     def _variables(self, batch):
         sample = {"img": batch["img"][0], "img_path": "train_dataloader.dataset"}
         check_channels(sample, self.model)
+        check_targets(self.model, batch, "train_dataloader.dataset")
         height, width, channels = batch["img"].shape[1:]
         return init_variables(self.model, self.seed, channels, (height, width))
 

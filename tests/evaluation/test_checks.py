@@ -28,6 +28,7 @@ from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.checks import (
     check_model_sizes,
     check_sides,
+    check_targets,
     check_test_pipeline,
 )
 from jaxseg.settings import tta as tta_settings
@@ -157,3 +158,15 @@ def test_sizes_that_the_model_does_not_take(images):
     windows.test_cfg = {"mode": "slide", "crop_size": (66, 66), "stride": (16, 16)}
     with pytest.raises(ConfigError, match="1 of their 3 sizes, .*63 x 66"):
         ask(model=windows)
+
+
+def test_samples_that_lack_what_a_loss_reads():
+    model = types.SimpleNamespace(target_keys=("gt_seg_map", "gt_edge_map"))
+    path = "train_dataloader.dataset"
+    check_targets(model, {"gt_seg_map": 0, "gt_edge_map": 0}, path)
+    message = f"{path}: .* no gt_edge_map, .* need: put GenerateEdge into the pipeline"
+    with pytest.raises(ConfigError, match=message):
+        check_targets(model, {"gt_seg_map": 0}, path)
+    model.target_keys = ("gt_normal_map",)
+    with pytest.raises(ConfigError, match="no gt_normal_map, which .* need$"):
+        check_targets(model, {"gt_seg_map": 0}, path)

@@ -64,6 +64,7 @@ def test_what_it_says_is_true(name, record):
         assert not touched
     if transform.makes_targets:
         assert all(img is record["img"] for img in images)
+        assert all(key in found[0] for key in transform.makes_targets)
     if transform.can_leave_to_device:
         left = getattr(transforms, name)(**CASES[name], on_device=True)
         drawn = left(record, np.random.default_rng(0))
