@@ -3,7 +3,7 @@
 import os
 
 from input_pipeline.errors import DataError
-from input_pipeline.formats.files import read_bytes
+from input_pipeline.formats.files import open_file
 
 
 def read_names(path: str | os.PathLike) -> list[str]:
@@ -15,7 +15,8 @@ def read_names(path: str | os.PathLike) -> list[str]:
     Raises:
       DataError: no such file, or no text.
     """
-    data = read_bytes(path) if os.path.getsize(path) else b""
+    with open_file(path) as file:
+        data = file.read()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

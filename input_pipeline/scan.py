@@ -3,12 +3,13 @@
 import collections
 import dataclasses
 import functools
-from concurrent import futures
+from collections.abc import Callable
 
 from input_pipeline.decode import image_size
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset, some_of
 from input_pipeline.transforms import LoadImageFromFile
+from input_pipeline.watchdog import watched_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +52,12 @@ def scan(dataset: SegDataset, num_threads: int = 16, max_bad: int = 0) -> ScanRe
 
     Raises:
       DataError: files that cannot be read, or labels whose size is not their image's;
-        the first ten, and how many in all.
+        the first ten, and how many in all. Or one that gives no answer in
+        `watchdog.STALL_SECONDS`.
     """
     pairs = list(dict.fromkeys(dataset.files()))
     read = functools.partial(_read_pair, **reading(dataset))
-    with futures.ThreadPoolExecutor(num_threads) as threads:
-        found = list(threads.map(read, pairs))
+    found = watched_map(read, pairs, num_threads)
     faults = [fault for _, fault in found if fault]
     if len(faults) > max_bad:
         raise DataError(
@@ -88,13 +89,15 @@ def reading(dataset: SegDataset) -> dict:
 
 
 def _read_pair(
-    pair: tuple[str, str | None], **reading
+    pair: tuple[str, str | None], touch: Callable[[str], None], **reading
 ) -> tuple[tuple[int, int] | None, str]:
     """((height, width) of the image, what is wrong with the pair or '')."""
     image, label = pair
+    touch(image)
     try:
         size = labelled = image_size(image, **reading)
         if label is not None:  # whose pixels are never turned
+            touch(label)
             labelled = image_size(label, **(reading | {"color_type": "unchanged"}))
     except DataError as error:
         return None, str(error)

@@ -2,13 +2,20 @@
 
 import collections
 import dataclasses
+import logging
 import os
+from collections.abc import Collection
 from typing import ClassVar
 
 from input_pipeline.class_list import resolve_classes
+from input_pipeline.decode import SUFFIXES
 from input_pipeline.errors import DataError
+from input_pipeline.folders import files_below
+from input_pipeline.lists import read_names
 from input_pipeline.sources import SegDataset, some_of
 from input_pipeline.transforms.transform import Transform
+
+_log = logging.getLogger("jaxseg")
 
 
 @dataclasses.dataclass(eq=False)
@@ -26,7 +33,8 @@ class BaseSegDataset(SegDataset):
         None for) `seg_map_path` the samples have no labels.
       ann_file: a text file of one stem a line (a path below the image folder, without
         the suffix); '' takes every image of the folder.
-      img_suffix: end of an image's name, or several ('.jpg', '.png') to choose from.
+      img_suffix: end of an image's name, or several ('.jpg', '.png') to choose from;
+        small and capital letters are the same.
       seg_map_suffix: what stands instead of it in the label's name.
       metainfo: `classes` and `palette`; see `resolve_classes`. Holds the resolved
         ones afterwards.
@@ -87,38 +95,66 @@ class BaseSegDataset(SegDataset):
                 f"{type(self).__name__}: data_prefix has the unknown keys {unknown}; "
                 "it may have 'img_path' and 'seg_map_path'."
             )
-        img_dir = self._folder("img_path", self.data_prefix.get("img_path") or "")
-        found = _walk(img_dir)
+        img_dir, found = self._open_folder("img_path")
         images = self._listed(img_dir, found) if self.ann_file else self._all(found)
         if not images:
             raise DataError(self._nothing(img_dir, found))
-
         if self.data_prefix.get("seg_map_path") is None:
+            self._say_what_is_left(img_dir, found)
             return [(os.path.join(img_dir, image), None) for image in images]
-        seg_dir = self._folder("seg_map_path", self.data_prefix["seg_map_path"])
-        labels = self._pair(images, img_dir, seg_dir)
+        seg_dir, stored = self._open_folder("seg_map_path")
+        self._say_what_is_left(img_dir, found, seg_dir)
+        labels = self._pair(images, img_dir, seg_dir, stored)
         return [
             (os.path.join(img_dir, image), os.path.join(seg_dir, label))
             for image, label in zip(images, labels, strict=True)
         ]
 
-    def _folder(self, key: str, prefix: str) -> str:
+    def _open_folder(self, key: str) -> tuple[str, list[str]]:
+        """A folder of `data_prefix`, and the names of the files below it."""
+        prefix = self.data_prefix.get(key) or ""
         folder = os.path.join(self.data_root, prefix).rstrip("/") or "."
-        if not os.path.isdir(folder):
+        try:
+            return folder, files_below(folder)
+        except DataError as error:
+            cause = error.__cause__
+            if not isinstance(cause, FileNotFoundError | NotADirectoryError):
+                raise
             raise DataError(
                 f"{type(self).__name__}: the folder {folder} does not exist "
                 f"(data_root={self.data_root!r}, data_prefix.{key}={prefix!r})."
-            )
-        return folder
+            ) from error
 
     def _suffix(self, name: str) -> str:
-        """The longest image suffix that `name` ends in, or ''."""
+        """How `name` ends, if that is an image suffix (the longest) in either case."""
         several = isinstance(self.img_suffix, tuple)
         suffixes = self.img_suffix if several else (self.img_suffix,)
-        return max((s for s in suffixes if name.endswith(s)), key=len, default="")
+        return max((_end(name, suffix) for suffix in suffixes), key=len, default="")
 
     def _all(self, found: list[str]) -> list[str]:
         return [name for name in found if self._suffix(name)]
+
+    def _say_what_is_left(self, img_dir: str, found: list[str], seg_dir: str = ""):
+        """Warns of pictures in the image folder that are neither images nor labels."""
+        if self.ann_file:
+            return
+        inner = os.path.relpath(seg_dir, img_dir) + "/" if seg_dir else "../"
+        kinds = collections.Counter(
+            os.path.splitext(name)[1].lower()
+            for name in found
+            if not self._suffix(name)
+            and not name.startswith(inner)
+            and not (inner == "./" and _end(name, self.seg_map_suffix))
+        )
+        kinds = {kind: n for kind, n in kinds.items() if kind in SUFFIXES}
+        if kinds:
+            _log.warning(
+                "%s: %s in %s are left out: their names do not end in img_suffix=%r",
+                type(self).__name__,
+                ", ".join(f"{n} {kind} files" for kind, n in sorted(kinds.items())),
+                img_dir,
+                self.img_suffix,
+            )
 
     def _listed(self, img_dir: str, found: list[str]) -> list[str]:
         """Images named in `ann_file`, in its order."""
@@ -128,32 +164,61 @@ class BaseSegDataset(SegDataset):
                 f"{type(self).__name__}: the list file {path} does not exist "
                 f"(data_root={self.data_root!r}, ann_file={self.ann_file!r})."
             )
-        with open(path, encoding="utf-8") as lines:
-            stems = [line.strip() for line in lines if line.strip()]
-        by_stem = {
-            name.removesuffix(self._suffix(name)): name for name in self._all(found)
-        }
+        stems = read_names(path)
+        by_stem = collections.defaultdict(list)
+        for name in self._all(found):
+            by_stem[name.removesuffix(self._suffix(name))].append(name)
         absent = [stem for stem in stems if stem not in by_stem]
         if absent:
             raise DataError(
                 f"{type(self).__name__}: {path} names {len(absent)} of {len(stems)} "
                 f"images that are not in {img_dir} with the suffix "
                 f"{self.img_suffix!r} (it holds {found[:1] or 'no files'}, ...):\n"
-                f"{some_of(absent)}"
+                f"{some_of(absent)}{self._what_to_strip(absent[0], by_stem)}"
             )
-        return [by_stem[stem] for stem in stems]
+        several = [name for stem in stems for name in by_stem[stem][1:]]
+        if several:
+            raise DataError(
+                f"{type(self).__name__}: {path} names {len(several)} stems of which "
+                f"{img_dir} has two images:\n{some_of(several)}"
+            )
+        return [by_stem[stem][0] for stem in stems]
 
-    def _pair(self, images: list[str], img_dir: str, seg_dir: str) -> list[str]:
+    def _what_to_strip(self, line: str, stems: Collection[str]) -> str:
+        """What a line of a list file should be, if one with less in it is an image."""
+        image = line.replace(",", " ").split()[:1] or [line]
+        parts = image[0].split("/")
+        for first in range(len(parts)):
+            name = "/".join(parts[first:])
+            for stem in (name, name.removesuffix(self._suffix(name))):
+                if stem in stems:
+                    return (
+                        f"\nIn place of {line!r} it should say {stem!r}: one image a "
+                        "line, by its path below the image folder, without its suffix. "
+                        "Its label is found by data_prefix.seg_map_path and "
+                        "seg_map_suffix."
+                    )
+        return ""
+
+    def _pair(
+        self, images: list[str], img_dir: str, seg_dir: str, stored: list[str]
+    ) -> list[str]:
         """Label names of `images`; every one exists, and no label is left over."""
         owner = type(self).__name__
-        labels = [
+        wanted = [
             image.removesuffix(self._suffix(image)) + self.seg_map_suffix
             for image in images
         ]
-        existing = {n for n in _walk(seg_dir) if n.endswith(self.seg_map_suffix)}
+        labels = [name for name in stored if _end(name, self.seg_map_suffix)]
+        existing = {
+            name.removesuffix(_end(name, self.seg_map_suffix))
+            + self.seg_map_suffix: name
+            for name in labels
+        }
+        existing |= {name: name for name in labels}  # of two, the one as it is said
         missing = [
             f"{image} -> {label}"
-            for image, label in zip(images, labels, strict=True)
+            for image, label in zip(images, wanted, strict=True)
             if label not in existing
         ]
         if missing:
@@ -161,16 +226,17 @@ class BaseSegDataset(SegDataset):
                 f"{owner}: {len(missing)} of {len(images)} images in {img_dir} have "
                 f"no label in {seg_dir}:\n{some_of(missing)}"
             )
+        paired = [existing[label] for label in wanted]
         if self.ann_file:
-            return labels
-        if len(set(labels)) < len(labels):
-            shared = sorted(n for n, k in collections.Counter(labels).items() if k > 1)
+            return paired
+        if len(set(paired)) < len(paired):
+            shared = sorted(n for n, k in collections.Counter(paired).items() if k > 1)
             raise DataError(
                 f"{owner}: several images in {img_dir} share one label in {seg_dir}:\n"
                 f"{some_of(shared)}"
             )
         alone = sorted(
-            existing.difference(labels, images if img_dir == seg_dir else ())
+            set(labels).difference(paired, images if img_dir == seg_dir else ())
         )
         if alone:
             raise DataError(
@@ -178,7 +244,7 @@ class BaseSegDataset(SegDataset):
                 f"(image suffix {self.img_suffix!r}):\n{some_of(alone)}\n"
                 "Remove them, or name the wanted ones in ann_file."
             )
-        return labels
+        return paired
 
     def _nothing(self, img_dir: str, found: list[str]) -> str:
         if self.ann_file:
@@ -192,13 +258,7 @@ class BaseSegDataset(SegDataset):
         )
 
 
-def _walk(folder: str) -> list[str]:
-    """Files below `folder`, hidden ones aside, as sorted paths relative to it."""
-    names = []
-    # Data folders are often links to another disk.
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inner = os.path.relpath(place, folder)
-        visible = (name for name in files if not name.startswith("."))
-        names.extend(os.path.normpath(os.path.join(inner, name)) for name in visible)
-    return sorted(names)
+def _end(name: str, suffix: str) -> str:
+    """The end of `name` that is `suffix`, but for the case of its letters; or ''."""
+    matches = name.lower().endswith(suffix.lower())
+    return name[len(name) - len(suffix) :] if matches else ""

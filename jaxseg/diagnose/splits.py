@@ -8,8 +8,9 @@ from typing import Any
 
 from input_pipeline import datasets, transforms
 from input_pipeline.datasets import BaseSegDataset, ConcatDataset
-from input_pipeline.decode import read_image
+from input_pipeline.decode import SUFFIXES, read_image
 from input_pipeline.errors import DataError
+from input_pipeline.folders import files_below
 from input_pipeline.sources import SegDataset
 from jaxseg.config import ConfigError
 from jaxseg.diagnose.findings import Finding, error
@@ -19,10 +20,6 @@ from jaxseg.resolve import resolve
 TABLES = (datasets, transforms)
 
 # The ends of file names that are taken for images where nothing else is said.
-IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm"),
-    ".npy",
-)
 
 
 @dataclasses.dataclass
@@ -252,16 +249,11 @@ def _stem(name, suffixes):
 def _files_in(folder):
     if not os.path.isdir(folder):
         raise ConfigError(f"{folder}: there is no such folder")
-    names = [
-        os.path.normpath(os.path.join(os.path.relpath(place, folder), name))
-        for place, _, files in os.walk(folder, followlinks=True)
-        for name in sorted(files)
-        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-    ]
+    names = [n for n in files_below(folder) if n.lower().endswith(SUFFIXES)]
     if not names:
         raise ConfigError(
             f"{folder}: there is no image in it; an image's name ends in "
-            f"{', '.join(IMAGE_SUFFIXES)}"
+            f"{', '.join(SUFFIXES)}"
         )
     return names
 

@@ -11,14 +11,13 @@ import jax
 import numpy as np
 from PIL import Image
 
+from input_pipeline.decode import SUFFIXES
 from jaxseg.config import ConfigError
 from jaxseg.inference.label_maps import predict_label_maps
 from jaxseg.inference.loaded import SegModel
 from jaxseg.inference.predictor import Predictor
 from jaxseg.settings.tta import TestTimeAug
 from jaxseg.visualize import as_rgb, overlay, save_prediction_grid
-
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".npy")
 
 
 def find_images(pattern: str) -> list[Path]:
@@ -29,7 +28,7 @@ def find_images(pattern: str) -> list[Path]:
     """
     path = Path(pattern)
     if path.is_dir():
-        found = [p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES]
+        found = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES]
     elif path.is_file():
         found = [path]
     else:
@@ -38,7 +37,7 @@ def find_images(pattern: str) -> list[Path]:
     if not found:
         raise ConfigError(
             f"--input {pattern}: no image there; it takes a file, a glob, or a folder "
-            f"with {', '.join(_SUFFIXES)}"
+            f"with {', '.join(SUFFIXES)}"
         )
     return sorted(found)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from input_pipeline import datasets
+from input_pipeline.lists import read_names
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.flags import override_flag
 from jaxseg.mmseg_config.label_order import label_map_of_v0
@@ -24,7 +25,6 @@ _NO_EFFECT = (
     "serialize_data",
     "test_mode",
 )
-_MAX_NAMES_FILE = 1 << 20  # bytes of a file of class names
 
 
 def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -212,8 +212,7 @@ def _class_names(classes, path):
             f"{path}.metainfo.classes: {classes!r} must be a file of class names, one "
             "a line, and is not there; a list of names is allowed, too"
         )
-    with open(classes, encoding="utf-8") as file:
-        return [line.strip() for line in file.read(_MAX_NAMES_FILE).splitlines()]
+    return read_names(classes)
 
 
 # MARK: 0.x

@@ -1,12 +1,18 @@
 """Headers of a data set's files, read before training."""
 
+import functools
+import os
+import threading
+
 import cv2
 import numpy as np
 import pytest
 
+from input_pipeline import scan as scan_module
 from input_pipeline.datasets import BaseSegDataset, DigitsDataset, RepeatDataset
 from input_pipeline.errors import DataError
 from input_pipeline.scan import scan
+from input_pipeline.watchdog import watched_map
 
 
 def write(folder, name, height, width):
@@ -57,3 +63,25 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
     (tmp_path / "ann/a.png").write_text("<html>not found</html>")
     with pytest.raises(DataError, match=r"1 of the 1 samples[^|]*ann/a.png"):
         scan(dataset(tmp_path))
+
+
+def test_a_pipe_among_the_images_is_named_at_once(tmp_path):
+    write(tmp_path / "img", "a.jpg", 4, 6)
+    write(tmp_path / "ann", "a.png", 4, 6)
+    os.mkfifo(tmp_path / "img/b.jpg")
+    os.mkfifo(tmp_path / "ann/b.png")
+    with pytest.raises(DataError, match="1 of the 2 .*\n.*b.jpg: not a regular file"):
+        scan(dataset(tmp_path))
+
+
+def test_a_file_system_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    write(tmp_path / "img", "a.jpg", 4, 6)
+    write(tmp_path / "ann", "a.png", 4, 6)
+    over = threading.Event()
+    monkeypatch.setattr(scan_module, "image_size", lambda path, **how: over.wait(20))
+    monkeypatch.setattr(
+        scan_module, "watched_map", functools.partial(watched_map, limit=0.2)
+    )
+    with pytest.raises(DataError, match="a.jpg: no answer for 0.2 s"):
+        scan(dataset(tmp_path))
+    over.set()

@@ -157,3 +157,95 @@ def test_a_list_file_that_is_wrong(tmp_path):
 def test_a_key_of_another_version_in_data_prefix_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"unknown keys \['img_dir'\]"):
         BaseSegDataset(str(tmp_path), {"img_dir": "img"}, metainfo=AB)
+
+
+def test_suffixes_may_be_of_either_case(tmp_path):
+    touch(tmp_path, "img/a.jpg", "img/b.JPG", "img/c.Jpg")
+    touch(tmp_path, "ann/a.png", "ann/b.png", "ann/c.PNG")
+    dataset = BaseSegDataset(str(tmp_path), TWO, metainfo=AB)
+    assert names(dataset, tmp_path) == [
+        ("img/a.jpg", "ann/a.png"),
+        ("img/b.JPG", "ann/b.png"),
+        ("img/c.Jpg", "ann/c.PNG"),
+    ]
+    (tmp_path / "train.txt").write_text("b\n")
+    listed = BaseSegDataset(str(tmp_path), TWO, "train.txt", metainfo=AB)
+    assert names(listed, tmp_path) == [("img/b.JPG", "ann/b.png")]
+    touch(tmp_path, "img/b.jpg")
+    with pytest.raises(DataError, match="share one label"):
+        BaseSegDataset(str(tmp_path), TWO, metainfo=AB)
+    with pytest.raises(DataError, match="1 stems of which .* has two images:\n  b.jpg"):
+        BaseSegDataset(str(tmp_path), TWO, "train.txt", metainfo=AB)
+
+
+def test_pictures_that_are_left_out_are_counted(tmp_path, caplog):
+    touch(
+        tmp_path, "img/a.jpg", "img/b.gif", "img/c.GIF", "img/d.jfif", "img/notes.txt"
+    )
+    touch(tmp_path, "ann/a.png")
+    BaseSegDataset(str(tmp_path), TWO, metainfo=AB)
+    (record,) = caplog.records
+    assert (
+        f"2 .gif files, 1 .jfif files in {tmp_path}/img are left out" in record.message
+    )
+    assert record.message.endswith("do not end in img_suffix='.jpg'")
+    caplog.clear()
+    # Labels are no pictures that are left out, wherever they lie.
+    touch(tmp_path, "one/a.jpg", "one/a.png", "two/a.jpg", "two/ann/a.png")
+    BaseSegDataset(str(tmp_path / "one"), metainfo=AB)
+    inner = {"img_path": "two", "seg_map_path": "two/ann"}
+    BaseSegDataset(str(tmp_path), inner, metainfo=AB)
+    assert not caplog.records
+
+
+def test_links_that_loop_add_nothing(tmp_path):
+    touch(tmp_path, "img/a.jpg", "img/b/c.jpg", "elsewhere/d.jpg")
+    (tmp_path / "img/loop").symlink_to(tmp_path / "img")
+    (tmp_path / "img/b/up").symlink_to(tmp_path)
+    (tmp_path / "img/self").symlink_to("self")
+    (tmp_path / "img/disk").symlink_to(tmp_path / "elsewhere")
+    dataset = BaseSegDataset(
+        str(tmp_path), {"img_path": "img", "seg_map_path": None}, metainfo=AB
+    )
+    images = [image for image, _ in names(dataset, tmp_path)]
+    assert images == [
+        "img/a.jpg",
+        "img/b/c.jpg",
+        "img/b/up/elsewhere/d.jpg",
+        "img/disk/d.jpg",
+    ]
+
+
+def test_links_by_which_a_folder_has_endless_names_are_refused(tmp_path):
+    for i in range(7):
+        touch(tmp_path, f"{i}/a.jpg")
+        for j in range(7):
+            (tmp_path / f"{i}/{j}").symlink_to(tmp_path / f"{j}")
+    with pytest.raises(DataError, match="links lead to this folder by more than 100"):
+        BaseSegDataset(str(tmp_path), metainfo=AB)
+
+
+@pytest.mark.parametrize(
+    "line", ["b.jpg", "img/b", "./img/b.jpg", "b.jpg b.png", "img/b.jpg,ann/b.png"]
+)
+def test_a_list_with_more_than_stems_says_what_to_strip(tmp_path, line):
+    touch(tmp_path, "img/b.jpg", "ann/b.png")
+    (tmp_path / "train.txt").write_text(f"{line}\n")
+    with pytest.raises(DataError, match="names 1 of 1 images") as caught:
+        BaseSegDataset(str(tmp_path), TWO, "train.txt", metainfo=AB)
+    assert f"In place of {line!r} it should say 'b': one image a line" in str(
+        caught.value
+    )
+
+
+def test_a_list_file_may_begin_with_a_byte_order_mark(tmp_path):
+    touch(tmp_path, "img/b.jpg", "ann/b.png")
+    (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbfb\r\n")
+    dataset = BaseSegDataset(str(tmp_path), TWO, "train.txt", metainfo=AB)
+    assert names(dataset, tmp_path) == [("img/b.jpg", "ann/b.png")]
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path):
+    touch(tmp_path, "img")
+    with pytest.raises(DataError, match="the folder .*/img does not exist"):
+        BaseSegDataset(str(tmp_path), TWO, metainfo=AB)
