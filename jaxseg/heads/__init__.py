@@ -3,6 +3,7 @@
 from jaxseg.heads.aspp_head import ASPPHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
+from jaxseg.heads.ocr_head import OCRHead
 from jaxseg.heads.psp_head import PSPHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.uper_head import UPerHead
@@ -12,6 +13,7 @@ __all__ = [
     "DepthwiseSeparableASPPHead",
     "FCNHead",
     "FPNHead",
+    "OCRHead",
     "PSPHead",
     "UPerHead",
 ]

@@ -21,7 +21,7 @@ class Dropout(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        if not train or self.rate == 0:
+        if not train or self.rate <= 0:
             return x
         return _drop(self.make_rng("dropout"), x, self.rate, x.shape[1:])
 
@@ -33,7 +33,7 @@ class Dropout2d(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        if not train or self.rate == 0:
+        if not train or self.rate <= 0:
             return x
         return _drop(self.make_rng("dropout"), x, self.rate, (1, 1, x.shape[-1]))
 
@@ -48,7 +48,7 @@ class DropPath(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        if not train or self.rate == 0:
+        if not train or self.rate <= 0:
             return x
         shape = (1,) * (x.ndim - 1)
         return _drop(self.make_rng("dropout"), x, self.rate, shape)

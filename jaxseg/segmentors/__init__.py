@@ -1,6 +1,7 @@
 """Table of contents: `model=dict(type=...)` and its `data_preprocessor` name these."""
 
+from jaxseg.segmentors.cascade_encoder_decoder import CascadeEncoderDecoder
 from jaxseg.segmentors.encoder_decoder import EncoderDecoder
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 
-__all__ = ["EncoderDecoder", "SegDataPreProcessor"]
+__all__ = ["CascadeEncoderDecoder", "EncoderDecoder", "SegDataPreProcessor"]

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
+from jaxseg.heads.cascade_decode_head import BaseCascadeDecodeHead
 from jaxseg.heads.head import Head
 from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
@@ -52,6 +53,15 @@ class EncoderDecoder(Segmentor):
         if self.dtype not in allowed:
             raise FieldError(f"dtype is {self.dtype!r}, allowed: {', '.join(allowed)}")
         _check_pretrained(self.pretrained)
+        alone = self.auxiliary_heads
+        if isinstance(self.decode_head, Head):
+            alone = {"decode_head": self.decode_head, **alone}
+        for name, head in alone.items():
+            if isinstance(head, BaseCascadeDecodeHead):
+                raise FieldError(
+                    f"{name}: {type(head).__name__} takes the outputs of a head before "
+                    "it, allowed: in the list of type='CascadeEncoderDecoder'"
+                )
         super().__post_init__()
 
     @property
@@ -62,30 +72,41 @@ class EncoderDecoder(Segmentor):
     @property
     def num_classes(self) -> int:
         """The number of classes that are predicted."""
-        return self.decode_head.num_classes
+        return self.predicting_head.num_classes
 
     @property
     def out_channels(self) -> int:
         """Channels of the logits: the number of classes, or 1 of a binary head."""
-        return self.decode_head.score_channels
+        return self.predicting_head.score_channels
 
     @property
     def threshold(self) -> float | None:
         """Of one channel's probability, from which a pixel is class 1."""
-        return self.decode_head.threshold
+        return self.predicting_head.threshold
 
     @property
     def align_corners(self) -> bool:
         """Of the resize from the logits to the image's size."""
-        return self.decode_head.align_corners
+        return self.predicting_head.align_corners
 
     @property
     def heads(self) -> dict[str, Head]:
         """Every head by its checkpoint key, `decode_head` or `auxiliary_head.0`."""
-        return {"decode_head": self.decode_head, **self._auxiliary_heads}
+        return {**self.decode_heads, **self.auxiliary_heads}
 
     @property
-    def _auxiliary_heads(self):
+    def predicting_head(self) -> Head:
+        """The head whose outputs are the prediction."""
+        return self.decode_head
+
+    @property
+    def decode_heads(self) -> dict[str, Head]:
+        """The decode head by its checkpoint key."""
+        return {"decode_head": self.decode_head}
+
+    @property
+    def auxiliary_heads(self) -> dict[str, Head]:
+        """The heads that only training uses, by their checkpoint keys."""
         heads = self.auxiliary_head
         if heads is None:
             return {}
@@ -115,19 +136,31 @@ class EncoderDecoder(Segmentor):
     def __call__(self, images: jax.Array, train: bool = False):
         """The outputs of every head, by the names of `heads`."""
         features = self.extract_feat(images, train)
-        return {name: head(features, train) for name, head in self.heads.items()}
+        outputs = self.decode(features, train)
+        for name, head in self.auxiliary_heads.items():
+            outputs[name] = head(features, train)
+        return outputs
+
+    def decode(self, features: tuple[jax.Array, ...], train: bool) -> dict[str, Any]:
+        """Feature maps -> the outputs of the decode heads, by their names."""
+        return {"decode_head": self.decode_head(features, train)}
+
+    def predict(self, images: jax.Array) -> Any:
+        """Normalised images (N, H, W, C) -> the outputs of the predicting head."""
+        *_, outputs = self.decode(self.extract_feat(images), False).values()
+        return outputs
 
     def logits(self, images: jax.Array) -> jax.Array:
-        """Normalised images (N, H, W, C) -> the decode head's maps (N, h, w, c)."""
-        outputs = self.decode_head(self.extract_feat(images), False)
-        return self.decode_head.logits(outputs)
+        """Normalised images (N, H, W, C) -> maps (N, h, w, c) of what is predicted."""
+        return self.predicting_head.logits(self.predict(images))
 
     def encode_decode(self, images: jax.Array) -> jax.Array:
         """Normalised images (N, H, W, C) -> float32 logits (N, H, W, out_channels)."""
-        logits = self.logits(images)
-        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-        align_corners = self.align_corners
-        return resize(logits, images.shape[1:3], align_corners=align_corners)
+        head, outputs = self.predicting_head, self.predict(images)
+        maps = head.logits(outputs)
+        maps = maps.astype(jnp.promote_types(maps.dtype, jnp.float32))
+        maps = resize(maps, images.shape[1:3], align_corners=self.align_corners)
+        return head.scores(maps, head.per_image(outputs))
 
     def loss(
         self, images: jax.Array, targets: Mapping[str, jax.Array]

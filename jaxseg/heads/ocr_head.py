@@ -1,0 +1,68 @@
+"""OCRNet, Object-Contextual Representations: https://arxiv.org/abs/1909.11065."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxseg.errors import FieldError
+from jaxseg.heads.cascade_decode_head import BaseCascadeDecodeHead
+from jaxseg.layers.conv import ConvModule
+from jaxseg.layers.self_attention_block import SelfAttentionBlock
+
+
+class _ObjectAttentionBlock(SelfAttentionBlock):
+    """Pixels attend to the representations of the classes."""
+
+    @nn.compact
+    def __call__(self, query_feats, key_feats, train: bool):
+        context = self.attend(query_feats, key_feats, train)
+        flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
+        bottleneck = ConvModule(self.out_channels, 1, **flavours, name="bottleneck")
+        return bottleneck(jnp.concatenate([context, query_feats], axis=-1), train)
+
+
+class OCRHead(BaseCascadeDecodeHead, kw_only=True):
+    """Describes each class by the pixels that the head before gave it.
+
+    Attributes:
+        ocr_channels: channels of the attention.
+        scale: 1, the only value with which mmseg's own block runs.
+    """
+
+    ocr_channels: int
+    scale: int = 1
+
+    def __post_init__(self):
+        if self.scale != 1:
+            raise FieldError(f"scale: is {self.scale}, allowed: 1")
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, inputs, prev_output, train: bool):
+        x = self.transform_inputs(inputs)
+        features = self.conv_module(self.channels, 3, "bottleneck")(x, train)
+        objects = _gather_objects(features, prev_output)  # (N, classes, 1, channels)
+        features = _ObjectAttentionBlock(
+            channels=self.ocr_channels,
+            out_channels=self.channels,
+            share_key_query=False,
+            key_query_num_convs=2,
+            value_out_num_convs=1,
+            key_query_norm=True,
+            value_out_norm=True,
+            matmul_norm=True,
+            with_out=True,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+            name="object_context_block",
+        )(features, objects, train)
+        return self.cls_seg(features, train)
+
+
+def _gather_objects(features, logits):
+    """Means of the features, (N, classes, 1, C), weighted by softmax over the pixels."""
+    shares = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+    shares = jax.nn.softmax(shares.reshape(*shares.shape[:1], -1, shares.shape[-1]), 1)
+    features = features.reshape(features.shape[0], -1, features.shape[-1])
+    objects = jnp.einsum("npk,npc->nkc", shares.astype(features.dtype), features)
+    return objects[:, :, None]

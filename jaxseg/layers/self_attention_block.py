@@ -1,0 +1,93 @@
+"""Attention between two feature maps, with projections by 1x1 convolutions."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxseg.layers.activation import Act
+from jaxseg.layers.conv import Conv2d, ConvModule
+from jaxseg.layers.norm import Norm
+from jaxseg.ops.attention import attention
+
+
+class SelfAttentionBlock(nn.Module):
+    """mmseg's SelfAttentionBlock, the base of OCRNet's and ANN's blocks.
+
+    A child calls `attend` in its own `__call__`.
+
+    Attributes:
+        channels: of queries and keys, and of values where they are projected out.
+        out_channels: of the result.
+        share_key_query: queries are projected as keys are.
+        key_query_num_convs, value_out_num_convs: convolutions of each projection.
+        key_query_norm, value_out_norm: norm and activation behind each of them.
+        matmul_norm: the products are divided by the square root of `channels`.
+        with_out: values have `channels` channels, and the result is projected.
+        norm_cfg, act_cfg: flavours of the layers.
+    """
+
+    channels: int
+    out_channels: int
+    share_key_query: bool
+    key_query_num_convs: int
+    value_out_num_convs: int
+    key_query_norm: bool
+    value_out_norm: bool
+    matmul_norm: bool
+    with_out: bool
+    norm_cfg: Norm | None
+    act_cfg: Act | None
+
+    def attend(self, query_feats: jax.Array, key_feats: jax.Array, train: bool):
+        """(N, h, w, c) and (N, k, l, d) -> (N, h, w, out_channels)."""
+        query_name = "key_project" if self.share_key_query else "query_project"
+        queries = self.project_keys(query_feats, query_name, train)
+        keys = self.project_keys(key_feats, "key_project", train)
+        width = self.channels if self.with_out else self.out_channels
+        values = self._project(
+            key_feats,
+            width,
+            self.value_out_num_convs,
+            self.value_out_norm,
+            "value_project",
+            train,
+        )
+        queries, keys, values = map(_as_tokens, (queries, keys, values))
+        if not self.matmul_norm:  # which `attention` always does
+            queries = queries * self.channels**0.5
+        y = attention(queries, keys, values)
+        y = y.reshape(*query_feats.shape[:3], width)
+        if not self.with_out:
+            return y
+        return self._project(
+            y,
+            self.out_channels,
+            self.value_out_num_convs,
+            self.value_out_norm,
+            "out_project",
+            train,
+        )
+
+    def project_keys(self, x, name, train):
+        """The projection of keys, or of queries."""
+        return self._project(
+            x, self.channels, self.key_query_num_convs, self.key_query_norm, name, train
+        )
+
+    def _project(self, x, channels, num_convs, with_norm, name, train):
+        for i in range(num_convs):
+            part = name if num_convs == 1 else f"{name}.{i}"
+            if with_norm:
+                flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
+                x = ConvModule(channels, 1, **flavours, name=part)(x, train)
+            else:
+                # mmseg's blocks begin as if they were not there.
+                zero = name == "out_project"
+                init = {"kernel_init": nn.initializers.zeros} if zero else {}
+                x = Conv2d(channels, 1, **init, name=part)(x)
+        return x
+
+
+def _as_tokens(x):
+    """(N, h, w, c) -> (N, h * w, 1, c), one attention head."""
+    return jnp.reshape(x, (x.shape[0], -1, 1, x.shape[-1]))
