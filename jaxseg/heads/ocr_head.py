@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.heads.cascade_decode_head import BaseCascadeDecodeHead
 from jaxseg.layers.conv import ConvModule
@@ -41,6 +42,13 @@ class OCRHead(BaseCascadeDecodeHead, kw_only=True):
     def __call__(self, inputs, prev_output, train: bool):
         x = self.transform_inputs(inputs)
         features = self.conv_module(self.channels, 3, "bottleneck")(x, train)
+        if prev_output.shape[1:3] != x.shape[1:3]:
+            before, own = (f"{y.shape[1]} x {y.shape[2]}" for y in (prev_output, x))
+            raise ConfigError(
+                f"{self.config_path}: the head before it gives logits of {before} "
+                f"pixels, and its own input has {own}: in_index has to choose maps of "
+                "one size for both"
+            )
         objects = _gather_objects(features, prev_output)  # (N, classes, 1, channels)
         features = _ObjectAttentionBlock(
             channels=self.ocr_channels,

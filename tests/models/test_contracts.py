@@ -27,14 +27,16 @@ class Case:
     Attributes:
         config: its keys besides `type`.
         inputs: (H, W, C) of each map; odd sizes wherever they are legal.
-        outputs: (h, w, c) of each map that it returns.
+        outputs: (h, w, c) of each map that it returns, in the order of the pytree.
         rate: the key of a dropout rate, or None where it has none.
+        previous: (h, w, c) of what the head before it in a cascade gives.
     """
 
     config: dict[str, Any]
     inputs: tuple[tuple[int, int, int], ...]
     outputs: tuple[tuple[int, int, int], ...]
     rate: str | None = None
+    previous: tuple[int, int, int] | None = None
 
 
 def resnet(channels, **config):
@@ -107,9 +109,10 @@ NECKS = {
 }
 
 
-def head(size, **config):
-    common = dict(channels=6, num_classes=3, norm_cfg=BN)
-    return Case(common | config, PYRAMID, ((*size, 3),), rate="dropout_ratio")
+def head(size, previous=None, **config):
+    config = dict(channels=6, num_classes=3, norm_cfg=BN) | config
+    outputs = ((*size, 3),)
+    return Case(config, PYRAMID, outputs, rate="dropout_ratio", previous=previous)
 
 
 SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
@@ -120,6 +123,7 @@ HEADS = {
     ),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
+    "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),
     "PSPHead": head((5, 4), in_channels=8, align_corners=True),
     "UPerHead": head((17, 13), **SEVERAL),
 }
@@ -183,7 +187,10 @@ def test_every_entry_has_a_case():
         (necks, NECKS),
         (heads, HEADS),
         (losses, LOSSES),
-        (segmentors, {"EncoderDecoder", "SegDataPreProcessor"}),
+        (
+            segmentors,
+            {"CascadeEncoderDecoder", "EncoderDecoder", "SegDataPreProcessor"},
+        ),
         (layers, NEEDED_ELSEWHERE),
     ):
         assert set(table.__all__) == set(cases), table.__name__
@@ -196,16 +203,22 @@ def build(name, **changes):
 
 
 def maps(name, dtype="float32", batch=2):
+    """The arguments of a call, but for `train`."""
     rng = np.random.default_rng(0)
-    inputs = [rng.standard_normal((batch, *shape)) for shape in MODULES[name].inputs]
-    inputs = tuple(jnp.asarray(x, dtype) for x in inputs)
-    return inputs[0] if name in BACKBONES else inputs
+
+    def draw(shape):
+        return jnp.asarray(rng.standard_normal((batch, *shape)), dtype)
+
+    inputs = tuple(map(draw, MODULES[name].inputs))
+    previous = MODULES[name].previous
+    more = () if previous is None else (draw(previous),)
+    return (inputs[0] if name in BACKBONES else inputs, *more)
 
 
-def weights(module, inputs):
+def weights(module, *inputs):
     """Weights for a module without its `init`, whose random draws compile slowly."""
     init = functools.partial(module.init, train=False)
-    target = jax.eval_shape(init, jax.random.key(0), inputs)
+    target = jax.eval_shape(init, jax.random.key(0), *inputs)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(target))
     return traverse_util.unflatten_dict(
         {
@@ -215,18 +228,14 @@ def weights(module, inputs):
     )
 
 
-def as_tuple(outputs):
-    return outputs if isinstance(outputs, tuple) else (outputs,)
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_shapes_in_evaluation_without_a_random_stream(name):
     module, inputs = build(name), maps(name)
     variables = jax.eval_shape(
-        lambda x: module.init(jax.random.key(0), x, False), inputs
+        lambda x: module.init(jax.random.key(0), *x, False), inputs
     )
-    outputs = jax.eval_shape(lambda v, x: module.apply(v, x, False), variables, inputs)
-    found = [out.shape for out in as_tuple(outputs)]
+    outputs = jax.eval_shape(lambda v, x: module.apply(v, *x, False), variables, inputs)
+    found = [out.shape for out in jax.tree.leaves(outputs)]
     assert found == [(2, *shape) for shape in MODULES[name].outputs]
 
 
@@ -239,10 +248,10 @@ def test_training_needs_the_dropout_stream_only_for_a_rate(name):
     inputs = maps(name)
     for changes, needed in ((none, False), ({rate: 0.1}, True)):
         module = build(name, **changes)
-        variables = weights(module, inputs)
+        variables = weights(module, *inputs)
 
         def train(variables, x, module=module):
-            return module.apply(variables, x, True, mutable=["batch_stats"])
+            return module.apply(variables, *x, True, mutable=["batch_stats"])
 
         if needed:
             with pytest.raises(flax.errors.InvalidRngError, match="dropout"):
@@ -261,12 +270,12 @@ def train_step(module, variables, inputs):
     def total(params):
         outputs, new = module.apply(
             variables | {"params": params},
-            inputs,
+            *inputs,
             True,
             mutable=["batch_stats"],
             rngs={"dropout": jax.random.key(1, impl="rbg")},
         )
-        outputs = as_tuple(outputs)
+        outputs = jax.tree.leaves(outputs)
         wide = [out.astype(jnp.float32) for out in outputs]
         return sum(jnp.square(out).mean() for out in wide), (outputs, new)
 
@@ -277,7 +286,7 @@ def train_step(module, variables, inputs):
 def test_gradients_are_finite_under_jit(name):
     module, inputs = build(name), maps(name)
     step = jax.jit(train_step, static_argnums=0, compiler_options=QUICKLY)
-    (value, (_, new)), gradients = step(module, weights(module, inputs), inputs)
+    (value, (_, new)), gradients = step(module, weights(module, *inputs), inputs)
     assert jnp.isfinite(value) and value > 0
     for leaf in jax.tree.leaves((gradients, new)):
         assert np.isfinite(leaf).all()
@@ -286,7 +295,7 @@ def test_gradients_are_finite_under_jit(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_bfloat16_is_the_type_of_the_maps_alone(name):
     module, inputs = build(name), maps(name, "bfloat16")
-    variables = weights(module, inputs)
+    variables = weights(module, *inputs)
     step = functools.partial(train_step, module)
     (_, (outputs, new)), gradients = jax.eval_shape(step, variables, inputs)
     assert {out.dtype for out in outputs} == {jnp.dtype("bfloat16")}
