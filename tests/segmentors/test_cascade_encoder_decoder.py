@@ -82,7 +82,7 @@ def test_the_last_head_sees_the_one_before_it():
         (
             (FIRST,),
             dict(decode_head=FIRST),
-            "expected tuple.BaseDecodeHead, .* FCNHead",
+            "expected tuple.Head, .* FCNHead",
         ),
         (
             (FIRST, SECOND),
