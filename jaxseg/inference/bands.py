@@ -117,7 +117,7 @@ class BandPredictor:
             self._run = jax.jit(
                 self._predict,
                 static_argnames=("size", "how"),
-                compiler_options=compiler_options(variables),
+                compiler_options=compiler_options(variables, self.devices[0]),
             )
 
     def _check(self, height):

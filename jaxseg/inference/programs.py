@@ -66,7 +66,7 @@ class Programs:
     def put_variables(self, variables: Any) -> Any:
         """Params and batch_stats, or whatever all images share, on every device."""
         if self._network is None:
-            options = compiler_options(variables)
+            options = compiler_options(variables, self.devices[0])
             network = self._alone(self._run_network, in_specs=(P(), P("batch")))
             self._network = jax.jit(network, compiler_options=options)
             self._masked = jax.jit(

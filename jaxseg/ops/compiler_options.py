@@ -16,14 +16,15 @@ _SUMS_ALONE = {
 _WIDE = 512
 
 
-def compiler_options(variables: Any) -> dict[str, str]:
+def compiler_options(variables: Any, device: jax.Device) -> dict[str, str]:
     """`compiler_options` for the `jax.jit` of a model's programs.
 
     Args:
         variables: of the model, or its parameters, or their shapes.
+        device: one of those that the programs are compiled for.
     """
     wide = any(_is_wide_conv(leaf.shape) for leaf in jax.tree.leaves(variables))
-    if wide and jax.default_backend() == "cpu" and _is_known():
+    if wide and device.platform == "cpu" and _is_known():
         return dict(_SUMS_ALONE)
     return {}
 
@@ -37,7 +38,8 @@ def _is_wide_conv(shape):
 def _is_known():
     """The option is experimental: another jaxlib may not have it."""
     try:
-        jax.jit(lambda: 0, compiler_options=_SUMS_ALONE).lower().compile()
+        with jax.default_device(jax.devices("cpu")[0]):
+            jax.jit(lambda: 0, compiler_options=_SUMS_ALONE).lower().compile()
     except (jax.errors.JaxRuntimeError, ValueError):
         return False
     return True

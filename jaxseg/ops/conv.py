@@ -10,12 +10,13 @@ import functools
 import jax
 
 from jaxseg.ops.bands.split_rows import rows_of_transposed, split, windows_of_band
-from jaxseg.ops.depthwise_conv import depthwise_conv2d
-from jaxseg.ops.grouped_conv import grouped_conv2d
+from jaxseg.ops.cpu.depthwise_conv import depthwise_conv2d
+from jaxseg.ops.cpu.grouped_conv import grouped_conv2d
+from jaxseg.ops.cpu.transposed_conv import subpixel_conv_transpose2d
+from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.linear import linear
 from jaxseg.ops.padded.valid_size import mask_transposed, mask_windows
-from jaxseg.ops.transposed_conv import subpixel_conv_transpose2d
-from jaxseg.ops.windows import Windows
+from jaxseg.ops.platform import by_platform
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -44,15 +45,17 @@ def conv2d(
     padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
     x, padding = windows_of_band(x, kernel.shape[:2], stride, padding, dilation)
-    if groups > 1 and jax.default_backend() == "cpu":
-        windows = Windows(kernel.shape[:2], stride, padding, dilation)
-        if groups == x.shape[-1]:
-            return depthwise_conv2d(x, kernel, windows)
-        dense = functools.partial(
-            _dense, stride=stride, padding=padding, dilation=dilation
+    dense = functools.partial(_dense, stride=stride, padding=padding, dilation=dilation)
+    if groups == 1:
+        return dense(x, kernel)
+    windows = Windows(kernel.shape[:2], stride, padding, dilation)
+    if groups == x.shape[-1]:
+        on_cpu = functools.partial(depthwise_conv2d, windows=windows)
+    else:
+        on_cpu = functools.partial(
+            grouped_conv2d, groups=groups, windows=windows, dense=dense
         )
-        return grouped_conv2d(x, kernel, groups, windows, dense)
-    return _dense(x, kernel, stride, padding, dilation, groups)
+    return by_platform(on_cpu, functools.partial(dense, groups=groups), x, kernel)
 
 
 def _dense(x, kernel, stride, padding, dilation, groups=1):
@@ -95,8 +98,16 @@ def conv_transpose2d(
 
 
 def _transposed(x, kernel, stride, padding):
-    if stride > 1 and jax.default_backend() == "cpu":
-        return subpixel_conv_transpose2d(x, kernel, stride, padding)
+    how = {"stride": stride, "padding": padding}
+    elsewhere = functools.partial(_of_dilated, **how)
+    if stride == 1:
+        return elsewhere(x, kernel)
+    on_cpu = functools.partial(subpixel_conv_transpose2d, **how)
+    return by_platform(on_cpu, elsewhere, x, kernel)
+
+
+def _of_dilated(x, kernel, stride, padding):
+    """The convolution of x with zeros between its pixels."""
     pads = [(k - 1 - padding, k - 1 - padding) for k in kernel.shape[:2]]
     return jax.lax.conv_general_dilated(
         x,

@@ -7,12 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.bands.split_rows import CannotSplit, split, windows_of_band
+from jaxseg.ops.cpu.pool import (
+    MOST_CELLS,
+    averages_in_one_product,
+    max_of_slices,
+    sum_of_slices,
+)
+from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
-from jaxseg.ops.windows import Windows
-
-# Cells of an adaptive pooling that is one product: it computes with every pixel for
-# every cell.
-_MOST_CELLS = 36
+from jaxseg.ops.platform import by_platform
 
 
 @functools.lru_cache(maxsize=128)
@@ -37,15 +40,13 @@ def adaptive_avg_pool(x: jax.Array, size: tuple[int, int]) -> jax.Array:
         return _adaptive_avg_pool_of_bands(bands, x, size)
     rows = jnp.asarray(_adaptive_matrix(x.shape[1], size[0]), x.dtype)
     columns = jnp.asarray(_adaptive_matrix(x.shape[2], size[1]), x.dtype)
-    if size[0] * size[1] <= _MOST_CELLS and jax.default_backend() == "cpu":
-        # One product an image, which reads it as it lies in memory: two to four times
-        # faster than one an axis, or than all images in one.
-        cells = rows[:, None, :, None] * columns[:, None, :]
-        cells = cells.reshape(size[0] * size[1], -1)
-        images = x.reshape(x.shape[0], -1, x.shape[3])
-        return jnp.stack([cells @ image for image in images]).reshape(
-            x.shape[0], *size, x.shape[3]
-        )
+    if size[0] * size[1] > MOST_CELLS:
+        return _averages(x, rows, columns)
+    return by_platform(averages_in_one_product, _averages, x, rows, columns)
+
+
+def _averages(x, rows, columns):
+    """(N, H, W, C), (h, H), (w, W) -> (N, h, w, C)."""
     y = jnp.einsum("ph,nhwc->npwc", rows, x)
     return jnp.einsum("qw,npwc->npqc", columns, y)
 
@@ -136,39 +137,18 @@ def avg_pool(x: jax.Array, window: int) -> jax.Array:
 
 def _cell_sums(x, window):
     """Sums over cells of `window` x `window` pixels, zeros beyond the border."""
-    if jax.default_backend() == "cpu":
-        return _sum_of_slices(x, window)
+    return by_platform(
+        functools.partial(sum_of_slices, window=window),
+        functools.partial(_sum_of_windows, window=window),
+        x,
+    )
+
+
+def _sum_of_windows(x, window):
     shape = (1, window, window, 1)
     pads = [(0, 0), *((0, -size % window) for size in x.shape[1:3]), (0, 0)]
     zero = np.zeros((), x.dtype)
     return jax.lax.reduce_window(x, zero, jax.lax.add, shape, shape, pads)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _sum_of_slices(x, window):
-    """XLA's CPU backend takes up to 4 times as long, and 90 times for the gradient.
-
-    Autodiff of this form would add the gradients of the slices, one to another.
-    """
-    pads = [(0, 0), *((0, -size % window) for size in x.shape[1:3]), (0, 0)]
-    slices = Windows((window, window), window, (0, 0)).slices(jnp.pad(x, pads))
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    return sum(part.astype(wide) for part in slices).astype(x.dtype)
-
-
-def _sum_forward(x, window):
-    return _sum_of_slices(x, window), x.shape[1:3]
-
-
-def _sum_backward(window, size, g):
-    batch, height, width, channels = g.shape
-    cells = (batch, height, window, width, window, channels)
-    dx = jnp.broadcast_to(g[:, :, None, :, None], cells)
-    dx = dx.reshape(batch, height * window, width * window, channels)
-    return (dx[:, : size[0], : size[1]],)
-
-
-_sum_of_slices.defvjp(_sum_forward, _sum_backward)
 
 
 def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Array:
@@ -183,51 +163,20 @@ def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
     padding = (padding, padding)
     x = mask_windows(x, (window, window), stride, padding, fill=-np.inf)
     x, padding = windows_of_band(x, (window, window), stride, padding, fill=-np.inf)
-    if jax.default_backend() == "cpu":
-        windows = Windows((window, window), stride, padding)
-        return _max_of_slices(x, windows)
+    windows = Windows((window, window), stride, padding)
+    return by_platform(
+        functools.partial(max_of_slices, windows=windows),
+        functools.partial(_max_of_windows, windows=windows),
+        x,
+    )
+
+
+def _max_of_windows(x, windows):
     return jax.lax.reduce_window(
         x,
         np.asarray(-np.inf, x.dtype),
         jax.lax.max,
-        (1, window, window, 1),
-        (1, stride, stride, 1),
-        ((0, 0), *((pad, pad) for pad in padding), (0, 0)),
+        (1, *windows.sides, 1),
+        (1, windows.stride, windows.stride, 1),
+        ((0, 0), *((pad, pad) for pad in windows.padding), (0, 0)),
     )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _max_of_slices(x, windows):
-    """XLA's CPU backend takes up to 6 times as long, and 50 times for the gradient.
-
-    Autodiff of this form would split the gradient between equal maxima.
-    """
-    return functools.reduce(jnp.maximum, windows.slices(windows.pad(x, -np.inf)))
-
-
-def _max_forward(x, windows):
-    """The maxima, and for the gradient the number of the tap that saw each."""
-    slices = windows.slices(windows.pad(x, -np.inf))
-    best = next(slices)
-    count = windows.sides[0] * windows.sides[1]
-    dtype = np.int8 if count <= np.iinfo(np.int8).max else np.int32
-    where = jnp.zeros_like(best, dtype)
-    for number, part in enumerate(slices, 1):
-        # Like torch, the last NaN wins over all.
-        better = (part > best) | jnp.isnan(part)
-        best = jnp.where(better, part, best)
-        where = jnp.where(better, np.asarray(number, dtype), where)
-    return best, (where, x.shape[1:3])
-
-
-def _max_backward(windows, residuals, g):
-    where, size = residuals
-    numbers = {tap: number for number, tap in enumerate(windows.taps())}
-
-    def share(tap, where, g):
-        return jnp.where(where == numbers[tap], g, 0)
-
-    return (windows.spread((where, g), size, share),)
-
-
-_max_of_slices.defvjp(_max_forward, _max_backward)

@@ -100,7 +100,7 @@ def make_train_step(
         step,
         donate_argnums=0,
         out_shardings=(sharding, replicated(mesh)),
-        compiler_options=compiler_options(params),
+        compiler_options=compiler_options(params, mesh.devices.flat[0]),
     )
 
 

@@ -1,3 +1,5 @@
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from jaxseg.ops import compiler_options as module
 from jaxseg.ops.compiler_options import compiler_options
 
+CPU = jax.devices("cpu")[0]
 WIDE = {"conv": {"kernel": jax.ShapeDtypeStruct((3, 3, 512, 8), jnp.float32)}}
 
 
@@ -14,22 +17,22 @@ WIDE = {"conv": {"kernel": jax.ShapeDtypeStruct((3, 3, 512, 8), jnp.float32)}}
 )
 def test_only_wide_convolutions_of_several_taps_ask_for_any(shape):
     narrow = {"kernel": jax.ShapeDtypeStruct(shape, jnp.float32)}
-    assert compiler_options(narrow) == {}
-    assert compiler_options({**narrow, **WIDE}) != {}
+    assert compiler_options(narrow, CPU) == {}
+    assert compiler_options({**narrow, **WIDE}, CPU) != {}
 
 
-def test_elsewhere_than_on_a_cpu_there_are_none(monkeypatch):
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert compiler_options(WIDE) == {}
+def test_the_devices_decide_and_not_the_host():
+    gpu = types.SimpleNamespace(platform="gpu")
+    assert compiler_options(WIDE, gpu) == {}
 
 
 def test_an_option_that_the_compiler_does_not_know_is_left_out(monkeypatch):
     monkeypatch.setattr(module, "_SUMS_ALONE", {"xla_cpu_of_another_time": "1"})
     module._is_known.cache_clear()
-    assert compiler_options(WIDE) == {}
+    assert compiler_options(WIDE, CPU) == {}
     monkeypatch.undo()
     module._is_known.cache_clear()
-    assert compiler_options(WIDE) != {}
+    assert compiler_options(WIDE, CPU) != {}
 
 
 def test_a_program_compiled_ahead_gives_the_same():
@@ -42,7 +45,7 @@ def test_a_program_compiled_ahead_gives_the_same():
             x, kernel, (1, 1), "SAME", dimension_numbers=how
         )
 
-    options = compiler_options(WIDE)
+    options = compiler_options(WIDE, CPU)
     ahead = jax.jit(convolve, compiler_options=options).lower(x, kernel).compile()
     np.testing.assert_allclose(
         ahead(x, kernel), jax.jit(convolve)(x, kernel), rtol=1e-4, atol=1e-4

@@ -263,15 +263,15 @@ def test_vmap_and_remat_change_nothing(form):
 
 
 @pytest.mark.parametrize("form", _FORMS)
-def test_elsewhere_than_on_a_cpu_xlas_own_form_gives_the_same(form, monkeypatch):
+def test_elsewhere_than_on_a_cpu_xlas_own_form_gives_the_same(form, request):
     x = _numbers(2, 6, 7, 6).astype(np.float32)
     kernel = _numbers(3, 3, 6, 6).astype(np.float32)
     ours = jax.jit(_FORMS[form])(x, kernel)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    request.getfixturevalue("elsewhere")
 
-    def elsewhere(x, kernel):  # of its own, since traces are kept by function
+    def run(x, kernel):  # of its own, since traces are kept by function
         return _FORMS[form](x, kernel)
 
-    program = str(jax.make_jaxpr(elsewhere)(x, kernel))
+    program = str(jax.make_jaxpr(run)(x, kernel))
     assert program.count("= conv_general_dilated") == (form != "1x1")
-    assert _error(ours, jax.jit(elsewhere)(x, kernel)) < 6e-7
+    assert _error(ours, jax.jit(run)(x, kernel)) < 6e-7

@@ -1,5 +1,6 @@
 """Logits resized to sizes that differ from sample to sample, never at full size."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -7,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.padded.sample_resize import interpolate_samples
+from jaxseg.ops.platform import by_platform
 
 Table = tuple[jax.Array, jax.Array]
 
 # Bytes of a strip's float32 logits: within a core's cache, or an accelerator's.
-_STRIP_BYTES = {"cpu": 1 << 20}
-_ACCELERATOR_STRIP_BYTES = 64 << 20
+_CPU_STRIP_BYTES = 1 << 20
+_STRIP_BYTES = 64 << 20
 
 
 def map_resized(
@@ -33,10 +35,21 @@ def map_resized(
     Returns:
         (N, H, W, ...), for tables of lengths H and W.
     """
-    (index, weight), columns = stages[-1]
+    (index, _), columns = stages[-1]
     height, width = index.shape[1], columns[0].shape[1]
-    limit = _STRIP_BYTES.get(jax.default_backend(), _ACCELERATOR_STRIP_BYTES)
-    count = int(np.clip(limit // (x.shape[0] * width * x.shape[3] * 4), 1, height))
+    row_bytes = x.shape[0] * width * x.shape[3] * 4
+    counts = [
+        int(np.clip(limit // row_bytes, 1, height))
+        for limit in (_CPU_STRIP_BYTES, _STRIP_BYTES)
+    ]
+    forms = (functools.partial(_in_strips, fn, count) for count in counts)
+    return by_platform(*forms, x, tuple(stages), rows)
+
+
+def _in_strips(fn, count, x, stages, rows):
+    """As `map_resized`, for strips of `count` rows."""
+    (index, weight), columns = stages[-1]
+    height = index.shape[1]
     x = interpolate_samples(x, stages[0][1], 2)
 
     def strip(first):

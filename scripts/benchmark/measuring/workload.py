@@ -168,7 +168,7 @@ class Network:
         self._images = jax.device_put(images, split)
         self.images = len(images)
         logits = functools.partial(run.model.apply, method="logits")
-        options = compiler_options(self._variables)
+        options = compiler_options(self._variables, devices[0])
         self._logits, self.facts = compile_program(
             jax.jit(logits, compiler_options=options), self._variables, self._images
         )

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.linear import linear
-from jaxseg.ops.windows import Windows
 
 
 def subpixel_conv_transpose2d(

@@ -5,8 +5,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.varying import varying_like
-from jaxseg.ops.windows import Windows
 
 
 def depthwise_conv2d(x: jax.Array, kernel: jax.Array, windows: Windows) -> jax.Array:

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxseg.ops.windows import Windows
+from jaxseg.ops.cpu.windows import Windows
 
 # Pixels of the result that one product sums over: what they see is then in the cache.
 _PIXELS = 256

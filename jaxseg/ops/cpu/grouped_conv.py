@@ -6,9 +6,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxseg.ops.kernel_gradient import kernel_gradient
+from jaxseg.ops.cpu.kernel_gradient import kernel_gradient
+from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.varying import varying_like
-from jaxseg.ops.windows import Windows
 
 # Channels of a dense convolution: fewer leave the vector units idle, and more compute
 # more of the zeros between two groups.

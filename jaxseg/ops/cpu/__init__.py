@@ -1,0 +1,1 @@
+"""CPU forms: operations as XLA's CPU backend computes them fast."""

@@ -1,0 +1,75 @@
+"""Attention head by head, for a CPU."""
+
+import jax
+import jax.numpy as jnp
+
+
+def attention_by_heads(
+    q: jax.Array, k: jax.Array, v: jax.Array, valid: jax.Array | None
+) -> jax.Array:
+    """Scaled dot-product attention, one head after the other.
+
+    On a CPU three times faster than all heads in one product, forward and backward:
+    the scores of a head are read while they are in the cache, the gradient computes
+    them again, and no large array is transposed.
+
+    Args:
+        q: (N, L, heads, d), scaled.
+        k, v: (N, M, heads, d).
+        valid: which keys count, (N, M) bool; None where all do.
+
+    Returns:
+        (N, L, heads, d) in q's dtype.
+    """
+    heads = tuple(jnp.moveaxis(x, 2, 0) for x in (q, k, v))
+    y = jax.lax.map(lambda head: _one_head(*head, valid), heads)
+    return jnp.moveaxis(y, 0, 2)
+
+
+def _wide(x):
+    return jnp.promote_types(x.dtype, jnp.float32)
+
+
+@jax.custom_vjp
+def _one_head(q, k, v, valid):
+    """Attention of one head of all samples: q (N, L, d), k and v (N, M, d)."""
+    return _forward(q, k, v, valid)[0]
+
+
+def _scores(q, k, valid):
+    scores = jnp.einsum("nld,nmd->nlm", q, k)
+    scores = scores.astype(_wide(scores))
+    return scores if valid is None else jnp.where(valid[:, None], scores, -jnp.inf)
+
+
+def _forward(q, k, v, valid):
+    scores = _scores(q, k, valid)
+    largest = scores.max(-1, keepdims=True)
+    exponentials = jnp.exp(scores - largest)
+    total = exponentials.sum(-1, keepdims=True)
+    # Divided after the product, where there is less to divide.
+    y = jnp.einsum("nlm,nmd->nld", exponentials.astype(v.dtype), v) / total
+    y = y.astype(q.dtype)
+    return y, (q, k, v, valid, y, largest + jnp.log(total))
+
+
+def _backward(residuals, g):
+    """As in FlashAttention: https://arxiv.org/abs/2205.14135, appendix B."""
+    q, k, v, valid, y, log_total = residuals
+    p = jnp.exp(_scores(q, k, valid) - log_total)
+    dp = jnp.einsum("nld,nmd->nlm", g, v)
+    inner = (g * y).astype(p.dtype).sum(-1, keepdims=True)
+    ds = (p * (dp - inner)).astype(q.dtype)
+    dq = jnp.einsum("nlm,nmd->nld", ds, k)
+    return dq, _summed_over_queries(ds, q), _summed_over_queries(p, g), None
+
+
+def _summed_over_queries(weights, x):
+    """(N, L, M), (N, L, d) -> (N, M, d), the product over L."""
+    # The small factor is the one that is transposed, which takes a quarter of the
+    # time; without the barrier XLA turns the product around again.
+    product = jnp.einsum("nld,nlm->ndm", x, weights.astype(x.dtype))
+    return jax.lax.optimization_barrier(product).swapaxes(1, 2)
+
+
+_one_head.defvjp(_forward, _backward)

@@ -1,0 +1,25 @@
+"""Platform: an operation in the form that is fast where its program will run."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def by_platform(
+    cpu: Callable[..., Any], elsewhere: Callable[..., Any], *args: Any
+) -> Any:
+    """`cpu(*args)` in a program for a CPU, `elsewhere(*args)` in any other.
+
+    What decides is the platform that a program is lowered for, not the host that traces
+    it: one that is exported or compiled ahead of time for another machine gets the
+    forms of that machine, and one that runs on the CPU of a machine with an accelerator
+    gets those of the CPU. Both are traced, and the one that is not wanted is dropped
+    when the program is lowered.
+
+    Args:
+        cpu, elsewhere: give arrays of the same shapes and types. Under `shard_map`
+            both results vary over the same axes.
+        args: arrays, or trees of arrays.
+    """
+    return jax.lax.platform_dependent(*args, cpu=cpu, default=elsewhere)
