@@ -127,13 +127,18 @@ def model_config(name):
     )
 
 
-def compile_step(name, **sizes):
-    """The step's program on eight devices, and its state by shape and place."""
+def abstract_step_of(name, **sizes):
+    """The step on eight devices, and its state and batch by shape and place."""
     config = {
         "model": model_config(name),
         "optim_wrapper": dict(optimizer=dict(type="AdamW", lr=1e-3)),
     }
-    step, state, batch = abstract_step(config, sizes, BATCH, (SIDE, SIDE))
+    return abstract_step(config, sizes, BATCH, (SIDE, SIDE))
+
+
+def compile_step(name, **sizes):
+    """The step's program on eight devices, and its state by shape and place."""
+    step, state, batch = abstract_step_of(name, **sizes)
     return step.lower(state, batch).compile(), state
 
 
