@@ -16,7 +16,7 @@ from jaxseg.ops.cpu.transposed_conv import subpixel_conv_transpose2d
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.linear import linear
 from jaxseg.ops.padded.valid_size import mask_transposed, mask_windows
-from jaxseg.ops.platform import by_platform
+from jaxseg.ops.platform import bound, by_platform
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -45,17 +45,15 @@ def conv2d(
     padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
     x, padding = windows_of_band(x, kernel.shape[:2], stride, padding, dilation)
-    dense = functools.partial(_dense, stride=stride, padding=padding, dilation=dilation)
+    dense = bound(_dense, stride=stride, padding=padding, dilation=dilation)
     if groups == 1:
         return dense(x, kernel)
     windows = Windows(kernel.shape[:2], stride, padding, dilation)
     if groups == x.shape[-1]:
-        on_cpu = functools.partial(depthwise_conv2d, windows=windows)
+        on_cpu = bound(depthwise_conv2d, windows=windows)
     else:
-        on_cpu = functools.partial(
-            grouped_conv2d, groups=groups, windows=windows, dense=dense
-        )
-    return by_platform(on_cpu, functools.partial(dense, groups=groups), x, kernel)
+        on_cpu = bound(grouped_conv2d, groups=groups, windows=windows, dense=dense)
+    return by_platform(on_cpu, bound(dense, groups=groups), x, kernel)
 
 
 def _dense(x, kernel, stride, padding, dilation, groups=1):
@@ -99,10 +97,10 @@ def conv_transpose2d(
 
 def _transposed(x, kernel, stride, padding):
     how = {"stride": stride, "padding": padding}
-    elsewhere = functools.partial(_of_dilated, **how)
+    elsewhere = bound(_of_dilated, **how)
     if stride == 1:
         return elsewhere(x, kernel)
-    on_cpu = functools.partial(subpixel_conv_transpose2d, **how)
+    on_cpu = bound(subpixel_conv_transpose2d, **how)
     return by_platform(on_cpu, elsewhere, x, kernel)
 
 

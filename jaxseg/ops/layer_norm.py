@@ -1,11 +1,9 @@
 """Layer normalisation, in the form that is fast for its platform."""
 
-import functools
-
 import jax
 
 from jaxseg.ops.cpu.layer_norm import layer_norm_with_gradient, normalise
-from jaxseg.ops.platform import by_platform
+from jaxseg.ops.platform import bound, by_platform
 
 
 def layer_norm(
@@ -22,8 +20,8 @@ def layer_norm(
     Returns:
         (..., C) in x's dtype.
     """
-    on_cpu = functools.partial(layer_norm_with_gradient, eps=eps)
-    return by_platform(on_cpu, functools.partial(_plain, eps=eps), x, scale, bias)
+    forms = (bound(form, eps=eps) for form in (layer_norm_with_gradient, _plain))
+    return by_platform(*forms, x, scale, bias)
 
 
 def _plain(x, scale, bias, eps):

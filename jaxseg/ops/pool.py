@@ -15,7 +15,7 @@ from jaxseg.ops.cpu.pool import (
 )
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
-from jaxseg.ops.platform import by_platform
+from jaxseg.ops.platform import bound, by_platform
 
 
 @functools.lru_cache(maxsize=128)
@@ -138,8 +138,8 @@ def avg_pool(x: jax.Array, window: int) -> jax.Array:
 def _cell_sums(x, window):
     """Sums over cells of `window` x `window` pixels, zeros beyond the border."""
     return by_platform(
-        functools.partial(sum_of_slices, window=window),
-        functools.partial(_sum_of_windows, window=window),
+        bound(sum_of_slices, window=window),
+        bound(_sum_of_windows, window=window),
         x,
     )
 
@@ -165,8 +165,8 @@ def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
     x, padding = windows_of_band(x, (window, window), stride, padding, fill=-np.inf)
     windows = Windows((window, window), stride, padding)
     return by_platform(
-        functools.partial(max_of_slices, windows=windows),
-        functools.partial(_max_of_windows, windows=windows),
+        bound(max_of_slices, windows=windows),
+        bound(_max_of_windows, windows=windows),
         x,
     )
 
