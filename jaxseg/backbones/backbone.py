@@ -13,7 +13,9 @@ class Backbone(Part, kw_only=True):
     Attributes:
         in_channels: channels of the images.
         takes_padding: whether it computes the same for an image that is padded to a
-            bucket (`ops/padded`). A class attribute, which a class opts into.
+            bucket (`ops/padded`): whether it looks at more than one pixel through
+            `ops` alone. A class attribute, which each class says of itself; that of
+            the class it is derived from does not count.
         takes_bands: as much for an image that is split by rows over several devices
             (`ops/bands`).
     """

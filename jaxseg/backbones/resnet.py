@@ -176,6 +176,9 @@ class ResNet(Backbone):
     with_cp: bool = False
     zero_init_residual: bool = True
 
+    takes_padding = True
+    takes_bands = True
+
     key_table = _KEY_TABLE
 
     def __post_init__(self):
@@ -282,9 +285,15 @@ class ResNetV1c(ResNet):
 
     deep_stem: bool = True
 
+    takes_padding = True
+    takes_bands = True
+
 
 class ResNetV1d(ResNet):
     """ResNet with the deep stem and average pooling on the shortcuts."""
 
     deep_stem: bool = True
     avg_down: bool = True
+
+    takes_padding = True
+    takes_bands = True

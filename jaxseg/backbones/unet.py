@@ -101,9 +101,13 @@ class Upsampling:
 
     Attributes:
         layer: the module that a decoder stage makes of it.
+        takes_padding, takes_bands: as of a `Backbone`.
     """
 
     layer: ClassVar[type[nn.Module]]
+
+    takes_padding = False
+    takes_bands = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +132,9 @@ class InterpConv(Upsampling):
 
     layer = _InterpConvLayer
 
+    takes_padding = True
+    takes_bands = True
+
 
 @dataclasses.dataclass(frozen=True)
 class DeconvModule(Upsampling):
@@ -142,6 +149,9 @@ class DeconvModule(Upsampling):
     scale_factor: int = 2
 
     layer = _DeconvLayer
+
+    takes_padding = True
+    takes_bands = True
 
     def __post_init__(self):
         margin = self.kernel_size - self.scale_factor
@@ -213,6 +223,9 @@ class UNet(Backbone):
     act_cfg: Act | None = ReLU()
     upsample_cfg: Upsampling = InterpConv()
     norm_eval: bool = False
+
+    takes_padding = True
+    takes_bands = True
 
     def __post_init__(self):
         for name, length in (

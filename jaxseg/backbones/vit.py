@@ -139,6 +139,8 @@ class VisionTransformer(Backbone):
     norm_eval: bool = False
     with_cp: bool = False
 
+    takes_padding = True
+
     key_table = _KEY_TABLE
 
     def __post_init__(self):

@@ -18,6 +18,9 @@ class ASPPHead(BaseDecodeHead, kw_only=True):
 
     dilations: tuple[int, ...] = (1, 6, 12, 18)
 
+    takes_padding = True
+    takes_bands = True
+
     @nn.compact
     def __call__(self, inputs, train: bool):
         x = self.aspp(self.transform_inputs(inputs), train)

@@ -23,6 +23,9 @@ class FCNHead(BaseDecodeHead, kw_only=True):
     concat_input: bool = True
     dilation: int = 1
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         super().__post_init__()
         width = self.in_channels

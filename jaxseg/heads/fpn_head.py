@@ -19,6 +19,9 @@ class FPNHead(BaseDecodeHead, kw_only=True):
     input_transform: str = "multiple_select"
     feature_strides: tuple[int, ...]
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         super().__post_init__()
         strides = self.feature_strides

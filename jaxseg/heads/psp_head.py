@@ -16,6 +16,9 @@ class PSPHead(BaseDecodeHead, kw_only=True):
 
     pool_scales: tuple[int, ...] = (1, 2, 3, 6)
 
+    takes_padding = True
+    takes_bands = True
+
     @nn.compact
     def __call__(self, inputs, train: bool):
         x = self.transform_inputs(inputs)

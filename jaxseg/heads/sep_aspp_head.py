@@ -19,6 +19,9 @@ class DepthwiseSeparableASPPHead(ASPPHead, kw_only=True):
     c1_in_channels: int
     c1_channels: int
 
+    takes_padding = True
+    takes_bands = True
+
     @nn.compact
     def __call__(self, inputs, train: bool):
         x = self.aspp(self.transform_inputs(inputs), train)

@@ -18,6 +18,9 @@ class UPerHead(BaseDecodeHead, kw_only=True):
     input_transform: str = "multiple_select"
     pool_scales: tuple[int, ...] = (1, 2, 3, 6)
 
+    takes_padding = True
+    takes_bands = True
+
     @nn.compact
     def __call__(self, inputs, train: bool):
         inputs = self.transform_inputs(inputs)

@@ -20,6 +20,7 @@ from jaxseg.ops.bands.split_rows import CannotSplit, SplitRows, rows_over
 from jaxseg.ops.compiler_options import compiler_options
 from jaxseg.ops.resize import resize
 from jaxseg.ops.strips.prediction import map_resized
+from jaxseg.segmentors.opt_in import part_without
 
 _ROWS = P(None, "rows")
 
@@ -44,12 +45,18 @@ class BandPredictor:
             devices: that take the bands.
 
         Raises:
-            ConfigError: if the model's test_cfg is wrong, or cuts windows.
+            ConfigError: if the model's test_cfg is wrong or cuts windows, or a part of
+                it does not take bands.
         """
         if read_test_cfg(model.test_cfg)[0] != "whole":
             raise ConfigError(
                 "mesh.spatial splits a whole image over the devices, and "
                 "model.test_cfg.mode is 'slide': set it to 'whole', or mesh.spatial to 1"
+            )
+        if (part := part_without(model, "takes_bands")) is not None:
+            raise ConfigError(
+                f"mesh.spatial splits an image over the devices, and {part} does not "
+                "say that it takes bands of its rows: set mesh.spatial to 1"
             )
         self.model = model
         self.devices = tuple(devices)

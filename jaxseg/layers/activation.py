@@ -15,7 +15,13 @@ class Act:
 
     It is the name of the activation among its parent's modules in a checkpoint, which
     matters where it has parameters: `act_cfg(name="activate")(x)`.
+
+    Attributes:
+        takes_padding, takes_bands: as of a backbone.
     """
+
+    takes_padding = False
+    takes_bands = False
 
     def __call__(self, name: str) -> Callable[[jax.Array], jax.Array]:
         """The function of a map's values, which keeps their shape and type."""
@@ -26,6 +32,9 @@ class Act:
 class ReLU(Act):
     """max(x, 0)."""
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return jax.nn.relu
 
@@ -33,6 +42,9 @@ class ReLU(Act):
 @dataclasses.dataclass(frozen=True)
 class ReLU6(Act):
     """min(max(x, 0), 6)."""
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name):
         return jax.nn.relu6
@@ -43,6 +55,9 @@ class LeakyReLU(Act):
     """x where positive, else `negative_slope * x`."""
 
     negative_slope: float = 0.01
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name):
         return functools.partial(jax.nn.leaky_relu, negative_slope=self.negative_slope)
@@ -73,6 +88,9 @@ class PReLU(Act):
     num_parameters: int = 1
     init: float = 0.25
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return _PReLU(self.num_parameters, self.init, name=name)
 
@@ -82,6 +100,9 @@ class ELU(Act):
     """x where positive, else `alpha * (exp(x) - 1)`. https://arxiv.org/abs/1511.07289"""
 
     alpha: float = 1.0
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name):
         return functools.partial(jax.nn.elu, alpha=self.alpha)
@@ -98,6 +119,9 @@ def _gelu(x):
 class GELU(Act):
     """x times the normal distribution function, exact as torch's default."""
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return _gelu
 
@@ -106,6 +130,9 @@ class GELU(Act):
 class Sigmoid(Act):
     """1 / (1 + exp(-x))."""
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return jax.nn.sigmoid
 
@@ -113,6 +140,9 @@ class Sigmoid(Act):
 @dataclasses.dataclass(frozen=True)
 class Tanh(Act):
     """The hyperbolic tangent."""
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name):
         return jnp.tanh
@@ -130,6 +160,9 @@ class HSigmoid(Act):
     min_value: float = 0.0
     max_value: float = 1.0
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return self._value
 
@@ -141,6 +174,9 @@ class HSigmoid(Act):
 class HSwish(Act):
     """x * min(max(x + 3, 0), 6) / 6. https://arxiv.org/abs/1905.02244"""
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return lambda x: x * jax.nn.relu6(x + 3) / 6
 
@@ -149,6 +185,9 @@ class HSwish(Act):
 class SiLU(Act):
     """x times its sigmoid; also called Swish."""
 
+    takes_padding = True
+    takes_bands = True
+
     def __call__(self, name):
         return jax.nn.silu
 
@@ -156,3 +195,6 @@ class SiLU(Act):
 @dataclasses.dataclass(frozen=True)
 class Swish(SiLU):
     """mmcv's other name of SiLU."""
+
+    takes_padding = True
+    takes_bands = True

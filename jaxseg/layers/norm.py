@@ -147,10 +147,14 @@ class Norm:
     Attributes:
         abbr: the attribute name that mmcv gives a norm of this type.
         requires_grad: whether its scale and bias learn, a field of each entry.
+        takes_padding, takes_bands: as of a backbone.
     """
 
     abbr: ClassVar[str]
     requires_grad: bool
+
+    takes_padding = False
+    takes_bands = False
 
     def __call__(self, name: str, scale_init: Any = nn.initializers.ones) -> nn.Module:
         """The layer; `scale_init` makes the starting values of its scale."""
@@ -167,6 +171,9 @@ class BN(Norm):
 
     abbr = "bn"
     synced = False
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name, scale_init=nn.initializers.ones):
         return BatchNorm(
@@ -185,6 +192,9 @@ class SyncBN(BN):
 
     synced = True
 
+    takes_padding = True
+    takes_bands = True
+
     # mmcv's own implementation of the same.
     aliases = ("MMSyncBN",)
 
@@ -197,6 +207,9 @@ class LN(Norm):
     requires_grad: bool = True
 
     abbr = "ln"
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name, scale_init=nn.initializers.ones):
         return LayerNorm(self.eps, scale_init, self.requires_grad, name=name)
@@ -217,6 +230,9 @@ class GN(Norm):
     requires_grad: bool = True
 
     abbr = "gn"
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name, scale_init=nn.initializers.ones):
         return GroupNorm(
@@ -243,6 +259,9 @@ class IN(Norm):
     requires_grad: bool = True
 
     abbr = "in"
+
+    takes_padding = True
+    takes_bands = True
 
     def __call__(self, name, scale_init=nn.initializers.ones):
         return GroupNorm(

@@ -45,6 +45,9 @@ class FPN(Neck):
     act_cfg: Act | None = None
     upsample_cfg: Mapping[str, Any] = (("mode", "nearest"),)
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         allowed = (False, True, "on_input", "on_lateral", "on_output")
         if self.add_extra_convs not in allowed:

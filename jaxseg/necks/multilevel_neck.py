@@ -28,6 +28,9 @@ class MultiLevelNeck(Neck):
     norm_cfg: Norm | None = None
     act_cfg: Act | None = None
 
+    takes_padding = True
+    takes_bands = True
+
     @nn.compact
     def __call__(self, inputs, train: bool):
         """Tuple of (N, h, w, C) -> tuple of (N, h * scale, w * scale, out_channels)."""

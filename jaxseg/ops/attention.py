@@ -34,6 +34,28 @@ def attention(
     if (sizes := in_bucket()) is not None:
         valid = sizes.token_mask(k.shape[1])
         v = jnp.where(valid[:, :, None, None], v, 0)
+    return attend(q, k, v, valid, drop)
+
+
+def attend(
+    q: jax.Array,
+    k: jax.Array,
+    v: jax.Array,
+    valid: jax.Array | None = None,
+    drop: Callable[[jax.Array], jax.Array] | None = None,
+) -> jax.Array:
+    """softmax(q k^T) v over the keys that are here, the softmax in float32 at least.
+
+    Args:
+        q: (N, L, heads, d), scaled.
+        k: (N, M, heads, d).
+        v: (N, M, heads, e), finite where it is not valid, too.
+        valid: which keys count, (N, M) bool; None where all do.
+        drop: as of `attention`.
+
+    Returns:
+        (N, L, heads, e) in q's dtype.
+    """
     if drop is None:
         return by_platform(attention_by_heads, _all_heads, q, k, v, valid)
     return _all_heads(q, k, v, valid, drop)

@@ -1,47 +1,212 @@
-"""Context: what is computed from a whole feature map, one image at a time.
+"""Context: what looks at a whole feature map, whatever part of it a device has.
 
-These functions know of padding buckets (`ops/padded`) and of bands of rows
-(`ops/bands`), so that an image gets there what it gets alone. A model that takes either
-uses them wherever it looks at more than a window.
+A plain `x.mean((1, 2))` of a map that is padded to a bucket (`ops/padded`) counts
+the padding, and of a map whose rows are split over devices (`ops/bands`) leaves out the
+rows of the others. These functions know of both, as the convolutions, poolings and
+resizes of `ops` do. A module that opts into padding or bands looks at whole maps through
+them.
 """
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxseg.ops.attention import attend
+from jaxseg.ops.bands.split_rows import SplitRows, split
+from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.pool import adaptive_avg_pool
 
 
+@dataclasses.dataclass(frozen=True)
+class _Pixels:
+    """The pixels of a map (N, H, W, C) that are image.
+
+    Attributes:
+        mask: (N, H, W, 1) bool, or None where all of the map is.
+        count: how many there are on all devices; (N, 1, 1, 1) where samples differ.
+        bands: how the map is split, or None.
+    """
+
+    mask: jax.Array | None
+    count: jax.Array | int
+    bands: SplitRows | None
+
+    @classmethod
+    def of(cls, x: jax.Array) -> "_Pixels":
+        height, width = x.shape[1:3]
+        if (sizes := in_bucket()) is not None:
+            count = sizes.length(0, height) * sizes.length(1, width)
+            mask = sizes.mask(height, width)[..., None]
+            return cls(mask, count[:, None, None, None], None)
+        bands = split(x)
+        return cls(None, height * width * (bands.bands if bands else 1), bands)
+
+    def filled(self, x, value):
+        """x with `value` in place of what is no image."""
+        if self.mask is None:
+            return x
+        return jnp.where(self.mask, x, jnp.asarray(value, x.dtype))
+
+    def sum(self, x):
+        """(N, H, W, C) -> (N, 1, 1, C)."""
+        total = self.filled(x, 0).sum((1, 2), keepdims=True)
+        return self.over_bands(jax.lax.psum, total)
+
+    def max(self, x):
+        """(N, H, W, C) -> (N, 1, 1, C)."""
+        largest = self.filled(x, -np.inf).max((1, 2), keepdims=True)
+        return self.over_bands(jax.lax.pmax, largest)
+
+    def over_bands(self, collective, x):
+        return x if self.bands is None else collective(x, self.bands.axis)
+
+
+def _wide(x):
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def global_mean(x: jax.Array) -> jax.Array:
-    """Means of the channels over each image: (N, H, W, C) -> (N, 1, 1, C)."""
+    """The mean over all pixels, torch's AdaptiveAvgPool2d(1).
+
+    Args:
+        x: (N, H, W, C).
+
+    Returns:
+        (N, 1, 1, C) in x's dtype.
+    """
     return adaptive_avg_pool(x, (1, 1))
 
 
-def group_norm(x: jax.Array, groups: int, eps: float) -> jax.Array:
-    """torch's group norm without its scale and bias.
+def global_max(x: jax.Array) -> jax.Array:
+    """The largest value of all pixels, torch's AdaptiveMaxPool2d(1).
 
-    https://arxiv.org/abs/1803.08494
+    Args:
+        x: (N, H, W, C).
+
+    Returns:
+        (N, 1, 1, C).
+    """
+    pixels = _Pixels.of(x)
+    if (sizes := in_bucket()) is not None:
+        for axis in range(2):
+            lengths = sizes.lengths(axis, x.shape[1 + axis])
+            sizes.set_lengths(axis, 1, np.ones_like(lengths))
+    return pixels.max(x)
+
+
+def spatial_softmax(x: jax.Array) -> jax.Array:
+    """The softmax over all pixels, of each channel.
+
+    Args:
+        x: (N, H, W, C); computed in float32 at least.
+
+    Returns:
+        (N, H, W, C) in x's dtype, 0 where the map is no image.
+    """
+    pixels = _Pixels.of(x)
+    wide = _wide(x)
+    largest = jax.lax.stop_gradient(pixels.max(wide))
+    exponentials = pixels.filled(jnp.exp(wide - largest), 0)
+    return (exponentials / pixels.sum(exponentials)).astype(x.dtype)
+
+
+def pixel_product(weights: jax.Array, x: jax.Array) -> jax.Array:
+    """Sums over all pixels of x, weighted in several ways.
+
+    Args:
+        weights: (N, H, W, K).
+        x: (N, H, W, C) of the same pixels.
+
+    Returns:
+        (N, K, C).
+    """
+    pixels = _Pixels.of(x)
+    filled = (pixels.filled(part, 0) for part in (weights, x))
+    total = jnp.einsum("nhwk,nhwc->nkc", *filled)
+    return pixels.over_bands(jax.lax.psum, total)
+
+
+def count_of_pixels(x: jax.Array) -> jax.Array | int:
+    """How many pixels of a map (N, H, W, C) are image.
+
+    Returns:
+        A number, or (N, 1, 1, 1) int32 where it differs from sample to sample.
+    """
+    return _Pixels.of(x).count
+
+
+def group_norm(x: jax.Array, groups: int, eps: float) -> jax.Array:
+    """torch's group_norm without its scale and bias. https://arxiv.org/abs/1803.08494
 
     Args:
         x: (N, H, W, C), floating point; computed in float32 at least.
-        groups: number of groups, a divisor of C.
+        groups: divides C.
         eps: added to the variance.
 
     Returns:
         (N, H, W, C) in x's dtype.
     """
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    mean = _mean_of_groups(global_mean(wide), groups)
+    pixels = _Pixels.of(x)
+    wide = _wide(x)
+    count = pixels.count * (x.shape[3] // groups)
+
+    def mean(values):
+        """Over the pixels and the channels of a group, for each channel."""
+        sums = pixels.sum(values).reshape(len(x), groups, -1).sum(-1, keepdims=True)
+        sums = jnp.broadcast_to(sums, (*sums.shape[:2], x.shape[3] // groups))
+        return sums.reshape(len(x), 1, 1, x.shape[3]) / count
+
     # The mean of the centred squares: E[x^2] - E[x]^2 would lose the variance where
     # the mean is large.
-    centred = wide - mean
-    var = _mean_of_groups(global_mean(jnp.square(centred)), groups)
+    centred = wide - mean(wide)
+    var = mean(jnp.square(centred))
     return (centred * jax.lax.rsqrt(var + eps)).astype(x.dtype)
 
 
-def _mean_of_groups(x, groups):
-    """(N, 1, 1, C), a mean over each group of channels in all its channels."""
-    *shape, channels = x.shape
-    means = x.reshape(*shape, groups, channels // groups).mean(-1, keepdims=True)
-    return jnp.broadcast_to(means, (*shape, groups, channels // groups)).reshape(
-        x.shape
-    )
+def pixel_attention(
+    q: jax.Array, k: jax.Array, v: jax.Array, scale: float | None = None
+) -> jax.Array:
+    """softmax(scale q k^T) v, in which each pixel of q sees all pixels of k and v.
+
+    Args:
+        q: (N, H, W, d).
+        k: (N, h, w, d), the same map or another one.
+        v: (N, h, w, e) of the pixels of k.
+        scale: of the products; None takes 1 / sqrt(d).
+
+    Returns:
+        (N, H, W, e) in q's dtype.
+    """
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    pixels = _Pixels.of(k)
+    v = pixels.filled(v, 0)
+    tokens = [x.reshape(len(x), -1, 1, x.shape[3]) for x in (q * scale, k, v)]
+    if pixels.bands is not None:
+        y = _attention_of_bands(pixels.bands, *(x[:, :, 0] for x in tokens))
+    else:
+        mask = pixels.mask
+        y = attend(*tokens, None if mask is None else mask.reshape(len(k), -1))
+    return y.reshape(*q.shape[:3], v.shape[3])
+
+
+def _attention_of_bands(bands, q, k, v):
+    """q (N, L, d) of this device, k (N, M, d) and v (N, M, e) of which all have a part.
+
+    The keys and values go round from device to device, and the sums of the softmax are
+    scaled where a larger product comes: https://arxiv.org/abs/2310.01889
+    """
+    pairs = [(i, (i + 1) % bands.bands) for i in range(bands.bands)]
+    largest, total, y = -jnp.inf, 0.0, 0.0
+    for hop in range(bands.bands):
+        if hop > 0:
+            k, v = jax.lax.ppermute((k, v), bands.axis, pairs)
+        scores = _wide(jnp.einsum("nld,nmd->nlm", q, k))
+        new = jnp.maximum(largest, scores.max(-1, keepdims=True))
+        exponentials, shrunk = jnp.exp(scores - new), jnp.exp(largest - new)
+        total = total * shrunk + exponentials.sum(-1, keepdims=True)
+        part = jnp.einsum("nlm,nme->nle", exponentials.astype(v.dtype), v)
+        y = y * shrunk + _wide(part)
+        largest = new
+    return (y / total).astype(q.dtype)

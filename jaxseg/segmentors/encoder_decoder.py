@@ -48,6 +48,9 @@ class EncoderDecoder(Segmentor):
     pretrained: str | Mapping[str, str] | None = None
     dtype: str = "float32"
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         allowed = ("float32", "bfloat16", "float64")
         if self.dtype not in allowed:

@@ -32,6 +32,9 @@ class SegDataPreProcessor:
     seg_pad_val: int = 255
     size: tuple[int, int] | None = None
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         if (self.mean is None) != (self.std is None):
             raise FieldError("data_preprocessor needs both mean and std, or neither")

@@ -63,9 +63,10 @@ def test_a_device_needs_its_share_of_the_memory():
 
 
 def test_what_cannot_be_split_is_named():
-    model, variables = build("vit")
-    with pytest.raises(ConfigError, match=r"backbone\.layers\.0\.attn.*attention"):
-        BandPredictor(model, jax.devices()).compile(variables, (64, 64), (64, 64))
+    with pytest.raises(
+        ConfigError, match=r"model\.backbone \(VisionTransformer\) does not say"
+    ):
+        BandPredictor(build("vit")[0], jax.devices())
     model, variables = build("psp")
     predictor = BandPredictor(model, jax.devices())
     with pytest.raises(

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxseg.errors import ModelSizeError
-from jaxseg.inference.buckets.network import MaskedNetwork, foreign_part, make_masked
+from jaxseg.inference.buckets.network import MaskedNetwork, make_masked
 from jaxseg.inference.buckets.plan import Bucket, Item, Size, exact_bucket, plan_buckets
 from jaxseg.ops.padded.valid_size import NoMaskedForm
+from jaxseg.segmentors.opt_in import part_without
 
 _log = logging.getLogger("jaxseg")
 
@@ -74,8 +75,8 @@ class BucketChoice:
             return "model.test_cfg.buckets is False"
         if not items:
             return "which there will be is not known before they are loaded"
-        part = foreign_part(self._model)
-        return part and f"{part} is not jaxseg's, and may not know of padding"
+        part = part_without(self._model, "takes_padding")
+        return part and f"{part} does not say that it takes padding"
 
     def _trace(self, bucket, items, make):
         """Traces the networks that a bucket needs, where there are none yet."""

@@ -1,6 +1,5 @@
 """A segmentor's network at the size of a bucket, for smaller images as well."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -96,20 +95,3 @@ def make_masked(
         return first
     taken = [sum(map(network.sizes.takes, images)) for network in (first, second)]
     return second if taken[1] > taken[0] else first
-
-
-def foreign_part(model: Any) -> str | None:
-    """The name of a part of a model that is not jaxseg's, or None.
-
-    What another package computes may look at more than one pixel without `ops`, and
-    would then see the padding.
-    """
-    kind = type(model)
-    if not kind.__module__.startswith("jaxseg."):
-        return f"{kind.__module__}.{kind.__qualname__}"
-    parts = []
-    for field in dataclasses.fields(model):
-        value = getattr(model, field.name, None)
-        parts += value if isinstance(value, tuple) else [value]
-    parts = [p for p in parts if dataclasses.is_dataclass(p) and p is not model.parent]
-    return next(filter(None, map(foreign_part, parts)), None)

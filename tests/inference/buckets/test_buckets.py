@@ -250,20 +250,20 @@ def test_what_a_model_does_not_take_padded_runs_alone(caplog):
     ("change", "message"),
     [
         (dict(buckets=False), "sizes: model.test_cfg.buckets is False"),
-        (dict(), r"Foreign is not jaxseg's, and may not know of padding"),
+        (dict(), "model.backbone (Derived) does not say that it takes padding"),
         (None, "sizes: the model has padding='same', which moves an image"),
     ],
-    ids=["by config", "foreign", "no masked form"],
+    ids=["by config", "does not opt in", "no masked form"],
 )
 def test_why_images_run_at_their_own_sizes(change, message, caplog):
-    class Foreign(ResNet):
+    class Derived(ResNet):
         pass
 
     predictor, variables = predictor_of(
         "unet" if change else "vit_upernet", mode="whole", **(change or {})
     )
     if change == {}:
-        backbone = Foreign(18, norm_cfg=predictor.model.decode_head.norm_cfg)
+        backbone = Derived(18, norm_cfg=predictor.model.decode_head.norm_cfg)
         predictor = Predictor(predictor.model.clone(backbone=backbone))
     elif change is None:
         backbone = predictor.model.backbone.clone(patch_pad="same")

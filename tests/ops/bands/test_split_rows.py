@@ -11,6 +11,15 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.ops.attention import attention
 from jaxseg.ops.bands.split_rows import CannotSplit, SplitRows, rows_over
+from jaxseg.ops.context import (
+    count_of_pixels,
+    global_max,
+    global_mean,
+    group_norm,
+    pixel_attention,
+    pixel_product,
+    spatial_softmax,
+)
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
 from jaxseg.ops.resize import resize, upsample
@@ -66,6 +75,16 @@ SAME_SHAPE = {
     "transposed 3x3": lambda x: conv_transpose2d(x, kernel(3, 3), 1, 1),
     "max": lambda x: max_pool(x - 5, 3, 2, 1),
     "average": lambda x: avg_pool(x, 2),
+    "global gate": lambda x: x * conv2d(global_mean(x), kernel(1, 1)),
+    "gate of the largest": lambda x: x * conv2d(global_max(x), kernel(1, 1)),
+    "group_norm": lambda x: group_norm(x, 2, 1e-5),
+    "spatial softmax": lambda x: spatial_softmax(x) * 50,
+    "pixel product": lambda x: x @ pixel_product(jnp.tanh(x), x)[:, None] / 50,
+    "dot product": lambda x: x / count_of_pixels(x),
+    "non-local": lambda x: x + pixel_attention(x, x, jnp.sin(x)),
+    "non-local, of what is whole": lambda x: pixel_attention(
+        x, adaptive_avg_pool(x, (3, 3)), adaptive_avg_pool(x, (3, 3)), scale=1
+    ),
 }
 
 

@@ -11,6 +11,15 @@ import pytest
 from jaxseg.layers.embed import adaptive_pad
 from jaxseg.layers.position import positions_of_image
 from jaxseg.ops.attention import attention
+from jaxseg.ops.context import (
+    count_of_pixels,
+    global_max,
+    global_mean,
+    group_norm,
+    pixel_attention,
+    pixel_product,
+    spatial_softmax,
+)
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 from jaxseg.ops.padded.valid_size import NoMaskedForm, ValidSizes, in_bucket
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
@@ -51,6 +60,16 @@ OPERATIONS = {
     "resize by half": lambda x: resize(x, scale_factor=0.5, mode="bicubic"),
     "resize of one cell": lambda x: resize(adaptive_avg_pool(x, (1, 1)), x.shape[1:3]),
     "upsample": lambda x: upsample(x, 1.5, mode="bilinear"),
+    "global gate": lambda x: x * conv2d(global_mean(x), kernel(1)),
+    "gate of the largest": lambda x: x * conv2d(global_max(x), kernel(1)),
+    "group_norm": lambda x: group_norm(x, 2, 1e-5),
+    "spatial softmax": lambda x: spatial_softmax(x) * 50,
+    "pixel product": lambda x: x @ pixel_product(jnp.tanh(x), x)[:, None] / 50,
+    "dot product": lambda x: x / count_of_pixels(x),
+    "non-local": lambda x: x + pixel_attention(x, x, jnp.sin(x)),
+    "non-local, sampled": lambda x: pixel_attention(
+        x, max_pool(x, 2, 2), max_pool(2 * x, 2, 2), scale=1
+    ),
     "adaptive_pad": lambda x: conv2d(adaptive_pad(x, 4, 4, "corner"), kernel(4), 4),
 }  # fmt: skip
 
