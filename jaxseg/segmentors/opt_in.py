@@ -8,7 +8,8 @@ of a class knows that it does. So a class says `takes_padding = True` or
 import dataclasses
 from typing import Any
 
-from jaxseg.losses.loss import Loss, Sampler
+from jaxseg.losses.loss import Loss
+from jaxseg.losses.sampler import Sampler
 from jaxseg.weights.part import config_path, join
 from jaxseg.weights.pretrained import Pretrained
 

@@ -130,7 +130,7 @@ def case(large, dtype, small=(5, 4), classes=5):
 @pytest.mark.parametrize("large", [(13, 11), (3, 7), (5, 4)])
 @pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-6), ("float64", 1e-12)])
 def test_strips_equal_the_full_size(monkeypatch, large, dtype, rtol):
-    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", 1)
+    monkeypatch.setattr(strips, "_CPU_STRIP_BYTES", 1)
     losses = [
         CrossEntropyLoss(loss_name="loss_a"),
         CrossEntropyLoss(class_weight=(0.5, 1.0, 2.0, 0.1, 3.0), loss_name="loss_b"),
@@ -177,7 +177,7 @@ def test_strips_equal_the_full_size(monkeypatch, large, dtype, rtol):
     "sampler", [OHEMPixelSampler(thresh=0.2, min_kept=9), OHEMPixelSampler(min_kept=9)]
 )
 def test_a_sampler_in_strips_equals_one_at_full_size(monkeypatch, sampler):
-    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", 1)
+    monkeypatch.setattr(strips, "_CPU_STRIP_BYTES", 1)
     logits, label = case((13, 11), "float32")
     losses = (CrossEntropyLoss(),)
 

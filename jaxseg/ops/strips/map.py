@@ -25,16 +25,20 @@ def strip_map(
     Returns:
         (N, H, W, ...).
     """
-    plan = logits.plan()
-    source = jax.lax.stop_gradient(logits.source)
     given = Arrays.of(jax.lax.stop_gradient(arrays))
 
-    def body(carry, strip):
-        start, to_rows, _, cut = strip
-        x = plan.upsample(plan.take(source, start), to_rows)
-        return carry, fn(x, *given.with_rows(cut))
+    def in_strips(plan, source, maps, constants):
+        arrays = given.replaced((), constants)
 
-    _, out = jax.lax.scan(body, None, plan.cut(given.maps))
-    # (strips, N, rows, W, ...) -> (N, strips * rows, W, ...)
-    out = jnp.moveaxis(out, 0, 1).reshape(source.shape[0], -1, *out.shape[3:])
-    return out[:, : logits.size[0]]
+        def body(carry, strip):
+            start, to_rows, _, cut = strip
+            x = plan.upsample(plan.take(source, start), to_rows)
+            return carry, fn(x, *arrays.with_rows(cut))
+
+        _, out = jax.lax.scan(body, None, plan.cut(maps))
+        # (strips, N, rows, W, ...) -> (N, strips * rows, W, ...)
+        out = jnp.moveaxis(out, 0, 1).reshape(source.shape[0], -1, *out.shape[3:])
+        return out[:, : logits.size[0]]
+
+    source = jax.lax.stop_gradient(logits.source)
+    return logits.by_plan(in_strips, source, given.maps, given.constants)

@@ -50,16 +50,15 @@ def strip_sums(terms: Sequence[Term], logits: Upsampled) -> list[Any]:
         passes say so.
     """
     given = Arrays.of([term.arrays for term in terms])
-    static = _Static(
-        tuple(term.fn for term in terms),
-        tuple(term.passes for term in terms),
-        logits.plan(),
-        given.replaced((), ()),
-    )
-    source = logits.source
-    if not any(static.passes):
-        source = jax.lax.stop_gradient(source)
-    return _sums(static, source, given.maps, given.constants)
+    functions = tuple(term.fn for term in terms)
+    passes = tuple(term.passes for term in terms)
+    structure = given.replaced((), ())
+    source = logits.source if any(passes) else jax.lax.stop_gradient(logits.source)
+
+    def sums(plan, *arrays):
+        return _sums(_Static(functions, passes, plan, structure), *arrays)
+
+    return logits.by_plan(sums, source, given.maps, given.constants)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

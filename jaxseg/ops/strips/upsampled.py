@@ -9,17 +9,20 @@ way is several times their size.
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.interpolation import AxisTable, linear_table
+from jaxseg.ops.platform import by_platform
 from jaxseg.ops.resize import interpolate_axis, resize
 
 # Bytes of a strip's float32 logits: within a core's cache, or an accelerator's.
-_STRIP_BYTES = {"cpu": 2 << 20}
-_ACCELERATOR_STRIP_BYTES = 64 << 20
+_CPU_STRIP_BYTES = 2 << 20
+_STRIP_BYTES = 64 << 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,9 +59,16 @@ class Upsampled:
         source = self.source.astype(self.dtype)
         return resize(source, self.size, align_corners=self.align_corners)
 
-    def plan(self) -> "Plan":
-        """How the output rows are cut."""
-        limit = _STRIP_BYTES.get(jax.default_backend(), _ACCELERATOR_STRIP_BYTES)
+    def by_plan(self, form: Callable[..., Any], *args: Any) -> Any:
+        """`form(plan, *args)`, with the plan of the platform that a program is for."""
+        on_cpu, elsewhere = (self._plan(b) for b in (_CPU_STRIP_BYTES, _STRIP_BYTES))
+        if on_cpu is elsewhere:
+            return form(on_cpu, *args)
+        forms = (functools.partial(form, plan) for plan in (on_cpu, elsewhere))
+        return by_platform(*forms, *args)
+
+    def _plan(self, limit):
+        """How the output rows are cut into strips of so many bytes."""
         batch, height, width, channels = self.shape
         rows = int(np.clip(limit // (batch * width * channels * 4), 1, height))
         double = self.source.dtype == jnp.float64

@@ -28,7 +28,7 @@ SIZES = [
 def rows(request, monkeypatch):
     """So many rows of labels 11 pixels wide make a strip."""
     row_bytes = BATCH * 11 * CLASSES * 4
-    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", request.param * row_bytes)
+    monkeypatch.setattr(strips, "_CPU_STRIP_BYTES", request.param * row_bytes)
     return request.param
 
 
