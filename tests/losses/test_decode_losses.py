@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +9,13 @@ from jaxseg.losses import (
     CrossEntropyLoss,
     DiceLoss,
     DiceLossV0,
+    HuasdorffDisstanceLoss,
+    LovaszLoss,
     OHEMPixelSampler,
+    SiLogLoss,
     decode,
 )
+from jaxseg.losses.loss import Loss
 from jaxseg.losses.pixel_loss import PixelLoss
 from jaxseg.losses.targets import Targets
 from jaxseg.ops.resize import resize
@@ -171,6 +177,90 @@ def test_strips_equal_the_full_size(monkeypatch, large, dtype, rtol):
         )
     scale = np.abs(expected_gradient).max()
     np.testing.assert_allclose(gradient, expected_gradient, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("large", [(13, 11), (5, 4)])
+def test_a_loss_of_whole_maps_beside_one_on_strips(large):
+    losses = [
+        LovaszLoss(per_image=True, loss_weight=0.5),
+        CrossEntropyLoss(),
+        HuasdorffDisstanceLoss(),
+    ]
+    logits, label = case(large, "float32")
+
+    def ours(logits):
+        found = decode_losses(logits, label, losses)
+        return sum(found[loss.loss_name] for loss in losses)
+
+    def plain(logits):
+        full = resize(logits, large)
+        return sum(loss(full, label) for loss in losses)
+
+    found, expected = (jax.jit(jax.value_and_grad(f))(logits) for f in (ours, plain))
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
+    scale = np.abs(expected[1]).max()
+    np.testing.assert_allclose(found[1], expected[1], atol=2e-6 * scale)
+
+
+def test_all_losses_share_one_loop_over_the_strips():
+    logits, label = case((13, 11), "float32")
+    losses = [CrossEntropyLoss(), DiceLoss(), DiceLossV0(), CrossEntropyLoss()]
+
+    def loops(function):
+        return str(jax.make_jaxpr(function)(logits)).count("scan[")
+
+    def total(logits):
+        found = decode_losses(logits, label, losses)
+        return found["loss_ce"] + found["loss_dice"]
+
+    assert loops(total) == 1
+    # Dice is no linear function of its sums: its gradient takes a second pass.
+    assert loops(jax.grad(total)) == 2
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeLoss(Loss):
+    """A user's loss: of two maps, with a number that is known only in the program."""
+
+    loss_weight: float = 1.0
+    loss_name: str = "loss_edge"
+
+    def prepare(self, logits, targets):
+        edge = targets.maps["gt_edge_map"]
+        return targets.classes, edge, jnp.maximum(edge.sum(), 1.0)
+
+    def strip(self, logits, inside, label, edge, number):
+        picked = jnp.take_along_axis(logits, jnp.maximum(label, 0)[..., None], -1)
+        return jnp.where(inside, picked[..., 0] ** 2 * edge / number, 0).sum()
+
+    def finish(self, total, label, edge, number):
+        return total
+
+
+def test_a_users_loss_reads_a_second_map(monkeypatch):
+    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", 1)
+    logits, label = case((13, 11), "float32")
+    edge = jnp.asarray(np.random.default_rng(1).random((2, 13, 11)) < 0.3)
+    targets = {"gt_seg_map": label, "gt_edge_map": edge}
+
+    def ours(logits):
+        return decode.decode_losses(logits, targets, [EdgeLoss()])["loss_edge"]
+
+    def plain(logits):
+        full = resize(logits, (13, 11))
+        index = jnp.where(label == 255, 0, label)[..., None]
+        picked = jnp.take_along_axis(full, index, -1)[..., 0]
+        return jnp.where(edge, picked**2, 0).sum() / edge.sum()
+
+    found, expected = (jax.jit(jax.value_and_grad(f))(logits) for f in (ours, plain))
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-7)
+
+
+def test_there_is_no_accuracy_of_what_is_no_class():
+    depth = jnp.ones((2, 7, 9))
+    found = decode_losses(jnp.ones((2, 3, 4, 1)), depth, [SiLogLoss()])
+    assert found.keys() == {"loss_silog"}
 
 
 @pytest.mark.parametrize(
