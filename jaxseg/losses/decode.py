@@ -47,7 +47,7 @@ def decode_losses(
     """
     size = targets[label].shape[1:3]
     upsampled = Upsampled(logits, size, align_corners)
-    known = Targets(targets[label], ignore_index, maps=targets)
+    known = Targets(targets[label], ignore_index, maps=dict(targets))
     if sampler is not None:
         _check_pixel_losses(sampler, losses)
         weight = sampler.sample(upsampled, known, losses)

@@ -176,6 +176,10 @@ CASES = (
     _labelled("upsample + sigmoid CE 19c", (1, 64, 64, 19), loss="sigmoid"),
     _labelled("upsample + Dice 19c", (1, 64, 64, 19), loss="dice"),
     _labelled("upsample + Dice of 0.x 19c", (1, 64, 64, 19), loss="dice of 0.x"),
+    _labelled("upsample + focal 19c", (1, 64, 64, 19), loss="focal"),
+    _labelled("upsample + Tversky 19c", (1, 64, 64, 19), loss="tversky"),
+    _labelled("upsample + Lovasz 19c", (1, 64, 64, 19), loss="lovasz"),
+    _labelled("upsample + OhemCrossEntropy 19c", (1, 64, 64, 19), loss="ohem"),
     _labelled("upsample + accuracy 19c", (1, 64, 64, 19), "upsample_accuracy", False),
     Case(
         "upsample + argmax 19c 64->512",

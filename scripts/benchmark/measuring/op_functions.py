@@ -11,7 +11,11 @@ from jaxseg.layers.norm import BatchNorm, LayerNorm
 from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.decode import decode_losses
 from jaxseg.losses.dice_loss import DiceLoss, DiceLossV0
+from jaxseg.losses.focal_loss import FocalLoss
+from jaxseg.losses.lovasz_loss import LovaszLoss
+from jaxseg.losses.ohem_cross_entropy import OhemCrossEntropy
 from jaxseg.losses.ohem_pixel_sampler import OHEMPixelSampler
+from jaxseg.losses.tversky_loss import TverskyLoss
 from jaxseg.ops.attention import attention
 from jaxseg.ops.confusion import confusion_matrix
 from jaxseg.ops.conv import conv2d, conv_transpose2d
@@ -27,6 +31,10 @@ LOSSES = {
     "sigmoid": CrossEntropyLoss(use_sigmoid=True),
     "dice": DiceLoss(),
     "dice of 0.x": DiceLossV0(),
+    "focal": FocalLoss(),
+    "tversky": TverskyLoss(),
+    "lovasz": LovaszLoss(reduction="none"),
+    "ohem": OhemCrossEntropy(),
 }
 
 

@@ -143,10 +143,11 @@ def upsample_loss(x, label, size, loss="softmax", ohem=None):
     """As mmseg's heads: the loss and the accuracy of the full-size logits."""
     x = resize(x, size)
     (x.detach().argmax(1) == label).float().mean()
+    if loss in BY_LABEL:
+        return BY_LABEL[loss](x, label)
     if loss != "softmax":
-        return {"sigmoid": sigmoid_ce, "dice": dice, "dice of 0.x": dice_v0}[loss](
-            x, F.one_hot(label, x.shape[1]).permute(0, 3, 1, 2).float()
-        )
+        target = F.one_hot(label, x.shape[1]).permute(0, 3, 1, 2).float()
+        return BY_CHANNEL[loss](x, target)
     if ohem is None:
         return F.cross_entropy(x, label)
     with torch.no_grad():
@@ -175,6 +176,55 @@ def dice_v0(x, target):
         total = (p**2 + t**2).sum(1) + 1
         losses.append((1 - (2 * (p * t).sum(1) + 1) / total).mean())
     return sum(losses) / len(losses)
+
+
+def focal(x, target):
+    p = x.sigmoid()
+    wrong = (1 - p) * target + p * (1 - target)
+    loss = F.binary_cross_entropy_with_logits(x, target, reduction="none")
+    return (loss * 0.5 * wrong**2).mean()
+
+
+def tversky(x, target):
+    x, losses = F.softmax(x, 1), []
+    for i in range(x.shape[1]):
+        p, t = x[:, i].flatten(1), target[:, i].flatten(1)
+        overlap = (p * t).sum(1)
+        wrong = 0.3 * (p * (1 - t)).sum(1) + 0.7 * ((1 - p) * t).sum(1)
+        losses.append((1 - (overlap + 1) / (overlap + wrong + 1)).mean())
+    return sum(losses) / len(losses)
+
+
+def lovasz(x, label):
+    x, label = F.softmax(x, 1).movedim(1, -1).flatten(0, 2), label.flatten()
+    losses = []
+    for i in label.unique():
+        wanted = (label == i).float()
+        errors, order = (wanted - x[:, i]).abs().sort(descending=True)
+        wanted = wanted[order]
+        left = wanted.sum() - wanted.cumsum(0)
+        jaccard = 1 - left / (wanted.sum() + (1 - wanted).cumsum(0))
+        jaccard[1:] = jaccard[1:] - jaccard[:-1]
+        losses.append(torch.dot(errors, jaccard))
+    return sum(losses) / len(losses)
+
+
+def ohem_ce(x, label):
+    losses = F.cross_entropy(x, label, reduction="none").flatten()
+    probability = F.softmax(x, 1).gather(1, label[:, None]).flatten()
+    probability, order = probability.sort()
+    threshold = max(probability[min(100000, len(probability) - 1)], 0.7)
+    return losses[order][probability < threshold].mean()
+
+
+BY_LABEL = {"lovasz": lovasz, "ohem": ohem_ce}
+BY_CHANNEL = {
+    "sigmoid": sigmoid_ce,
+    "dice": dice,
+    "dice of 0.x": dice_v0,
+    "focal": focal,
+    "tversky": tversky,
+}
 
 
 def upsample_accuracy(x, label, size):
