@@ -4,6 +4,7 @@ from jaxseg.heads.aspp_head import ASPPHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.ocr_head import OCRHead
+from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.psp_head import PSPHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.uper_head import UPerHead
@@ -14,6 +15,7 @@ __all__ = [
     "FCNHead",
     "FPNHead",
     "OCRHead",
+    "PIDHead",
     "PSPHead",
     "UPerHead",
 ]

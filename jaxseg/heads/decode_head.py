@@ -92,11 +92,17 @@ class BaseDecodeHead(Head, kw_only=True):
         Raises:
             FieldError: of `Loss.check_channels`.
         """
-        for loss in self.losses:
+        channels = self.loss_channels
+        for loss, number in zip(self.losses, channels, strict=True):
             try:
-                loss.check_channels(self.out_channels)
+                loss.check_channels(number)
             except FieldError as error:
                 raise FieldError(f"loss_decode: {error}") from error
+
+    @property
+    def loss_channels(self) -> tuple[int, ...]:
+        """Channels of the logits that each of `losses` gets."""
+        return (self.out_channels,) * len(self.losses)
 
     def transform_inputs(self, inputs):
         """Picks this head's inputs from the tuple of feature maps."""

@@ -69,6 +69,11 @@ def unet(upsample, **config):
 
 
 BACKBONES = {
+    "PIDNet": Case(
+        dict(channels=4, ppm_channels=4, num_branch_blocks=2),
+        ((40, 24, 3),),  # what 8 divides, else it is an error
+        ((5, 3, 8), (5, 3, 16), (5, 3, 8)),
+    ),
     "ResNet": resnet(4, style="caffe"),
     "ResNetV1c": resnet(4, with_cp=True),
     "ResNetV1d": resnet(4, norm_eval=True),
@@ -124,6 +129,23 @@ HEADS = {
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
     "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),
+    "PIDHead": Case(
+        dict(
+            in_channels=8,
+            channels=6,
+            num_classes=3,
+            norm_cfg=BN,
+            loss_decode=[
+                dict(type="CrossEntropyLoss"),
+                dict(type="OhemCrossEntropy", min_kept=5),
+                dict(type="BoundaryLoss"),
+                dict(type="OhemCrossEntropy", min_kept=5),
+            ],
+        ),
+        ((5, 4, 4), (5, 4, 8), (5, 4, 4)),
+        ((5, 4, 3), (5, 4, 3), (5, 4, 1)),
+        rate="dropout_ratio",
+    ),
     "PSPHead": head((5, 4), in_channels=8, align_corners=True),
     "UPerHead": head((17, 13), **SEVERAL),
 }
