@@ -309,6 +309,21 @@ AGAINST_THE_CONFIG = [
         (1, "classes differ", "val a, b, c, d: they must be the same"),
     ),
     (
+        (
+            "val_dataloader.dataset.pipeline.0={'type': 'LoadAnnotations'}",
+            "val_dataloader.dataset.pipeline.1={'type': 'Resize', 'scale': [32, 32]}",
+        ),
+        (1, "resized labels", "Resize (transform 1 of the pipeline) changes the size"),
+    ),
+    (
+        ("val_dataloader.dataset.pipeline.1={'type': 'Resize', 'scale': [33, 31]}",),
+        (1, "model and sizes", "dict(type='ResizeToMultiple', size_divisor=4)"),
+    ),
+    (
+        ("val_dataloader.dataset.pipeline.1={'type': 'Resize', 'scale_factor': 1e-3}",),
+        (1, "image sides", "Resize in the pipeline may make 0x0 (height x width)"),
+    ),
+    (
         ("model.backbone.type=UNot",),
         (1, "model", "'UNot' is not known"),
     ),

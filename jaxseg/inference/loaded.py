@@ -14,7 +14,7 @@ import numpy as np
 from input_pipeline import datasets, transforms
 from input_pipeline.class_list import resolve_classes
 from input_pipeline.sources import random_palette
-from input_pipeline.transforms.transform import does
+from input_pipeline.transforms.transform import Transform, does
 from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
@@ -339,6 +339,13 @@ def _test_pipeline(config, tta):
     pipeline = resolve(entries, path, (transforms,))
     # What turns labels into arrays has no place in it.
     pipeline = tuple(t for t in pipeline if not does(t, "makes_targets"))
+    for step in pipeline:
+        if isinstance(step, Transform) and step.moves_pixels:
+            raise ConfigError(
+                f"{path}: {type(step).__name__} crops, pads, flips or rotates an image "
+                "(or does not say moves_pixels = False), and its label map would not "
+                "lie on it any more: take it out for predictions"
+            )
     if pipeline and does(pipeline[0], "loads_image"):
         return pipeline
     return (transforms.LoadImageFromFile(), *pipeline)

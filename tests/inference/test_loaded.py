@@ -247,6 +247,17 @@ def test_without_a_pipeline_the_image_is_taken_as_it_is(trained):
         load_model(config_of(val_dataloader=broken), trained[0])
 
 
+@pytest.mark.parametrize(
+    "step", [dict(type="Pad", size_divisor=32), dict(type="RandomFlip", prob=0.5)]
+)
+def test_a_label_map_lies_on_its_image(trained, step):
+    pipeline = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations"), step]
+    config = config_of(val_dataloader=dict(dataset=dict(pipeline=pipeline)))
+    message = f"{step['type']} crops, pads, flips or rotates .* for predictions"
+    with pytest.raises(ConfigError, match=message):
+        load_model(config, trained[0])
+
+
 TTA = dict(img_ratios=[0.5, 1.0], flip=True)
 
 

@@ -71,6 +71,22 @@ def test_flips_of_padded_samples_are_exact(tiny_data):
     assert len(seen) == 4, "none, either, both"
 
 
+def test_every_target_is_flipped_with_its_image(tiny_data):
+    crop, flip, _ = AUGMENTED
+    edges = dict(type="GenerateEdge", edge_width=4)
+    augmentation = [crop, edges, flip]
+    host = batches(config_of(tiny_data, augmentation), 2)
+    device = batches(config_of(tiny_data, augmentation, augment_on_device=True), 2)
+    for one, other in zip(host, device, strict=True):
+        assert other["device_flip"].any()
+        _, targets = augment(other)
+        assert targets.keys() == {"gt_seg_map", "gt_edge_map"}
+        for key, target in targets.items():
+            np.testing.assert_array_equal(target, one[key])
+            assert target.dtype == np.uint8
+        assert set(np.unique(one["gt_edge_map"])) == {0, 1, 255}
+
+
 def test_split_over_devices_it_is_the_same(tiny_data):
     (batch,) = batches(config_of(tiny_data, AUGMENTED, augment_on_device=True), 1)
     expected = jax.jit(augment)(batch)
@@ -104,6 +120,10 @@ def test_pipelines_that_do_not_allow_it(tiny_data):
     for augmentation, message in (
         ([CROP], "dataset.pipeline: augment_on_device is set, and there is none of"),
         ([flip, rotate], "RandomFlip may be .* found RandomFlip, RandomRotate, Pack"),
+        (
+            [flip, dict(type="GenerateEdge")],
+            "RandomFlip may be .* found RandomFlip, GenerateEdge, PackSegInputs",
+        ),
         ([flip, colours, flip], "once, .* PhotoMetricDistortion, RandomFlip, PackSeg"),
     ):
         config = config_of(tiny_data, augmentation, augment_on_device=True)

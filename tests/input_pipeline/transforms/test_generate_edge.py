@@ -5,16 +5,25 @@ import pathlib
 import numpy as np
 import pytest
 
+from input_pipeline import transforms
 from input_pipeline.errors import DataError
 from input_pipeline.transforms import GenerateEdge
+from jaxseg.mmseg_config.pipeline import translate_pipeline
+from jaxseg.mmseg_config.report import Report
+from jaxseg.resolve import resolve
 
 STORED = np.load(pathlib.Path(__file__).with_name("mmseg_targets.npz"))
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 7])
 def test_equal_to_mmseg(width):
+    report = Report()
+    config = [{"type": "GenerateEdge", "edge_width": width}]
+    config = translate_pipeline(config, False, report, "pipeline")
+    (transform,) = resolve(config, "pipeline", (transforms,))
+    assert report.missing == report.notes == []
     results = {"gt_seg_map": STORED["label"], "ignore_index": 255}
-    edges = GenerateEdge(edge_width=width)(results, None)["gt_edge_map"]
+    edges = transform(results, None)["gt_edge_map"]
     np.testing.assert_array_equal(edges, STORED[f"edges_{width}"])
     assert edges.dtype == np.uint8
 
