@@ -338,6 +338,8 @@ def _stack(
     arrays: Sequence[np.ndarray], size: tuple[int, int], fill: float
 ) -> np.ndarray:
     """(n, H, W, ...) of arrays (h, w, ...), padded at the bottom and right."""
+    if all(array.shape[:2] == tuple(size) for array in arrays):
+        return np.stack(arrays)  # each pixel is written once
     shape = (len(arrays), *size, *arrays[0].shape[2:])
     stacked = np.full(shape, fill, np.result_type(*arrays))
     for place, array in zip(stacked, arrays, strict=True):
