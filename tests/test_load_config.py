@@ -8,114 +8,7 @@ from jaxseg.config import ConfigError
 from jaxseg.config_source import is_mmseg_config
 from jaxseg.load_config import EVALUATION, INFERENCE, load_config
 from jaxseg.train.loop import train
-
-MODEL = """
-norm_cfg = dict(type='SyncBN', requires_grad=True)
-model = dict(
-    type='EncoderDecoder',
-    backbone=dict(
-        type='UNet', base_channels=4, num_stages=2, strides=(2, 1),
-        enc_num_convs=(1, 1), dec_num_convs=(1, ), downsamples=(True, ),
-        enc_dilations=(1, 1), dec_dilations=(1, ), norm_cfg=norm_cfg, dcn=None),
-    decode_head=dict(
-        type='FCNHead', in_channels=4, in_index=1, channels=8, num_convs=1,
-        concat_input=False, num_classes=4, norm_cfg=norm_cfg,
-        loss_decode=[dict(type='CrossEntropyLoss'), dict(type='DiceLoss')]),
-    train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
-"""
-
-# What the two lines write for the same run.
-V1 = """
-_base_ = ['model.py']
-data_preprocessor = dict(
-    type='SegDataPreProcessor', mean=[127.5] * 3, std=[60.] * 3, bgr_to_rgb=True,
-    pad_val=0, seg_pad_val=255, size=(64, 64))
-model = dict(data_preprocessor=data_preprocessor)
-dataset_type = 'BaseSegDataset'
-metainfo = dict(
-    classes=('ground', 'red', 'green', 'blue'),
-    palette=[[40, 40, 40], [220, 30, 30], [30, 200, 30], [30, 30, 220]])
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackSegInputs')]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=(64, 64), keep_ratio=True),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs')]
-train_dataloader = dict(
-    batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type, data_root='DATA', metainfo=metainfo, img_suffix='.png',
-        data_prefix=dict(img_path='images/train', seg_map_path='labels/train'),
-        pipeline=train_pipeline))
-val_dataloader = dict(
-    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type, data_root='DATA', metainfo=metainfo, img_suffix='.png',
-        data_prefix=dict(img_path='images/val', seg_map_path='labels/val'),
-        pipeline=test_pipeline))
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
-optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9),
-    paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=2.), nothing=dict())))
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=1e-4, begin=0, end=2, by_epoch=False)]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)
-default_hooks = dict(
-    logger=dict(type='LoggerHook', interval=1),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2))
-"""
-
-V0 = """
-_base_ = './model.py'
-dataset_type = 'CustomDataset'
-img_norm_cfg = dict(mean=[127.5] * 3, std=[60.] * 3, to_rgb=True)
-crop_size = (64, 64)
-data_shared = dict(
-    type=dataset_type, data_root='DATA', img_suffix='.png', seg_map_suffix='.png',
-    classes=('ground', 'red', 'green', 'blue'),
-    palette=[[40, 40, 40], [220, 30, 30], [30, 200, 30], [30, 30, 220]])
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='Normalize', **img_norm_cfg),
-    dict(type='Pad', size=crop_size, pad_val=0, seg_pad_val=255),
-    dict(type='DefaultFormatBundle'),
-    dict(type='Collect', keys=['img', 'gt_semantic_seg'])]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='MultiScaleFlipAug', img_scale=(64, 64), flip=False,
-        transforms=[
-            dict(type='Resize', keep_ratio=True),
-            dict(type='RandomFlip'),
-            dict(type='Normalize', **img_norm_cfg),
-            dict(type='ImageToTensor', keys=['img']),
-            dict(type='Collect', keys=['img'])])]
-data = dict(
-    samples_per_gpu=2, workers_per_gpu=0,
-    train=dict(
-        img_dir='images/train', ann_dir='labels/train', pipeline=train_pipeline,
-        **data_shared),
-    val=dict(
-        img_dir='images/val', ann_dir='labels/val', pipeline=test_pipeline,
-        **data_shared))
-log_config = dict(interval=1, hooks=[dict(type='TextLoggerHook', by_epoch=False)])
-optimizer = dict(
-    type='SGD', lr=0.1, momentum=0.9,
-    paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=2.), nothing=dict())))
-optimizer_config = dict()
-lr_config = dict(policy='poly', power=0.9, min_lr=1e-4, by_epoch=False)
-runner = dict(type='IterBasedRunner', max_iters=2)
-checkpoint_config = dict(by_epoch=False, interval=2)
-evaluation = dict(interval=2, metric='mIoU', pre_eval=True)
-"""
+from tests.mmseg_config.whole_configs import MODEL, V0_CHILD, V1_CHILD
 
 
 @pytest.fixture
@@ -132,7 +25,10 @@ def write(tmp_path, tiny_data):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [(V0, "unet_4x2_64x64_2_squares.py"), (V1, "unet_4xb2-2_squares-64x64.py")],
+    [
+        (V0_CHILD, "unet_4x2_64x64_2_squares.py"),
+        (V1_CHILD, "unet_4xb2-2_squares-64x64.py"),
+    ],
     ids=["0.x", "1.x"],
 )
 def test_an_unmodified_config_trains_and_predicts(write, tmp_path, text, name):
@@ -155,13 +51,13 @@ def test_an_unmodified_config_trains_and_predicts(write, tmp_path, text, name):
 
 
 def test_an_experiment_makes_the_same_of_it(write):
-    path = write(V1)
+    path = write(V1_CHILD)
     assert load_config(f"experiments/mmseg.py:{path}") == load_config(path)
 
 
 def test_what_has_no_effect_is_logged_once(write, caplog):
     caplog.set_level("INFO", logger="jaxseg")
-    path = write(V1 + "custom_imports = dict(imports=['no_such_module'])\n")
+    path = write(V1_CHILD + "custom_imports = dict(imports=['no_such_module'])\n")
     load_config(load_config(path), INFERENCE)
     (line,) = [
         r.getMessage() for r in caplog.records if "custom_imports" in r.msg % r.args
@@ -171,14 +67,14 @@ def test_what_has_no_effect_is_logged_once(write, caplog):
 
 def test_what_is_said_of_the_training_is_for_the_training(write, caplog):
     caplog.set_level("INFO", logger="jaxseg")
-    path = write(V1, "unet.py")
+    path = write(V1_CHILD, "unet.py")
     load_config(path, INFERENCE)
     assert "batch_size" not in caplog.text
     load_config(path)
     assert f"{path}: train_dataloader.batch_size=" in caplog.text
 
 
-NO_DATASET = V1.replace("'BaseSegDataset'", "'NoDataset'").replace(
+NO_DATASET = V1_CHILD.replace("'BaseSegDataset'", "'NoDataset'").replace(
     "type='SGD'", "type='NoOptimizer'"
 )
 
@@ -222,7 +118,9 @@ def test_a_model_alone_needs_no_data_set(write):
 
 
 def test_a_missing_backbone_is_named_everywhere(write):
-    path = write(V1 + "model.update(backbone=dict(type='NoNet', _delete_=True))\n")
+    path = write(
+        V1_CHILD + "model.update(backbone=dict(type='NoNet', _delete_=True))\n"
+    )
     for call in (load_config, init_model):
         with pytest.raises(ConfigError, match="model.backbone: NoNet is not in jaxseg"):
             call(path)
@@ -243,7 +141,7 @@ def test_an_override_takes_the_place_of_what_is_missing(write):
     assert "NoDataset" not in str(error.value)
 
 
-BY_EPOCHS = V1.replace("by_epoch=False)]", "by_epoch=True)]").replace(
+BY_EPOCHS = V1_CHILD.replace("by_epoch=False)]", "by_epoch=True)]").replace(
     "train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)",
     "train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=2, val_interval=1)\n"
     "auto_scale_lr = dict(enable=True, base_batch_size=16)",
@@ -271,7 +169,9 @@ def test_overrides_turn_a_run_by_epochs_into_one_of_iterations(write):
 
 
 def test_a_change_inside_a_missing_component_does_not_replace_it(write):
-    path = write(V1 + "model.update(backbone=dict(type='NoNet', _delete_=True))\n")
+    path = write(
+        V1_CHILD + "model.update(backbone=dict(type='NoNet', _delete_=True))\n"
+    )
     with pytest.raises(ConfigError, match="model.backbone: NoNet is not in jaxseg"):
         load_config(path, None, [("model.backbone.depth", 18)])
 
@@ -289,7 +189,7 @@ def test_custom_imports_of_the_command_line_bring_what_is_missing(
     )
     monkeypatch.syspath_prepend(tmp_path)
     path = write(
-        V1
+        V1_CHILD
         + "custom_imports = dict(imports=['my_net_for_load_config'])\n"
         + "model.update(backbone=dict(type='MyNetForLoadConfig', _delete_=True))\n"
     )

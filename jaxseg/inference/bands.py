@@ -13,7 +13,6 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
-from jaxseg.inference.mode import read_test_cfg
 from jaxseg.inference.postprocess import Size, pick_classes, resize_tables
 from jaxseg.ops.bands.split_resize import band_table
 from jaxseg.ops.bands.split_rows import CannotSplit, SplitRows, rows_over
@@ -45,10 +44,10 @@ class BandPredictor:
             devices: that take the bands.
 
         Raises:
-            ConfigError: if the model's test_cfg is wrong or cuts windows, or a part of
-                it does not take bands.
+            ConfigError: if the model's test_cfg cuts windows, or a part of it does not
+                take bands.
         """
-        if read_test_cfg(model.test_cfg)[0] != "whole":
+        if model.test_cfg.mode != "whole":
             raise ConfigError(
                 "mesh.spatial splits a whole image over the devices, and "
                 "model.test_cfg.mode is 'slide': set it to 'whole', or mesh.spatial to 1"

@@ -19,7 +19,6 @@ from jaxseg.inference.buckets.choose import BucketChoice
 from jaxseg.inference.buckets.network import MaskedNetwork
 from jaxseg.inference.buckets.plan import Bucket, Item, exact_bucket, pad_to
 from jaxseg.inference.logits import SlideSource, WholeSource
-from jaxseg.inference.mode import read_test_cfg
 from jaxseg.inference.postprocess import flipped, resize_stages
 from jaxseg.inference.programs import Programs
 
@@ -56,12 +55,11 @@ class Predictor:
             model: the segmentor.
             devices: over which the images of a batch are split; by default those of
                 this host.
-
-        Raises:
-            ConfigError: if the model's test_cfg is wrong.
         """
         self.model = model
-        self._mode, crop, stride = read_test_cfg(model.test_cfg)
+        test_cfg = model.test_cfg
+        self._mode = test_cfg.mode
+        crop = test_cfg.crop_size if self._mode == "slide" else None
         self._choice = BucketChoice(model, crop)
         self.programs = Programs(
             model, jax.local_devices() if devices is None else devices
@@ -69,7 +67,9 @@ class Predictor:
         self._align_corners = model.align_corners
         parts = self.programs, self._choice.networks
         if self._mode == "slide":
-            self._source = SlideSource(*parts, crop, stride, self._align_corners)
+            self._source = SlideSource(
+                *parts, crop, test_cfg.stride, self._align_corners
+            )
         else:
             self._source = WholeSource(*parts)
 

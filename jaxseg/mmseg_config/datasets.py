@@ -171,6 +171,8 @@ def _concat(configs, path, part):
 
 def _wrapper(config, path, part):
     """A data set made of data sets."""
+    dropped = [k for k in config if k in (*_NO_EFFECT, "verify_meta", "separate_eval")]
+    part.report.drop(path, dropped)
     config = {key: value for key, value in config.items() if key not in _NO_EFFECT}
     config.pop("verify_meta", None)  # always
     if config.pop("ignore_keys", None):
@@ -184,6 +186,7 @@ def _wrapper(config, path, part):
 
 def _files(config, path, part):
     """A data set of files, in the keys of 1.x."""
+    part.report.drop(path, [key for key in config if key in _NO_EFFECT])
     config = without_backend(config, part.report, path)
     config = {
         key: value
@@ -192,7 +195,10 @@ def _files(config, path, part):
     }
     if config.pop("indices", None) is not None:
         part.report.note(f"{path}.indices: not used; all samples are")
-    metainfo = dict(config.pop("metainfo", {}))
+    metainfo = config.pop("metainfo", {})
+    if not isinstance(metainfo, Mapping):
+        raise ConfigError(f"{path}.metainfo: expected a dict, found {metainfo!r:.80}")
+    metainfo = dict(metainfo)
     known = {k: metainfo.pop(k) for k in ("classes", "palette") if metainfo.get(k)}
     for key in metainfo:
         part.report.note(f"{path}.metainfo.{key}: not used")
@@ -205,8 +211,13 @@ def _files(config, path, part):
 
 def _class_names(classes, path):
     """A list of names, or the file that holds one a line."""
-    if not isinstance(classes, str):
+    if _is_list(classes):
         return list(classes)
+    if not isinstance(classes, str):
+        raise ConfigError(
+            f"{path}.metainfo.classes: expected a list of names, or the file of them, "
+            f"found {classes!r:.80}"
+        )
     if not os.path.isfile(classes):
         raise ConfigError(
             f"{path}.metainfo.classes: {classes!r} must be a file of class names, one "

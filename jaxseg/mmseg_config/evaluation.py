@@ -10,7 +10,7 @@ from jaxseg.mmseg_config.test_time_aug import (
     read_multi_scale_flip_aug,
     read_tta_pipeline,
 )
-from jaxseg.mmseg_config.type_names import base_type, with_base_type
+from jaxseg.mmseg_config.type_names import with_base_type
 
 PATH = "val_evaluator"
 
@@ -30,7 +30,7 @@ def translate_evaluation(raw: Mapping[str, Any], report: Report) -> dict[str, An
         A dict with those of the two keys that the config asks for.
     """
     if is_v0(raw):
-        metric = (raw.get("evaluation") or {}).get("metric", "mIoU")
+        metric = (raw.get("evaluation") or {}).get("metric") or "mIoU"
         parts = {PATH: _evaluator_of_v0(metric, report), "tta": _tta_of_v0(raw, report)}
     else:
         parts = {PATH: _evaluator(raw, report), "tta": _tta(raw, report)}
@@ -58,7 +58,7 @@ def _evaluator(raw, report):
         if evaluator["type"] != "IoUMetric":
             report.lacks(PATH, evaluator["type"])
             continue
-        names = evaluator.pop("iou_metrics", ["mIoU"])
+        names = evaluator.pop("iou_metrics", None) or ["mIoU"]
         names = [names] if isinstance(names, str) else names
         merged["iou_metrics"] += [n for n in names if n not in merged["iou_metrics"]]
         _merge(merged, evaluator, report)
@@ -67,6 +67,7 @@ def _evaluator(raw, report):
 
 def _merge(merged, evaluator, report):
     """Adds the keys of one IoUMetric to those of the ones before it."""
+    report.drop(PATH, [key for key in evaluator if key in _NO_EFFECT])
     for key, value in evaluator.items():
         if key in _FIELDS and merged.setdefault(key, value) != value:
             report.lacks(f"{PATH}.{key}", f"several IoUMetric of different {key}")
@@ -83,7 +84,8 @@ def _tta_of_v0(raw, report):
     dataset, path = evaluated(raw)
     for i, entry in enumerate(dataset.get("pipeline") or ()):
         where = f"{path}.pipeline.{i}"
-        if base_type(entry) == "MultiScaleFlipAug":
+        entry = with_base_type(entry, where)
+        if entry["type"] == "MultiScaleFlipAug":
             return read_multi_scale_flip_aug(entry, where, report)[0]
     return None
 

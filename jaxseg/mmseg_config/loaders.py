@@ -92,6 +92,7 @@ def loader_settings(
     batch_sampler = rest.pop("batch_sampler", None)
     if batch_sampler is not None:
         report.lacks(f"{path}.batch_sampler", str(batch_sampler.get("type")))
+    report.drop(path, [key for key in rest if key in _NO_EFFECT])
     for key, value in rest.items():
         if value is not None and key not in _NO_EFFECT:
             report.note(f"{path}.{key}: not used")

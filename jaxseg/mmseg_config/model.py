@@ -1,5 +1,6 @@
 """The `model` of an mmseg config."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,10 @@ from jaxseg.mmseg_config.components import translate_component
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.preprocess import translate_preprocessor
 from jaxseg.mmseg_config.report import Report
+from jaxseg.segmentors.phases import TestCfg, TrainCfg
+
+# Keys of test_cfg that mode='slide' alone reads.
+_OF_SLIDE = ("crop_size", "stride")
 
 
 def translate_model(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -34,6 +39,10 @@ def translate_model(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
     model.pop("data_preprocessor", None)
     pretrained = _take_pretrained(model, report)
     model["test_cfg"] = _test_cfg(model.get("test_cfg") or {}, report)
+    train_cfg = _mapping(model.pop("train_cfg", None) or {}, "model.train_cfg")
+    known = _known(train_cfg, TrainCfg, "model.train_cfg", report)
+    if known:
+        model["train_cfg"] = known
     model = translate_component(model, "model", report, v0)
     model["data_preprocessor"] = translate_preprocessor(raw, report)
     if pretrained is not None:
@@ -69,15 +78,35 @@ def _of_init_cfg(start: Mapping[str, Any]) -> Any:
     return {"checkpoint": start.get("checkpoint"), "prefix": start["prefix"]}
 
 
-def _test_cfg(test_cfg: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def _mapping(value: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{path}: expected a dict, found {value!r:.80}")
+    return value
+
+
+def _known(
+    config: Mapping[str, Any], cls: type, path: str, report: Report
+) -> dict[str, Any]:
+    """The keys that our class has; the others are noted."""
+    fields = {field.name for field in dataclasses.fields(cls)}
+    for key in config.keys() - fields:
+        report.note(f"{path}.{key}={config[key]!r:.60}: not used")
+    return {key: value for key, value in config.items() if key in fields}
+
+
+def _test_cfg(test_cfg: Any, report: Report) -> dict[str, Any]:
+    test_cfg = _known(
+        _mapping(test_cfg, "model.test_cfg"), TestCfg, "model.test_cfg", report
+    )
     mode = test_cfg.get("mode", "whole")
     if mode not in ("whole", "slide"):
         report.lacks("model.test_cfg.mode", f"mode={mode!r}")
+    rest = {key: v for key, v in test_cfg.items() if key != "mode" and v is not None}
     if mode == "whole":
-        return {"mode": mode}
+        report.drop("model.test_cfg", [key for key in _OF_SLIDE if key in rest])
+        rest = {key: v for key, v in rest.items() if key not in _OF_SLIDE}
     sides = {
-        key: [value, value] if isinstance(value, int) else value
-        for key in ("crop_size", "stride")
-        if (value := test_cfg.get(key)) is not None
+        key: [value, value] if key in _OF_SLIDE and isinstance(value, int) else value
+        for key, value in rest.items()
     }
     return {"mode": mode, **sides}

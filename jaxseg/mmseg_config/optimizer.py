@@ -18,6 +18,14 @@ _DEFAULT_CONSTRUCTORS = (
 )
 _LAYER_DECAY = "LearningRateDecayOptimizerConstructor"
 
+# Of 0.x's optimizer hooks: how torch's processes sum gradients.
+_OF_TORCH_PROCESSES = (
+    "distributed",
+    "coalesce",
+    "bucket_size_mb",
+    "detect_anomalous_params",
+)
+
 # Arguments of torch's optimisers that ours lack, with the values that ask for nothing.
 _ASKS_FOR_NOTHING = {
     "amsgrad": False,
@@ -36,7 +44,7 @@ def translate_optimizer(raw: Mapping[str, Any], report: Report) -> dict[str, Any
         return {}
     result = {
         "type": wrapper.pop("type", "OptimWrapper"),
-        "optimizer": _optimizer(dict(wrapper.pop("optimizer", {})), report),
+        "optimizer": _optimizer(dict(wrapper.pop("optimizer", None) or {}), report),
     }
     if result["type"] not in ("OptimWrapper", "AmpOptimWrapper"):
         report.lacks(PATH, result["type"])
@@ -96,7 +104,8 @@ def _from_v0(raw, report):
             "in optimizer_config asks for it"
         )
     renamed = {"grad_clip": "clip_grad", "cumulative_iters": "accumulative_counts"}
-    for key in ("distributed", "coalesce", "bucket_size_mb", "detect_anomalous_params"):
+    report.drop(PATH, [key for key in _OF_TORCH_PROCESSES if key in hook])
+    for key in _OF_TORCH_PROCESSES:
         hook.pop(key, None)
     return wrapper | {renamed.get(key, key): value for key, value in hook.items()}
 
@@ -158,6 +167,7 @@ def _default_rules(paramwise_cfg, report):
     custom = paramwise_cfg.get("custom_keys")
     if custom:
         multipliers = {f.name for f in dataclasses.fields(Multipliers)}
+        custom = {name: rule or {} for name, rule in custom.items()}
         for name, rule in custom.items():
             for key in rule.keys() - multipliers:
                 report.note(

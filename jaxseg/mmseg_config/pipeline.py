@@ -5,8 +5,9 @@ from typing import Any
 
 from input_pipeline import transforms
 from input_pipeline.decode import COLOR_TYPES
+from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.report import Report
-from jaxseg.mmseg_config.test_time_aug import as_plain_test
+from jaxseg.mmseg_config.test_time_aug import as_plain_test, scales_of
 from jaxseg.mmseg_config.type_names import find_class, with_base_type
 
 # Of 0.x: they make tensors, which a batch does here.
@@ -32,6 +33,8 @@ def translate_pipeline(
         path: where the pipeline stands in our config. The numbers behind it count
             mmseg's entries.
     """
+    if not isinstance(entries, (list, tuple)):
+        raise ConfigError(f"{path}: expected a list of dicts, found {entries!r:.80}")
     placed = [
         (with_base_type(entry, f"{path}.{i}"), f"{path}.{i}")
         for i, entry in enumerate(entries)
@@ -173,7 +176,7 @@ def _resize_v0(entry, report, path):
     keep_ratio = entry.pop("keep_ratio", True)  # False in 1.x
     ratio_range, min_size = entry.pop("ratio_range", None), entry.pop("min_size", None)
     mode = entry.pop("multiscale_mode", "range")
-    scales = _scales(entry.pop("img_scale", None))
+    scales = scales_of(entry.pop("img_scale", None), path)
     random = ratio_range is not None or len(scales) > 1
     if not scales:
         report.lacks(path, "Resize(ratio_range) without img_scale")
@@ -199,14 +202,6 @@ def _resize_v0(entry, report, path):
     return {**entry, **how, "keep_ratio": keep_ratio}
 
 
-def _scales(img_scale):
-    """A list of (w, h), of an `img_scale` that is one of them, or a list, or None."""
-    if img_scale is None:
-        return []
-    one = not isinstance(img_scale[0], (list, tuple))
-    return [tuple(scale) for scale in ([img_scale] if one else img_scale)]
-
-
 def _random_flip_v0(entry, report, path):
     entry = dict(entry)
     if "flip_ratio" in entry:
@@ -217,7 +212,7 @@ def _random_flip_v0(entry, report, path):
 def _pad_v0(entry, report, path):
     """A Pad in front of Normalize, or without one."""
     entry = dict(entry)
-    if entry.get("size") is not None:
+    if isinstance(entry.get("size"), (list, tuple)):
         entry["size"] = tuple(entry["size"])[::-1]  # (h, w) there, (w, h) in 1.x
     entry["pad_val"] = {
         "img": entry.get("pad_val", 0),

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jaxseg.config import plain
+from jaxseg.config import ConfigError, plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.test_time_aug import transforms_of
+from jaxseg.mmseg_config.type_names import with_base_type
 
 PATH = "model.data_preprocessor"
 
@@ -43,9 +45,9 @@ def _from_v1(used, unused, report):
         if key in used
     }
     # Both names turn the channels round; mmseg's images are BGR before.
-    result["bgr_to_rgb"] = bool(
-        used.pop("bgr_to_rgb", False) | used.pop("rgb_to_bgr", False)
-    )
+    turns = [used.pop(key, False) for key in ("bgr_to_rgb", "rgb_to_bgr")]
+    result["bgr_to_rgb"] = any(turns)
+    report.drop(PATH, [key for key in ("non_blocking",) if key in used])
     used.pop("non_blocking", None)
     divisor = used.pop("size_divisor", None)
     if divisor is not None:
@@ -94,7 +96,9 @@ def _pipelines(dataset: Any) -> Iterator[list[Any]]:
             yield from _pipelines(part)
     elif isinstance(dataset, Mapping):
         inner = dataset.get("dataset") or dataset.get("datasets")
-        outer = list(dataset.get("pipeline") or [])
+        outer = dataset.get("pipeline") or []
+        if not isinstance(outer, (list, tuple)):
+            raise ConfigError(f"pipeline: expected a list, found {outer!r:.80}")
         if inner is None:
             yield outer
         for pipeline in _pipelines(inner):
@@ -104,8 +108,9 @@ def _pipelines(dataset: Any) -> Iterator[list[Any]]:
 def _flat(pipeline):
     """The transforms one by one; MultiScaleFlipAug holds those of the test."""
     for transform in pipeline:
+        transform = with_base_type(transform, "pipeline")
         yield transform
-        yield from _flat(transform.get("transforms") or [])
+        yield from _flat(transforms_of(transform, "pipeline"))
 
 
 def _normalize(pipeline):

@@ -1,6 +1,7 @@
 """What a translation could not take over."""
 
 import dataclasses
+from collections.abc import Iterable
 
 
 @dataclasses.dataclass
@@ -11,10 +12,15 @@ class Report:
         missing: (path in our config, name): components that jaxseg does not have,
             which stay where they are.
         notes: what was read and not honoured, and why; a sentence each.
+        without_effect: (part of our config, or `config`; key): what nobody misses, such
+            as how torch's processes hand over their batches.
     """
 
     missing: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    without_effect: list[tuple[str, str]] = dataclasses.field(
+        default_factory=list, compare=False
+    )
 
     def lacks(self, path: str, type_name: str) -> None:
         """Reports a component that jaxseg does not have."""
@@ -25,3 +31,25 @@ class Report:
         """Reports what a user would expect to have an effect, and has none."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def drop(self, path: str, keys: Iterable[str]) -> None:
+        """Reports keys of the dict at a path that have no effect, and miss none.
+
+        Args:
+            path: `train_dataloader.dataset`; or `config`, for keys at the top.
+            keys: of the dict there.
+        """
+        part, _, rest = path.partition(".")
+        for key in keys:
+            entry = part, f"{rest}.{key}" if rest else key
+            if entry not in self.without_effect:
+                self.without_effect.append(entry)
+
+    def all_notes(self) -> list[str]:
+        """The notes, and one more for each part of a config that has keys dropped."""
+        parts = dict.fromkeys(part for part, _ in self.without_effect)
+        return self.notes + [
+            f"{part}: without effect here: "
+            + ", ".join(key for at, key in self.without_effect if at == part)
+            for part in parts
+        ]

@@ -11,6 +11,9 @@ from jaxseg.optim import lr_updaters, schedulers
 
 PATH = "param_scheduler"
 
+# What is printed, and what resuming and counting by epochs need in mmengine.
+_NO_EFFECT = ("verbose", "last_step", "convert_to_iter_based")
+
 
 def translate_schedule(
     raw: Mapping[str, Any], max_iters: int | None, report: Report
@@ -40,7 +43,10 @@ def _from_v1(entry, path, report):
     # Where an entry says nothing, mmengine counts epochs.
     if entry.get("by_epoch", True):
         report.lacks(f"{path}.by_epoch", f"{name}(by_epoch=True)")
-    for key in ("verbose", "last_step", "convert_to_iter_based", "param_name"):
+    if entry.get("param_name", "lr") != "lr":
+        report.lacks(path, f"{name}(param_name={entry['param_name']!r:.40})")
+    report.drop(path, [key for key in _NO_EFFECT if key in entry])
+    for key in (*_NO_EFFECT, "param_name"):
         entry.pop(key, None)
     _check_keys(entry, getattr(schedulers, name), path, report)
     return entry
@@ -49,7 +55,7 @@ def _from_v1(entry, path, report):
 def _from_v0(config, max_iters, report):
     if not config:
         return []
-    policy = config.pop("policy", "fixed")
+    policy = config.pop("policy", None) or "fixed"
     policy = policy.title() if policy == policy.lower() else policy
     if policy == "Fixed" and not config.get("warmup"):
         return []

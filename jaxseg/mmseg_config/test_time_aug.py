@@ -9,8 +9,9 @@ and scale the test scale. 1.x has a pipeline of their own for them, which is use
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.report import Report
-from jaxseg.mmseg_config.type_names import base_type, with_base_type
+from jaxseg.mmseg_config.type_names import with_base_type
 
 Placed = list[tuple[dict[str, Any], str]]  # transforms, and where each stands
 
@@ -33,7 +34,7 @@ def as_plain_test(placed: Placed, report: Report) -> Placed:
 def _inside(aug, path, report):
     tta, scale = read_multi_scale_flip_aug(aug, path, report)
     inner: Placed = []
-    for i, entry in enumerate(aug.get("transforms") or []):
+    for i, entry in enumerate(transforms_of(aug, path)):
         where = f"{path}.transforms.{i}"
         entry = with_base_type(entry, where)
         name = entry["type"]
@@ -64,6 +65,43 @@ def _check_resize(entry, where, report):
         report.lacks(where, "Resize(min_size) with several scales or flips")
 
 
+def scales_of(img_scale: Any, path: str) -> list[tuple[int, int]]:
+    """(w, h) of an `img_scale` of 0.x that is one of them, or a list, or None.
+
+    Raises:
+        ConfigError: if it is none of these.
+    """
+    if img_scale is None:
+        return []
+    several = isinstance(img_scale, (list, tuple)) and img_scale
+    if several and not isinstance(img_scale[0], (list, tuple)):
+        img_scale = [img_scale]
+    if not several or not all(map(_is_scale, img_scale)):
+        raise ConfigError(
+            f"{path}.img_scale: expected (width, height) in pixels, or a list of them, "
+            f"found {img_scale!r:.80}"
+        )
+    return [tuple(scale) for scale in img_scale]
+
+
+def _is_scale(scale):
+    sides = scale if isinstance(scale, (list, tuple)) else ()
+    whole = all(isinstance(side, int) and side > 0 for side in sides)
+    return len(sides) == 2 and whole
+
+
+def transforms_of(aug: Mapping[str, Any], path: str) -> list[Any]:
+    """The `transforms` inside a transform.
+
+    Raises:
+        ConfigError: if they are no list.
+    """
+    inside = aug.get("transforms") or []
+    if not isinstance(inside, (list, tuple)):
+        raise ConfigError(f"{path}.transforms: expected a list, found {inside!r:.80}")
+    return list(inside)
+
+
 def read_multi_scale_flip_aug(
     aug: Mapping[str, Any], path: str, report: Report
 ) -> tuple[dict[str, Any] | None, tuple[int, int] | None]:
@@ -78,17 +116,23 @@ def read_multi_scale_flip_aug(
         (tta, scale): our `tta`, or None for a single version of the image; and (w, h)
         of this single version, or None for the image's own size.
     """
-    scale, ratios = aug.get("img_scale"), aug.get("img_ratios")
+    given, ratios = aug.get("img_scale"), aug.get("img_ratios")
     ratios = [1.0] if ratios is None else ratios
     ratios = list(ratios) if isinstance(ratios, (list, tuple)) else [ratios]
-    if scale is not None and isinstance(scale[0], (list, tuple)):
-        if len(scale) > 1:
+    if not ratios or not all(isinstance(ratio, (int, float)) for ratio in ratios):
+        raise ConfigError(
+            f"{path}.img_ratios: expected numbers, found {aug['img_ratios']!r:.80}"
+        )
+    scales = scales_of(given, path)
+    scale = scales[0] if scales else None
+    if scales and isinstance(given[0], (list, tuple)):
+        if len(scales) > 1:
             report.lacks(path, "MultiScaleFlipAug(img_scale) of several scales")
-        scale, ratios = scale[0], [1.0]  # 0.x, too, forgets the ratios then
+        ratios = [1.0]  # 0.x, too, forgets the ratios then
     # Without a RandomFlip inside nobody flips.
     inside = [
         with_base_type(t, f"{path}.transforms")["type"]
-        for t in aug.get("transforms") or []
+        for t in transforms_of(aug, path)
     ]
     flip = bool(aug.get("flip", False)) and "RandomFlip" in inside
     if len(ratios) == 1 and not flip and (scale is not None or ratios == [1.0]):
@@ -122,8 +166,11 @@ def read_tta_pipeline(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | 
     if len(found) != 1:
         return None
     ratios, directions = [], []
-    for choices in found[0].get("transforms") or []:
-        types = {base_type(choice) for choice in choices}
+    for choices in transforms_of(found[0], "tta_pipeline"):
+        if not isinstance(choices, (list, tuple)):
+            return None
+        choices = [with_base_type(choice, "tta_pipeline") for choice in choices]
+        types = {choice["type"] for choice in choices}
         if types == {"Resize"} and not ratios:
             if not all(map(_keeps_ratio, choices)):
                 return None

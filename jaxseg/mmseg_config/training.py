@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxseg.config import plain
+from jaxseg.config import TOP_LEVEL, plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.optimizer import translate_optimizer
 from jaxseg.mmseg_config.report import Report
@@ -19,6 +19,16 @@ _WRITERS = (
     "TensorboardLoggerHook",
     "TensorboardVisBackend",
     "TextLoggerHook",
+)
+
+# Of a checkpoint hook.
+_NOT_HONOURED = ("save_begin", "out_dir", "published_keys", "filename_tmpl")
+
+# How the processes of mmengine and mmcv run and print.
+_OF_THE_PROGRAM = (
+    *("auto_resume", "cudnn_benchmark", "device", "dist_params", "env_cfg"),
+    *("experiment_name", "find_unused_parameters", "gpu_ids", "launcher"),
+    *("log_level", "log_processor", "mp_start_method", "opencv_num_threads"),
 )
 
 # Hooks of every run whose work is done without them here.
@@ -39,7 +49,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
     raw = plain(raw)
     train_cfg = _length_v0(raw, report) if is_v0(raw) else _length_v1(raw, report)
     max_iters = train_cfg.get("max_iters")
-    hooks = _hooks_v0(raw) if is_v0(raw) else _hooks_v1(raw, report)
+    hooks = _hooks_v0(raw, report) if is_v0(raw) else _hooks_v1(raw, report)
     result = {
         "optim_wrapper": translate_optimizer(raw, report),
         "param_scheduler": translate_schedule(raw, max_iters, report),
@@ -48,7 +58,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
             "checkpoint": _checkpoint(hooks["checkpoint"], max_iters, report),
             "logger": {"interval": hooks["log_interval"]},
         },
-        "randomness": _randomness(raw),
+        "randomness": _randomness(raw, report),
         "ema": _ema(raw, report),
         "load_from": _load_from(raw, report),
     }
@@ -73,6 +83,8 @@ def _length_v1(raw, report):
                 f"train_cfg.{key}={config[key]}: not honoured, the run is evaluated "
                 "every val_interval iterations from its start"
             )
+    known = ("type", "max_iters", "val_interval", "val_begin", "dynamic_intervals")
+    _note_others(config, known, "train_cfg", report)
     return _present(config, "max_iters") | {
         "val_interval": config.get("val_interval", 1000)
     }
@@ -91,13 +103,25 @@ def _length_v0(raw, report):
     if runner.get("type") != "IterBasedRunner":
         report.lacks("train_cfg", str(runner.get("type")))
         return dict(runner)
+    _note_others(runner, ("type", "max_iters"), "runner", report)
     evaluation = raw.get("evaluation") or {}
+    known = ("interval", "start", "metric", "save_best", "rule", "by_epoch")
+    _note_others(evaluation, known, "evaluation", report)
     if evaluation.get("start"):
         report.note(
             f"evaluation.start={evaluation['start']}: not honoured, the run is "
             "evaluated every interval iterations from its start"
         )
     return _present(runner, "max_iters") | {"val_interval": evaluation.get("interval")}
+
+
+def _note_others(config, known, path, report):
+    """Says of which keys of a dict nothing is left."""
+    names = [key for key in config if key not in known]
+    if path.partition(".")[0] in TOP_LEVEL:
+        report.drop(path, names)
+    else:
+        report.drop("config", [f"{path}.{name}".lstrip(".") for name in names])
 
 
 def _present(config, key):
@@ -108,33 +132,34 @@ def _present(config, key):
 def _hooks_v1(raw, report):
     hooks = raw.get("default_hooks") or {}
     for name, hook in hooks.items():
+        if name in _PART_OF_THE_LOOP:
+            report.drop("default_hooks", [name])
         if name in (*_PART_OF_THE_LOOP, "checkpoint", "logger") or not hook:
             continue
         if name != "visualization" or hook.get("draw"):
             report.note(f"default_hooks.{name}: {hook.get('type')} is not run")
     # mmengine's own default counts epochs, of which such a run has one.
     checkpoint = {"by_epoch": True, **(hooks.get("checkpoint") or {})}
-    return {
-        "checkpoint": checkpoint,
-        "log_interval": (hooks.get("logger") or {}).get("interval", 10),
-    }
+    logger = hooks.get("logger") or {}
+    _note_others(logger, ("type", "interval"), "default_hooks.logger", report)
+    return {"checkpoint": checkpoint, "log_interval": logger.get("interval", 10)}
 
 
-def _hooks_v0(raw):
+def _hooks_v0(raw, report):
     checkpoint = {"by_epoch": False, **(raw.get("checkpoint_config") or {})}
     evaluation = raw.get("evaluation") or {}
     for key in ("save_best", "rule"):
         if evaluation.get(key):
             checkpoint[key] = evaluation[key]
-    checkpoint.pop("meta", None)
-    return {
-        "checkpoint": checkpoint,
-        "log_interval": (raw.get("log_config") or {}).get("interval", 10),
-    }
+    log_config = raw.get("log_config") or {}
+    _note_others(log_config, ("interval", "hooks"), "log_config", report)
+    return {"checkpoint": checkpoint, "log_interval": log_config.get("interval", 10)}
 
 
 def _checkpoint(hook, max_iters, report):
-    path, interval = "default_hooks.checkpoint", hook.get("interval", -1)
+    path = "default_hooks.checkpoint"
+    hook = {key: value for key, value in hook.items() if value is not None}
+    interval = hook.get("interval", -1)
     if hook.get("by_epoch") and interval > 0:
         report.note(
             f"{path}.interval={interval}: not honoured, it counts epochs"
@@ -147,9 +172,17 @@ def _checkpoint(hook, max_iters, report):
         )
         interval = -1
     keep = hook.get("max_keep_ckpts", -1)
-    for key in ("save_begin", "out_dir", "published_keys", "filename_tmpl"):
+    for key in _NOT_HONOURED:
         if hook.get(key):
             report.note(f"{path}.{key}={hook[key]!r}: not honoured")
+    if hook.get("save_optimizer", True) is False:
+        report.note(
+            f"{path}.save_optimizer=False: not honoured, every checkpoint can be gone "
+            "on with; scripts/convert_checkpoint.py writes the weights alone"
+        )
+    known = ("type", "by_epoch", "interval", "max_keep_ckpts", "save_best", "rule")
+    known += ("save_optimizer", *_NOT_HONOURED)
+    _note_others(hook, known, path, report)
     result = {"save_best": _save_best(hook, path, report)}
     if max_iters is not None:
         result["interval"] = interval if 0 < interval < max_iters else max_iters
@@ -172,7 +205,8 @@ def _save_best(hook, path, report):
     return "aAcc" if best == "auto" else best
 
 
-def _randomness(raw):
+def _randomness(raw, report):
+    _note_others(raw.get("randomness") or {}, ("seed",), "randomness", report)
     seed = (raw.get("randomness") or {}).get("seed", raw.get("seed"))
     return {} if seed is None else {"seed": seed}
 
@@ -190,6 +224,8 @@ def _ema(raw, report):
         for key in ("begin_iter", "begin_epoch", "interval", "resume_from"):
             if hook.get(key) not in (None, 0, 1):
                 report.note(f"{path}.{key}={hook[key]!r}: not honoured")
+        read = ("type", "ema_type", "momentum", "begin_iter", "begin_epoch")
+        _note_others(hook, (*read, "interval", "resume_from"), path, report)
         result = {"momentum": hook.get("momentum", 0.0002)}
     return result
 
@@ -205,6 +241,15 @@ def _load_from(raw, report):
 
 
 def _note_the_rest(raw, report):
+    _note_others({key: 0 for key in _OF_THE_PROGRAM if raw.get(key)}, (), "", report)
+    for name in ("val_cfg", "test_cfg"):
+        if (raw.get(name) or {}).get("fp16"):
+            report.note(f"{name}.fp16: not honoured, the model computes in its dtype")
+    if raw.get("momentum_config") and is_v0(raw):
+        report.note(
+            f"momentum_config={raw['momentum_config']!r:.60}: not honoured, the "
+            "optimiser's momentum stays as it is"
+        )
     if not is_v0(raw):
         for key in _WITHOUT_EFFECT_IN_V1:
             if key in raw:

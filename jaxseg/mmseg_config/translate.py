@@ -11,6 +11,7 @@ from jaxseg.mmseg_config.datasets import translate_data
 from jaxseg.mmseg_config.evaluation import translate_evaluation
 from jaxseg.mmseg_config.model import translate_model
 from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.shapes import check_shapes
 from jaxseg.mmseg_config.training import translate_training
 
 
@@ -67,6 +68,7 @@ def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation
     Raises:
         ConfigError: if it contradicts itself, or is no mmseg config.
     """
+    check_shapes(raw)
     report = Report()
     config = {
         "model": translate_model(raw, report),
@@ -77,9 +79,9 @@ def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation
     loader = config.get("train_dataloader")
     if loader:
         loader["batch_size"] = _global_batch(
-            loader.get("batch_size", 1), source, report
+            loader.get("batch_size") or 1, source, report
         )
-    return Translation(plain(config), report.missing, report.notes, str(source))
+    return Translation(plain(config), report.missing, report.all_notes(), str(source))
 
 
 def _global_batch(per_gpu, source, report):

@@ -12,6 +12,7 @@ from jaxseg.heads.cascade_decode_head import BaseCascadeDecodeHead
 from jaxseg.heads.head import Head
 from jaxseg.necks.neck import Neck
 from jaxseg.ops.resize import resize
+from jaxseg.segmentors.phases import TestCfg, TrainCfg
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 from jaxseg.segmentors.segmentor import Segmentor
 from jaxseg.weights.part import frozen_keys
@@ -26,10 +27,8 @@ class EncoderDecoder(Segmentor):
         neck: feature maps -> feature maps, or None.
         auxiliary_head: one more head or several, which only training uses.
         data_preprocessor: images as loaded -> normalised images.
-        train_cfg: accepted as in mmseg; it holds nothing.
-        test_cfg: dict(mode='whole'), or dict(mode='slide', crop_size=(height,
-            width), stride=(height, width)); with buckets=False an evaluation pads
-            no image (docs/evaluation.md).
+        train_cfg: what only training does.
+        test_cfg: how images are cut at test time.
         pretrained: where the backbone's starting weights come from: a name such as
             `open-mmlab://resnet50_v1c`, a URL or a file, or dict(checkpoint=...,
             prefix=...) of those under a prefix. The training reads it; the module
@@ -43,8 +42,8 @@ class EncoderDecoder(Segmentor):
     neck: Neck | None = None
     auxiliary_head: Head | tuple[Head, ...] | None = None
     data_preprocessor: SegDataPreProcessor = SegDataPreProcessor()
-    train_cfg: Mapping[str, Any] | None = None
-    test_cfg: Mapping[str, Any] | None = None
+    train_cfg: TrainCfg = TrainCfg()
+    test_cfg: TestCfg = TestCfg()
     pretrained: str | Mapping[str, str] | None = None
     dtype: str = "float32"
 

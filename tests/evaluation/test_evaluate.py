@@ -24,6 +24,7 @@ from jaxseg.inference.predictor import Predictor
 from jaxseg.resolve import resolve
 from jaxseg.segmentors import SegDataPreProcessor
 from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.segmentors.phases import TestCfg
 from jaxseg.settings import tta as augmentation
 from jaxseg.settings.evaluator import IoUMetric
 from jaxseg.settings.loaders import DataLoader
@@ -70,7 +71,7 @@ class Scenes(SegDataset):
 class Painter:
     """A segmentor that predicts the image's first channel."""
 
-    test_cfg = None
+    test_cfg = TestCfg()
     in_channels = 3
     threshold = None
     align_corners = False

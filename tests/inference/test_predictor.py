@@ -270,14 +270,20 @@ def test_a_size_that_the_backbone_refuses():
 @pytest.mark.parametrize(
     ("test_cfg", "message"),
     [
-        (dict(mode="tiles"), r"model.test_cfg.mode is 'tiles', allowed: 'whole'"),
-        (dict(mode="slide", stride=(2, 2)), "test_cfg.crop_size is None; .* needs"),
+        (dict(mode="tiles"), r"model.test_cfg.mode: is 'tiles', allowed: 'whole'"),
+        (dict(mode="slide", stride=(2, 2)), "test_cfg.crop_size: mode=.* needs"),
         (
             dict(mode="slide", crop_size=(8, 8), stride=4),
-            r"test_cfg.stride is 4; mode='slide' needs \(height, width\)",
+            r"test_cfg.stride: expected tuple\[int, int\] .*, found 4",
         ),
+        (dict(mode="slide", crop_size=(8, 8), stride=(4, 0)), "both must be 1 at l"),
+        (
+            dict(mod="slide"),
+            r"test_cfg.mod: this key is not known \(did you mean 'mode",
+        ),
+        (None, "model.test_cfg: expected a dict, found None"),
     ],
 )
 def test_wrong_test_cfg(test_cfg, message):
     with pytest.raises(ConfigError, match=message):
-        Predictor(resolve(unet(THREE, **test_cfg), "model"))
+        resolve(unet(THREE) | dict(test_cfg=test_cfg), "model")

@@ -363,3 +363,27 @@ def test_pipelines_of_0x_are_found_inside_other_data_sets():
     raw["data"]["train"] = [dict(type="RepeatDataset", times=2, dataset=outer)]
     ours, _ = preprocessor(raw)
     assert (ours["mean"], ours["size"]) == ([1.0, 2.0, 3.0], [64, 64])
+
+
+def test_what_only_training_and_only_testing_do():
+    report = Report()
+    raw = dict(
+        model=dict(
+            type="EncoderDecoder",
+            train_cfg=dict(sampler="OHEM"),
+            test_cfg=dict(mode="whole", crop_size=256, stride=170, points=5),
+        )
+    )
+    model = translate_model(raw, report)
+    assert model["test_cfg"] == dict(mode="whole") and "train_cfg" not in model
+    notes = report.all_notes()
+    assert "model.train_cfg.sampler='OHEM': not used" in notes
+    assert "model.test_cfg.points=5: not used" in notes
+    assert "model: without effect here: test_cfg.crop_size, test_cfg.stride" in notes
+
+
+def test_channels_that_are_not_turned_round():
+    preprocessor = dict(type="SegDataPreProcessor", size=(64, 64), bgr_to_rgb=None)
+    raw = dict(model=dict(type="EncoderDecoder", data_preprocessor=preprocessor))
+    model = translate_model(raw, Report())
+    assert model["data_preprocessor"]["bgr_to_rgb"] is False

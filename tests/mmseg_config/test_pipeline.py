@@ -206,7 +206,7 @@ def test_what_is_missing_is_named_at_its_place_and_stays():
     entries = [
         {"type": "LoadImageFromFile", "color_type": "color_ignore_orientation"},
         {"type": "LoadImageFromFile", "backend_args": {"backend": "petrel"}},
-        {"type": "GenerateEdge", "edge_width": 4},
+        {"type": "NoTransform", "edge_width": 4},
         {"type": "RandomFlip", "prob": 0.5, "swap_seg_labels": [(1, 2)]},
         {"type": "Pad", "pad_to_square": True, "padding_mode": "reflect"},
     ]
@@ -218,7 +218,7 @@ def test_what_is_missing_is_named_at_its_place_and_stays():
             "LoadImageFromFile(color_type='color_ignore_orientation')",
         ),
         ("pipeline.1.backend_args", "the file backend 'petrel'"),
-        ("pipeline.2", "GenerateEdge"),
+        ("pipeline.2", "NoTransform"),
         ("pipeline.3", "RandomFlip(swap_seg_labels)"),
         ("pipeline.4", "Pad(pad_to_square)"),
         ("pipeline.4", "Pad(padding_mode='reflect')"),

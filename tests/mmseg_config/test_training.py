@@ -378,3 +378,34 @@ def test_moving_average(make):
     assert names(translated(make(custom_hooks=other))[1]) == [
         "EMAHook(ema_type='StochasticWeightAverage')"
     ]
+
+
+def test_what_has_no_effect_is_said_by_parts():
+    raw = v1(
+        env_cfg=dict(cudnn_benchmark=True),
+        test_cfg=dict(type="TestLoop", fp16=True),
+        randomness=dict(seed=1, deterministic=True),
+    )
+    _, report = translated(raw)
+    notes = report.all_notes()
+    assert "test_cfg.fp16: not honoured, the model computes in its dtype" in notes
+    assert "randomness: without effect here: deterministic" in notes
+    (line,) = [note for note in notes if note.startswith("config: ")]
+    assert "env_cfg" in line
+
+
+def test_keys_of_hooks_that_are_not_honoured():
+    raw = v0(
+        momentum_config=dict(policy="cyclic"),
+        checkpoint_config=dict(interval=10, save_optimizer=False),
+    )
+    _, report = translated(raw)
+    start = "default_hooks.checkpoint.save_optimizer=False: not honoured, every check"
+    assert any(note.startswith(start) for note in report.notes)
+    assert any(note.startswith("momentum_config={'policy'") for note in report.notes)
+
+
+def test_a_schedule_of_another_parameter_is_missing():
+    raw = v1(param_scheduler=dict(type="LinearLR", param_name="momentum"))
+    _, report = translated(raw)
+    assert ("param_scheduler.0", "LinearLR(param_name='momentum')") in report.missing

@@ -71,7 +71,7 @@ class BucketChoice:
 
     def _why_exact(self, items):
         """Why images run at their own sizes; None if they may share buckets."""
-        if not (self._model.test_cfg or {}).get("buckets", True):
+        if not self._model.test_cfg.buckets:
             return "model.test_cfg.buckets is False"
         if not items:
             return "which there will be is not known before they are loaded"
