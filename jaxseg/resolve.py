@@ -167,9 +167,16 @@ def _check(value, slot, path, tables):
     if fits(value, slot):
         return
     hints = [
-        f"; {role.__name__} is a dict with the `type` "
-        + " or ".join(", ".join(fitting_types(tables, role)).rsplit(", ", 1))
-        for role in roles_of(slot)
+        f"; {role.__name__} is {_as_dict(role, tables)}" for role in roles_of(slot)
     ]
     found = shown(value)
     raise ConfigError(f"{path}: expected {shown(slot)}, found {found}{''.join(hints)}")
+
+
+def _as_dict(role, tables):
+    """How a dict for a role is written."""
+    types = fitting_types(tables, role)
+    if types:
+        listed = " or ".join(", ".join(types).rsplit(", ", 1))
+        return f"a dict with the `type` {listed}"
+    return f"a dict of {', '.join(_fields(role))}" if _only_class(role) else "a dict"

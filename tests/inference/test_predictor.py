@@ -281,7 +281,10 @@ def test_a_size_that_the_backbone_refuses():
             dict(mod="slide"),
             r"test_cfg.mod: this key is not known \(did you mean 'mode",
         ),
-        (None, "model.test_cfg: expected a dict, found None"),
+        (
+            None,
+            "test_cfg: expected TestCfg, found None; TestCfg is a dict of mode, crop",
+        ),
     ],
 )
 def test_wrong_test_cfg(test_cfg, message):
