@@ -10,7 +10,6 @@ from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.sizes import sizes_after
 from jaxseg.inference.buckets.plan import Size
-from jaxseg.inference.mode import read_test_cfg
 from jaxseg.settings.tta import TestTimeAug
 
 
@@ -158,7 +157,7 @@ def check_size(model: Any, size: Size, tta: TestTimeAug | None) -> None:
         size: of an image behind the pipeline.
         tta: the versions of an image that the model gets instead, or None.
     """
-    _, crop, _ = read_test_cfg(model.test_cfg)
+    crop = model.test_cfg.window
     for height, width in (size,) if tta is None else tta.scaled_sizes(size):
         if crop is not None:  # windows; of a smaller image, the image
             height, width = min(height, crop[0]), min(width, crop[1])

@@ -59,7 +59,7 @@ class Predictor:
         self.model = model
         test_cfg = model.test_cfg
         self._mode = test_cfg.mode
-        crop = test_cfg.crop_size if self._mode == "slide" else None
+        crop = test_cfg.window
         self._choice = BucketChoice(model, crop)
         self.programs = Programs(
             model, jax.local_devices() if devices is None else devices

@@ -29,6 +29,11 @@ class TestCfg:
     stride: tuple[int, int] | None = None
     buckets: bool = True
 
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """(height, width) of the windows, or None where whole images run."""
+        return self.crop_size if self.mode == "slide" else None
+
     def __post_init__(self):
         if self.mode not in ("whole", "slide"):
             raise FieldError(f"mode: is {self.mode!r}, allowed: 'whole', 'slide'")
