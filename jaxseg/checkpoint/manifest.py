@@ -20,9 +20,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
+from jaxseg.checkpoint.manifest_form import check_manifest
 from jaxseg.errors import JaxsegError
 
 FORMAT = 1
+# One of 5000 arrays takes a megabyte, beside the config.
+_MAX_BYTES = 64 << 20
 ITEM = "manifest"
 FILE_NAME = "manifest.json"
 
@@ -165,18 +168,29 @@ def read(step_dir: Path) -> dict:
     """
     path = step_dir / ITEM / FILE_NAME
     try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"it has over {_MAX_BYTES} bytes")
         body = json.loads(path.read_text())
         crc32 = body.pop("crc32")
         intact = crc32 == _crc32(body)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+    ) as error:
         raise DamagedCheckpointError(f"{path}: cannot be read: {error!r}") from error
     if not intact:
         raise DamagedCheckpointError(f"{path}: its contents do not match its crc32")
-    if body["format"] != FORMAT:
+    if body.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path}: checkpoint format {body['format']}; this version of jaxseg "
+            f"{path}: checkpoint format {body.get('format')!r}; this version of jaxseg "
             f"reads format {FORMAT}"
         )
+    if wrong := check_manifest(body):
+        raise DamagedCheckpointError(f"{path}: its {wrong} is not what it should be")
     if step_dir.name.isdecimal() and int(step_dir.name) != body["step"]:
         raise DamagedCheckpointError(
             f"{step_dir}: holds step {body['step']}, as its manifest says: the directory "

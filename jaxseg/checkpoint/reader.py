@@ -1,12 +1,15 @@
 """Reading checkpoints without orbax's manager, so beside a trainer that writes them."""
 
+import dataclasses
 import logging
+import operator
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore as ts
 
 from jaxseg.checkpoint import manifest
 from jaxseg.checkpoint.manifest import CheckpointError, DamagedCheckpointError
@@ -28,13 +31,25 @@ def step_dirs(directory: Path, *, finished: bool) -> list[Path]:
     return [p for p in numbered if _is_finished(p) == finished]
 
 
-def read_arrays(step_dir: Path, targets: Mapping[str, ocp.RestoreArgs]) -> dict:
+def read_arrays(
+    step_dir: Path,
+    targets: Mapping[str, ocp.RestoreArgs],
+    arrays: Mapping[str, Mapping],
+) -> dict:
     """Reads the arrays that `targets` names; the others stay on the disk.
 
+    Args:
+      step_dir: The checkpoint's.
+      targets: How to restore each.
+      arrays: What the manifest says of each. Nothing is read where the files hold
+        another shape or dtype: a few bytes of them may stand for gigabytes.
+
     Raises:
-      DamagedCheckpointError: Orbax could not read them, whatever it raised.
+      DamagedCheckpointError: Orbax could not read them, whatever it raised, or they
+        are not what the manifest says.
     """
     try:
+        _check_stored(step_dir, {name: arrays[name] for name in targets})
         with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
             return reader.restore(
                 step_dir / STATE,
@@ -44,11 +59,74 @@ def read_arrays(step_dir: Path, targets: Mapping[str, ocp.RestoreArgs]) -> dict:
                     partial_restore=True,
                 ),
             )
+    except DamagedCheckpointError:
+        raise
     except Exception as error:  # Orbax, TensorStore, JSON: every one has its own.
         reason = str(error).strip().split("\n")[0] or repr(error)
         raise DamagedCheckpointError(
             f"{step_dir / STATE}: cannot be read: {type(error).__name__}: {reason}"
         ) from error
+
+
+def _check_stored(step_dir, arrays):
+    """Compares the headers of stored arrays, as orbax writes them, with the manifest."""
+    files = {"driver": "file", "path": f"{step_dir / STATE}/"}
+    store = {"driver": "ocdbt", "base": files}
+    opened = {
+        name: ts.open(
+            {"driver": "zarr", "kvstore": {**store, "path": f"{name}/"}}, open=True
+        )
+        for name in arrays
+    }
+    for name, future in opened.items():
+        found, shape = future.result(), tuple(arrays[name]["shape"])
+        chunk = found.chunk_layout.read_chunk.shape or ()  # None of a scalar
+        # A chunk is decoded as a whole, also where it is larger than the array.
+        sizes = [max(size, 1) for size in shape]
+        if found.shape != shape or any(map(operator.gt, chunk, sizes)):
+            raise DamagedCheckpointError(
+                f"{step_dir / STATE}: {name} is stored as {found.shape} in chunks of "
+                f"{chunk}, and the manifest says {shape}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SavedWeights:
+    """A checkpoint whose manifest is read, and whose arrays are not.
+
+    Attributes:
+      path: The step's directory.
+      arrays: What the manifest says of each array of a model, by name.
+      config: The resolved config of the run.
+      source: Of converted weights, else None.
+      step: Number of updates.
+    """
+
+    path: Path
+    arrays: Mapping[str, Mapping]
+    config: dict
+    source: dict | None
+    step: int
+
+    def read(self, names: Collection[str]) -> dict[str, np.ndarray]:
+        """Reads and verifies some of the arrays.
+
+        Raises:
+          DamagedCheckpointError: They are not those that were written.
+        """
+        arrays = {name: self.arrays[name] for name in names}
+        targets = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in arrays}
+        try:
+            restored = read_arrays(self.path, targets, arrays)
+            manifest.check_data(self.path, arrays, restored)
+        except DamagedCheckpointError as error:
+            if _is_finished(self.path):
+                raise
+            raise DamagedCheckpointError(
+                f"{self.path}: was removed while it was read, by the run that goes on "
+                "there: try again"
+            ) from error
+        return restored
 
 
 def load_weights(
@@ -75,6 +153,32 @@ def load_weights(
       FileNotFoundError: No finished checkpoint is there.
       DamagedCheckpointError: The chosen one is damaged: name another step.
     """
+
+    def read(step_dir):
+        saved = _open(step_dir, collections)
+        return saved, saved.read(saved.arrays)
+
+    saved, arrays = _of_a_step(path, which, read)
+    return {
+        **manifest.nest(arrays),
+        "config": saved.config,
+        "source": saved.source,
+        "step": saved.step,
+        "path": saved.path,
+    }
+
+
+def open_weights(path: str | Path, which: str = "latest") -> SavedWeights:
+    """`load_weights` but for the arrays, which the caller reads once they fit.
+
+    Raises:
+      As `load_weights`.
+    """
+    return _of_a_step(path, which, _open)
+
+
+def _of_a_step(path, which, read):
+    """What `read` returns of the step that `path` and `which` name."""
     path = Path(path).absolute()
     if which not in ("latest", "best"):
         raise ValueError(f"which is {which!r}; allowed: 'latest', 'best'")
@@ -82,7 +186,7 @@ def load_weights(
     while True:
         step_dir = path if _is_finished(path) else _choose(path, which)
         try:
-            return _read_weights(step_dir, collections)
+            return read(step_dir)
         except DamagedCheckpointError as error:
             # A step that is being pruned looks damaged too, until it is gone.
             if step_dir in (path, failed):
@@ -92,7 +196,7 @@ def load_weights(
             time.sleep(_PRUNING_SECONDS)
 
 
-def _read_weights(step_dir: Path, collections: tuple[str, ...]) -> dict:
+def _open(step_dir, collections=("params", "batch_stats", "ema")):
     body = manifest.read(step_dir)
     arrays = {
         name: entry
@@ -101,16 +205,9 @@ def _read_weights(step_dir: Path, collections: tuple[str, ...]) -> dict:
     }
     if not arrays:
         raise CheckpointError(f"{step_dir}: holds none of {', '.join(collections)}")
-    targets = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in arrays}
-    restored = read_arrays(step_dir, targets)
-    manifest.check_data(step_dir, arrays, restored)
-    return {
-        **manifest.nest(restored),
-        "config": body["config"],
-        "source": body.get("source"),
-        "step": body["step"],
-        "path": step_dir,
-    }
+    return SavedWeights(
+        step_dir, arrays, body["config"], body.get("source"), body["step"]
+    )
 
 
 def _choose(path: Path, which: str) -> Path:

@@ -328,7 +328,7 @@ class Checkpoints:
         wanted = manifest.flatten(abstract_state)
         manifest.check_structure(path, arrays, wanted)
         targets = {name: _target(x) for name, x in wanted.items()}
-        restored = _on_all_hosts(checkpoint_reader.read_arrays, path, targets)
+        restored = _on_all_hosts(checkpoint_reader.read_arrays, path, targets, arrays)
         _on_all_hosts(manifest.check_data, path, arrays, restored)
         treedef = jax.tree.structure(abstract_state)
         return jax.tree.unflatten(treedef, [restored[name] for name in wanted])

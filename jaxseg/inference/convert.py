@@ -71,7 +71,7 @@ def convert_checkpoint(
     config, segmentor = build_segmentor(config or checkpoint.config, checkpoint)
     variables = fresh_variables(config, segmentor, abstract=True)
     checkpoint = for_model(checkpoint, variables, segmentor)
-    state_dict, meta = checkpoint.state_dict, checkpoint.meta
+    state_dict, meta = checkpoint.weights, checkpoint.meta
     fresh = _start_fresh(state_dict, config, segmentor, skip) if skip else {}
     state_dict = {k: a for k, a in state_dict.items() if not _below([k], *skip)} | fresh
     if _below(fresh, "decode_head"):  # it has not learnt those classes

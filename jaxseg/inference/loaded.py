@@ -203,7 +203,7 @@ def load_model(
     variables = fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
         source = str(checkpoint)
-        state_dict = for_model(saved, variables, segmentor).state_dict
+        state_dict = for_model(saved, variables, segmentor).weights
         tree = fill(state_dict, variables, source, segmentor)
         variables = as_variables(tree, variables, source)
     classes, palette, where = _classes_of(config, saved, segmentor)
@@ -296,7 +296,7 @@ def _fields_of(checkpoint, segmentor, model):
         for field, name in key_table_of(part).fields.items():
             # Perhaps with a prefix, which comes off once the model is known.
             ends = f".{join(key, name)}"
-            there = any(f".{k}".endswith(ends) for k in checkpoint.state_dict)
+            there = any(f".{k}".endswith(ends) for k in checkpoint.weights)
             if there and given is not None and field not in given:
                 found.setdefault(key, []).append(field)
     return found

@@ -1,6 +1,7 @@
 """Checkpoints of every kind, read to one form and put into models by one rule."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxseg.checkpoint.store import load_weights
+from jaxseg.checkpoint.reader import open_weights
 from jaxseg.errors import JaxsegError
 from jaxseg.weights.adapt import first_layer
 from jaxseg.weights.download import DownloadError, fetch
@@ -17,13 +18,16 @@ from jaxseg.weights.files.mapped_file import CheckpointFileError
 from jaxseg.weights.files.weights_file import read_weights
 from jaxseg.weights.key_table import key_table_of
 from jaxseg.weights.layout import buffers_of
+from jaxseg.weights.names import torch_key
 from jaxseg.weights.part import config_path, join, parts
 from jaxseg.weights.state_dict import (
     StateDictError,
     from_state_dict,
     to_state_dict,
+    torch_axes,
     torch_shapes,
 )
+from jaxseg.weights.stored import StoredArray, read_all
 from jaxseg.weights.zoo import url_of
 
 # Files of weights, by the names that they usually have.
@@ -40,8 +44,9 @@ class Checkpoint:
 
     Attributes:
         path: of the file or step that was read.
-        state_dict: arrays by PyTorch's key and in its layout; of a run of ours the
-            moving average, where there is one, and otherwise the parameters.
+        weights: arrays by PyTorch's key and in its layout; of a run of ours the moving
+            average, where there is one, and otherwise the parameters, as `StoredArray`s
+            that are read where they are used: once they are known to fit.
         meta: plain data, as far as it is known: `classes` (names), `palette` (RGB
             lists), `iter`, and whatever else a file says in single values.
         keys: of the entries that its source had, in their order.
@@ -49,10 +54,15 @@ class Checkpoint:
     """
 
     path: Path
-    state_dict: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray | StoredArray]
     meta: dict[str, Any]
     keys: list[str]
     config: dict[str, Any] | None = None
+
+    @functools.cached_property
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """All of the weights, read."""
+        return read_all(self.weights)
 
     @property
     def step(self) -> int:
@@ -97,19 +107,33 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
 
 def _read_folder(path):
     folder, best, _ = str(path).rpartition(":best")
-    saved = load_weights(folder, "best") if best else load_weights(path)
-    params = saved.get("ema") or saved["params"]
-    state_dict = to_state_dict(
-        {"params": params, "batch_stats": saved.get("batch_stats", {})}
-    )
-    config, source = saved["config"], saved["source"]
+    saved = open_weights(folder, "best") if best else open_weights(path)
+    collections = {name.split("/")[0] for name in saved.arrays}
+    params = "ema" if "ema" in collections else "params"
+    weights = {}
+    for name, entry in saved.arrays.items():
+        collection, *path_in_tree = name.split("/")
+        if collection not in (params, "batch_stats") or not path_in_tree:
+            continue
+        key, axes = torch_key(path_in_tree), torch_axes(path_in_tree, entry["shape"])
+        if key in weights:
+            raise LoadError(f"{saved.path}: two arrays are both {key}")
+        shape = tuple(entry["shape"][axis] for axis in axes)
+        dtype = jax.numpy.dtype(entry["dtype"])
+        weights[key] = StoredArray(saved, name, axes, shape, dtype)
+    config, source = saved.config, saved.source
     if source is None:
-        meta = {**(config.get("dataset_meta") or {}), "iter": saved["step"]}
-        return Checkpoint(saved["path"], state_dict, meta, list(state_dict), config)
+        meta = {**_dataset_meta(config), "iter": saved.step}
+        return Checkpoint(saved.path, weights, meta, list(weights), config)
     counts = {k: np.asarray(n, np.int64) for k, n in source["counters"].items()}
     keys = source["keys"]
-    state_dict = in_order(state_dict | counts, keys)
-    return Checkpoint(saved["path"], state_dict, source["meta"], keys, config)
+    weights = in_order(weights | counts, keys)
+    return Checkpoint(saved.path, weights, source["meta"], keys, config)
+
+
+def _dataset_meta(config):
+    meta = config.get("dataset_meta")
+    return meta if isinstance(meta, Mapping) else {}
 
 
 def in_order(state_dict: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def load_pretrained(
     }
     target = traverse_util.unflatten_dict(inside)
     known = {key_below(k, key) for k in torch_shapes(target)}
-    given, others = _under_prefix(checkpoint.state_dict, key, pretrained, known, model)
+    given, others = _under_prefix(checkpoint.weights, key, pretrained, known, model)
     kept = _select(given, others, known, key, model, source)
     state_dict = {join(key, name): array for name, array in kept.items()}
     state_dict = to_model(state_dict, model)  # of mmseg's for the parts inside

@@ -84,18 +84,18 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
         LoadError: as `find_prefix`; or if a key is there with and without the prefix.
     """
     known = torch_shapes(variables).keys() | buffers_of(model).keys()
-    state_dict, keys = checkpoint.state_dict, checkpoint.keys
-    prefix = find_prefix(state_dict, known, str(checkpoint.path))
+    weights, keys = checkpoint.weights, checkpoint.keys
+    prefix = find_prefix(weights, known, str(checkpoint.path))
     if prefix:
         where = checkpoint.path
         _log.info("%s: its keys begin with %r, which is taken off", where, prefix)
         keys = [key.removeprefix(prefix) for key in keys]
         named = {}
-        for key, array in state_dict.items():
+        for key, array in weights.items():
             name = key.removeprefix(prefix)
             if name in named:
                 raise LoadError(f"{where} has {name} with and without {prefix!r}")
             named[name] = array
-        state_dict = named
-    state_dict = to_model(state_dict, model)
-    return dataclasses.replace(checkpoint, state_dict=state_dict, keys=keys)
+        weights = named
+    weights = to_model(weights, model)
+    return dataclasses.replace(checkpoint, weights=weights, keys=keys)

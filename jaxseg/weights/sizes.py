@@ -1,6 +1,7 @@
 """Sizes: weights for other images brought to those of the model."""
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from jaxseg.weights.part import is_below, key_below, parts
 from jaxseg.weights.state_dict import torch_shapes
 
 _log = logging.getLogger("jaxseg")
+
+# Of a position table for an image of eight times the side.
+_MOST_LARGER = 64
 
 
 def adapt_first_layer(
@@ -34,7 +38,8 @@ def adapt_first_layer(
             "the model's is for another number; leave it out"
         )
     _log.info("%s: adapted from 3 to %d channels", key, shapes[key][1])
-    return {**state_dict, key: adapt_in_channels(state_dict[key], shapes[key][1])}
+    adapted = adapt_in_channels(np.asarray(state_dict[key]), shapes[key][1])
+    return {**state_dict, key: adapted}
 
 
 def at_the_models_sizes(
@@ -61,8 +66,10 @@ def at_the_models_sizes(
         if not hasattr(part, "resize_weight"):
             continue
         for key in filter(result.__contains__, shapes):
-            found = result[key]
-            if is_below(key, part_key) and np.shape(found) != shapes[key]:
+            shape = result[key].shape
+            is_large = math.prod(shape) > _MOST_LARGER * math.prod(shapes[key])
+            if is_below(key, part_key) and shape != shapes[key] and not is_large:
+                found = np.asarray(result[key])
                 result[key] = part.resize_weight(key_below(key, part_key), found)
                 if result[key] is not found:
                     _log.info(

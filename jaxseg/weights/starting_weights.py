@@ -137,7 +137,7 @@ def load_from(
     """
     checkpoint = read_checkpoint(source)
     _log.info("load_from: %s, step %d", checkpoint.path, checkpoint.step)
-    state_dict = for_model(checkpoint, variables, model).state_dict
+    state_dict = for_model(checkpoint, variables, model).weights
     state_dict = at_the_models_sizes(state_dict, variables, model, adapt)
     for key, fresh in to_state_dict(variables).items():
         if "conv_seg" not in key or key not in state_dict:

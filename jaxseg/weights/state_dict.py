@@ -4,7 +4,7 @@ A parameter's path is its PyTorch key (`names.torch_key`); only the order of a
 kernel's axes differs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from flax import traverse_util
 
 from jaxseg.errors import JaxsegError
 from jaxseg.weights.names import torch_key
+from jaxseg.weights.stored import read_all
 
 # Flax axes that stand where torch has them: (kh, kw, in, out) -> (out, in, kh, kw).
 _TO_TORCH = {
@@ -30,8 +31,9 @@ class StateDictError(JaxsegError, ValueError):
     """A state dict that does not fit a model; the message lists every difference."""
 
 
-def _axes(path, ndim):
-    return _TO_TORCH.get((path[-1], ndim), tuple(range(ndim)))
+def torch_axes(path: Sequence[str], shape: Sequence[int]) -> tuple[int, ...]:
+    """The axes of a leaf of a Flax tree, in the order that they have in PyTorch."""
+    return _TO_TORCH.get((path[-1], len(shape)), tuple(range(len(shape))))
 
 
 def keys_of(variables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -51,7 +53,7 @@ def torch_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         variables: of a model, or their `jax.eval_shape`.
     """
     return {
-        torch_key(path[1:]): tuple(leaf.shape[a] for a in _axes(path, leaf.ndim))
+        torch_key(path[1:]): tuple(leaf.shape[a] for a in torch_axes(path, leaf.shape))
         for path, leaf in traverse_util.flatten_dict(dict(variables)).items()
     }
 
@@ -99,7 +101,7 @@ def from_state_dict(
     problems += [f"unexpected: {key}" for key in extra]
     shapes = wanted | {key: array.shape for key, array in buffers.items()}
     for key in sorted(shapes.keys() & given):
-        found, dtype = np.shape(state_dict[key]), state_dict[key].dtype
+        found, dtype = state_dict[key].shape, state_dict[key].dtype
         if found != shapes[key]:
             problems.append(f"misshapen: {key} is {found}, the model has {shapes[key]}")
         elif key in buffers:
@@ -118,10 +120,10 @@ def from_state_dict(
             f"{source} does not fit the model in {count} keys:\n  "
             + "\n  ".join(problems)
         )
-    result = {}
-    for key, path in keys_of(target).items():
-        array = np.asarray(state_dict[key])
-        result[path] = array.transpose(np.argsort(_axes(path, array.ndim)))
+    result, paths = {}, keys_of(target)
+    for key, array in read_all({key: state_dict[key] for key in paths}).items():
+        axes = torch_axes(paths[key], array.shape)
+        result[paths[key]] = array.transpose(np.argsort(axes))
     return traverse_util.unflatten_dict(result)
 
 
@@ -130,5 +132,5 @@ def to_state_dict(variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
     result = {}
     for path, leaf in traverse_util.flatten_dict(dict(variables)).items():
         array = np.asarray(leaf)
-        result[torch_key(path[1:])] = array.transpose(_axes(path, array.ndim))
+        result[torch_key(path[1:])] = array.transpose(torch_axes(path, array.shape))
     return result

@@ -37,7 +37,7 @@ def read_npz(file: MappedFile) -> tuple[dict[str, np.ndarray], Any]:
         for name, (start, size) in stored_zip.entries(file).items()
     }
     try:
-        about = json.loads(str(arrays.pop(META, "{}")))
+        about = json.loads(_text(arrays.pop(META))) if META in arrays else {}
         meta, dtypes = about.get("meta", {}), about.get("dtypes", {})
         for key, name in dtypes.items():
             arrays[key] = arrays[key].view(DTYPES[name])
@@ -52,6 +52,13 @@ def read_npz(file: MappedFile) -> tuple[dict[str, np.ndarray], Any]:
                 f"{', '.join(DTYPES)}"
             )
     return arrays, meta
+
+
+def _text(array):
+    if array.dtype.kind != "U" or array.ndim:
+        raise TypeError("no text")
+    # Not by NumPy, which makes texts of numbers that are no characters.
+    return array.tobytes().decode("utf-32-le").rstrip("\0")
 
 
 def _read_npy(file, name, start, size):

@@ -264,6 +264,15 @@ def damaged():
                 ("__meta__.npy", npy_of(np.array('{"dtypes": {"w": "os"}}'))),
             ]
         ),
+        "npz with a text of no characters": zip_of(
+            [
+                ("w.npy", npy_of(np.ones(4))),
+                (
+                    "__meta__.npy",
+                    npy_of(np.array("{}x")).replace(b"x\0\0\0", b"\xff" * 4),
+                ),
+            ]
+        ),
         "npz with no json": zip_of(
             [
                 ("w.npy", npy_of(np.ones(4))),
@@ -380,6 +389,25 @@ def bombs():
         + b"}("
         + (again + b"N") * 300_000
         + b"u"
+        + END,
+        "numbers of one hash": head
+        + b"}("
+        + b"".join(integer(n * ((1 << 61) - 1)) + b"N" for n in range(300_000))
+        + b"u"
+        + END,
+        "numbers that collide in a table": head
+        + b"}("
+        + b"".join(integer(n << 40) + b"N" for n in range(300_000))
+        + b"u"
+        + END,
+        "pairs of numbers": head
+        + b"\x8f("
+        + b"".join(integer(n << 40) + b"K\x01\x86" for n in range(300_000))
+        + b"\x90"
+        + END,
+        "numbers that collide in the memo": head
+        + b"N"
+        + b"".join(b"r" + struct.pack("<I", n << 13) for n in range(500_000))
         + END,
         "one text encoded often": head + b"]" + megabyte + (encode + b"a") * 3000 + END,
         "one text in many arrays": head + b"](" + megabyte + array * 3000 + b"e" + END,
