@@ -1,7 +1,6 @@
 """OCRNet, Object-Contextual Representations: https://arxiv.org/abs/1909.11065."""
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from jaxseg.config import ConfigError
@@ -9,6 +8,7 @@ from jaxseg.errors import FieldError
 from jaxseg.heads.cascade_decode_head import BaseCascadeDecodeHead
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.self_attention_block import SelfAttentionBlock
+from jaxseg.ops.context import pixel_product, spatial_softmax
 
 
 class _ObjectAttentionBlock(SelfAttentionBlock):
@@ -32,6 +32,9 @@ class OCRHead(BaseCascadeDecodeHead, kw_only=True):
 
     ocr_channels: int
     scale: int = 1
+
+    takes_padding = True
+    takes_bands = True
 
     def __post_init__(self):
         if self.scale != 1:
@@ -69,8 +72,5 @@ class OCRHead(BaseCascadeDecodeHead, kw_only=True):
 
 def _gather_objects(features, logits):
     """Means of the features, (N, classes, 1, C), weighted by softmax over the pixels."""
-    shares = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
-    shares = jax.nn.softmax(shares.reshape(*shares.shape[:1], -1, shares.shape[-1]), 1)
-    features = features.reshape(features.shape[0], -1, features.shape[-1])
-    objects = jnp.einsum("npk,npc->nkc", shares.astype(features.dtype), features)
-    return objects[:, :, None]
+    shares = spatial_softmax(logits).astype(features.dtype)
+    return pixel_product(shares, features)[:, :, None]

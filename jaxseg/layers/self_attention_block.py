@@ -2,12 +2,11 @@
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import Conv2d, ConvModule
 from jaxseg.layers.norm import Norm
-from jaxseg.ops.attention import attention
+from jaxseg.ops.context import pixel_attention
 
 
 class SelfAttentionBlock(nn.Module):
@@ -52,11 +51,8 @@ class SelfAttentionBlock(nn.Module):
             "value_project",
             train,
         )
-        queries, keys, values = map(_as_tokens, (queries, keys, values))
-        if not self.matmul_norm:  # which `attention` always does
-            queries = queries * self.channels**0.5
-        y = attention(queries, keys, values)
-        y = y.reshape(*query_feats.shape[:3], width)
+        scale = None if self.matmul_norm else 1.0
+        y = pixel_attention(queries, keys, values, scale)
         if not self.with_out:
             return y
         return self._project(
@@ -86,8 +82,3 @@ class SelfAttentionBlock(nn.Module):
                 init = {"kernel_init": nn.initializers.zeros} if zero else {}
                 x = Conv2d(channels, 1, **init, name=part)(x)
         return x
-
-
-def _as_tokens(x):
-    """(N, h, w, c) -> (N, h * w, 1, c), one attention head."""
-    return jnp.reshape(x, (x.shape[0], -1, 1, x.shape[-1]))

@@ -67,6 +67,14 @@ def _wide(x):
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
+def _note_size(x, size):
+    """Notes in a bucket that a map made of x has one size, whatever the image's."""
+    if (sizes := in_bucket()) is not None:
+        for axis, length in enumerate(size):
+            lengths = sizes.lengths(axis, x.shape[1 + axis])
+            sizes.set_lengths(axis, length, np.full_like(lengths, length))
+
+
 def global_mean(x: jax.Array) -> jax.Array:
     """The mean over all pixels, torch's AdaptiveAvgPool2d(1).
 
@@ -88,12 +96,8 @@ def global_max(x: jax.Array) -> jax.Array:
     Returns:
         (N, 1, 1, C).
     """
-    pixels = _Pixels.of(x)
-    if (sizes := in_bucket()) is not None:
-        for axis in range(2):
-            lengths = sizes.lengths(axis, x.shape[1 + axis])
-            sizes.set_lengths(axis, 1, np.ones_like(lengths))
-    return pixels.max(x)
+    _note_size(x, (1, 1))
+    return _Pixels.of(x).max(x)
 
 
 def spatial_softmax(x: jax.Array) -> jax.Array:
@@ -120,9 +124,10 @@ def pixel_product(weights: jax.Array, x: jax.Array) -> jax.Array:
         x: (N, H, W, C) of the same pixels.
 
     Returns:
-        (N, K, C).
+        (N, K, C). As a map (N, K, 1, C) it can go to other operations.
     """
     pixels = _Pixels.of(x)
+    _note_size(x, (weights.shape[3], 1))
     filled = (pixels.filled(part, 0) for part in (weights, x))
     total = jnp.einsum("nhwk,nhwc->nkc", *filled)
     return pixels.over_bands(jax.lax.psum, total)

@@ -20,6 +20,9 @@ class CascadeEncoderDecoder(EncoderDecoder, kw_only=True):
     num_stages: int
     decode_head: tuple[Head, ...]
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         heads = self.decode_head
         if len(heads) != self.num_stages or not heads:

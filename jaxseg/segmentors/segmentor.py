@@ -1,6 +1,7 @@
 """The role of a segmentor: the whole model, which answers for its parts."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 
@@ -12,7 +13,14 @@ class Segmentor(Part):
     """From images to logits and losses.
 
     Whoever trains, evaluates or runs a model asks it, and never its parts.
+
+    Attributes:
+        takes_padding, takes_bands: as of a `Backbone`, of what it computes itself; its
+            parts say so of themselves (`segmentors/opt_in.py`).
     """
+
+    takes_padding = False
+    takes_bands = False
 
     @property
     def in_channels(self) -> int:
@@ -42,6 +50,15 @@ class Segmentor(Part):
     @property
     def heads(self) -> dict[str, Head]:
         """Every head by its checkpoint key, `decode_head` or `auxiliary_head.0`."""
+        raise NotImplementedError
+
+    @property
+    def predicting_head(self) -> Head:
+        """The head that predicts."""
+        raise NotImplementedError
+
+    def predict(self, images: jax.Array) -> Any:
+        """Normalised images (N, H, W, C) -> the outputs of the predicting head."""
         raise NotImplementedError
 
     def logits(self, images: jax.Array) -> jax.Array:

@@ -2,6 +2,7 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,53 +10,148 @@ import pytest
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.layers.norm import BN
 from jaxseg.ops.bands.split_rows import SplitRows, rows_over
+from jaxseg.ops.context import (
+    global_mean,
+    group_norm,
+    pixel_attention,
+    pixel_product,
+    spatial_softmax,
+)
 from jaxseg.ops.padded.valid_size import ValidSizes
 from jaxseg.ops.pool import max_pool
+from jaxseg.resolve import resolve
 from jaxseg.segmentors.opt_in import part_without
 from tests.models.test_contracts import (
     BACKBONES,
+    HEADS,
     MODULES,
+    PYRAMID,
     QUICKLY,
-    as_tuple,
     build,
     weights,
 )
 
+FLAG = "takes_padding"
 jit = functools.partial(jax.jit, compiler_options=QUICKLY)
 
 
+class Port(BaseDecodeHead, kw_only=True):
+    """A head that looks at whole maps, as it is ported with `ops/context`."""
+
+    in_channels: int = 4
+    channels: int = 4
+    num_classes: int = 3
+
+    takes_padding = True
+    takes_bands = True
+
+    @nn.compact
+    def __call__(self, inputs, train):
+        x = self.transform_inputs(inputs)
+        x = self.looks_at_all(self.conv_module(4, 3, "conv")(x, train), train)
+        return self.cls_seg(self.conv_module(4, 3, "last")(x, train), train)
+
+
+class GroupNormPort(Port):
+    takes_padding = True
+    takes_bands = True
+
+    def looks_at_all(self, x, train):
+        return group_norm(x, 2, 1e-5) * self.param("scale", nn.initializers.ones, (4,))
+
+
+class SqueezePort(Port):
+    takes_padding = True
+    takes_bands = True
+
+    def looks_at_all(self, x, train):
+        squeezed = self.conv_module(2, 1, "conv1")(global_mean(x), train)
+        return x * jax.nn.sigmoid(self.conv_module(4, 1, "conv2")(squeezed, train))
+
+
+class NonLocalPort(Port):
+    takes_padding = True
+    takes_bands = True
+
+    def looks_at_all(self, x, train):
+        names = ("theta", "phi", "g")
+        q, k, v = (self.conv_module(2, 1, name)(x, train) for name in names)
+        y = pixel_attention(q, k, v)
+        return x + self.conv_module(4, 1, "conv_out")(y, train)
+
+
+class ContextPort(Port):
+    """GCNet's block: a mean whose weights are a softmax over the pixels."""
+
+    takes_padding = True
+    takes_bands = True
+
+    def looks_at_all(self, x, train):
+        weights = spatial_softmax(self.conv_module(1, 1, "conv_mask")(x, train))
+        context = pixel_product(weights, x)[:, None]
+        return x + self.conv_module(4, 1, "add")(context, train)
+
+
+class NaturalPort(Port):
+    """What `SqueezePort` is without `ops/context`: it does not opt in."""
+
+    def looks_at_all(self, x, train):
+        return x * jax.nn.sigmoid(x.mean((1, 2), keepdims=True))
+
+
+PORTS = {
+    port.__name__: port()
+    for port in (GroupNormPort, SqueezePort, NonLocalPort, ContextPort)
+}
+
+
+def module_of(name):
+    return PORTS[name] if name in PORTS else build(name)
+
+
+def shapes_of(name):
+    return PYRAMID[:1] if name in PORTS else MODULES[name].inputs
+
+
 def inputs_of(name, x):
-    """The case's maps, made of one image (N, H, W, C) as a backbone makes them."""
-    shapes = MODULES[name].inputs
+    """The arguments, made of one image (N, H, W, C) as a backbone makes its maps."""
+    shapes = shapes_of(name)
     height, levels = shapes[0][0], []
     for i, (rows, _, channels) in enumerate(shapes):
         while height > rows:
             height, x = -(-height // 2), max_pool(x, 3, 2, 1)
         levels.append(jnp.sin(i + x[..., :channels]))
-    return levels[0] if name in BACKBONES else tuple(levels)
+    if name in BACKBONES:
+        return levels
+    previous = () if name in PORTS else MODULES[name].previous or ()
+    # What a head before gives for the coarsest map.
+    return tuple(levels), *(jnp.cos(x[..., :channels]) for channels in previous[2:])
 
 
 def opted(flag):
     """The entries that opt in with all their parts."""
-    return [name for name in MODULES if part_without(build(name), flag) is None]
+    names = (*MODULES, *PORTS)
+    return [name for name in names if part_without(module_of(name), flag) is None]
 
 
 @functools.cache
 def model_of(name):
     """(variables, image) -> tuple of maps, and the variables."""
-    module = build(name)
-    shape = (1, *MODULES[name].inputs[0][:2], channels_of(name))
-    variables = weights(module, inputs_of(name, jnp.zeros(shape)))
+    module = module_of(name)
+    shape = (1, *shapes_of(name)[0][:2], channels_of(name))
+    variables = weights(module, *inputs_of(name, jnp.zeros(shape)))
 
     def run(variables, x):
-        return as_tuple(module.apply(variables, inputs_of(name, x), False))
+        return jax.tree.leaves(module.apply(variables, *inputs_of(name, x), False))
 
     return run, variables
 
 
 def channels_of(name):
-    return max(shape[2] for shape in MODULES[name].inputs)
+    return max(shape[2] for shape in shapes_of(name))
 
 
 def image(name, size):
@@ -70,16 +166,39 @@ def close(found, expected):
 
 
 def test_who_opts_in():
-    assert set(opted("takes_padding")) == set(MODULES)
+    everyone = {*MODULES, *PORTS}
+    assert set(opted("takes_padding")) == everyone
     # Its attention and its class token need all pixels on every device.
-    assert set(MODULES) - set(opted("takes_bands")) == {"VisionTransformer"}
+    assert everyone - set(opted("takes_bands")) == {"VisionTransformer"}
+
+
+def test_a_part_that_does_not_opt_in_is_named():
+    segmentor = resolve(
+        dict(
+            type="EncoderDecoder",
+            backbone={"type": "ResNetV1c"} | BACKBONES["ResNetV1c"].config,
+            decode_head={"type": "FCNHead"} | HEADS["FCNHead"].config,
+        ),
+        "model",
+    )
+    # Auxiliary heads and losses do not run where a model predicts.
+    assert part_without(segmentor.clone(auxiliary_head=NaturalPort()), FLAG) is None
+    natural = segmentor.clone(decode_head=NaturalPort())
+    assert part_without(natural, FLAG) == "model.decode_head (NaturalPort)"
+
+    class Norm(BN):
+        pass
+
+    backbone = segmentor.backbone.clone(norm_cfg=Norm())
+    found = part_without(segmentor.clone(backbone=backbone), FLAG)
+    assert found == "model.backbone.norm_cfg (Norm)"
 
 
 @pytest.mark.parametrize("name", opted("takes_padding"))
 def test_in_a_bucket(name):
     """Of two images in one program; the padding is NaN: what sees it shows it."""
     run, variables = model_of(name)
-    is_unet = "downsamples" in MODULES[name].config
+    is_unet = name in BACKBONES and "downsamples" in MODULES[name].config
     # Of odd sizes, but where downsampling must divide them.
     bucket, *sizes = (
         ((64, 56), (48, 28), (40, 56)) if is_unet else ((65, 57), (49, 31), (40, 57))
