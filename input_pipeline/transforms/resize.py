@@ -92,7 +92,7 @@ class Resizing(Transform):
         after = self.output_size(before, rng)
         if min(after) < 1:
             raise DataError(
-                f"{results.get('img_path')}: {type(self).__name__} would make an image "
+                f"{results.get('img_path', 'an image')}: {type(self).__name__} would make an image "
                 f"of {after[0]}x{after[1]} (w x h) from one of {before[0]}x{before[1]}; "
                 "each side must be 1 or more. Leave so thin an image out, or resize to "
                 "a larger scale."

@@ -159,6 +159,11 @@ def check_size(model: Any, size: Size, tta: TestTimeAug | None) -> None:
     """
     crop = model.test_cfg.window
     for height, width in (size,) if tta is None else tta.scaled_sizes(size):
+        if min(height, width) < 1:
+            raise ModelSizeError(
+                f"tta scales an image of {size[0]}x{size[1]} to {height}x{width} "
+                "(height x width); each side must be 1 or more"
+            )
         if crop is not None:  # windows; of a smaller image, the image
             height, width = min(height, crop[0]), min(width, crop[1])
         model.check_size((height, width))

@@ -151,6 +151,8 @@ def test_sizes_that_the_model_does_not_take(images):
     ask(Resize(scale=(48, 32)))
     with pytest.raises(ConfigError, match="1.png|0.png"):
         ask(ResizeToMultiple(2), tta=tta_settings.TestTimeAug(img_ratios=(0.33,)))
+    with pytest.raises(ConfigError, match="tta scales an image of 64x96 to 0x0"):
+        ask(tta=tta_settings.TestTimeAug(img_ratios=(0.0075,)))
     # Windows are of the size that the config gives; a small image is its own window.
     windows = Halves()
     windows.test_cfg = {"mode": "slide", "crop_size": (32, 32), "stride": (16, 16)}
