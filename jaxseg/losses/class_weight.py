@@ -36,6 +36,10 @@ def read_class_weight(given: ClassWeight) -> tuple[float, ...] | None:
     return tuple(float(value) for value in values)
 
 
+# What NumPy and the parsers raise besides.
+_OF_DAMAGED_FILES = (EOFError, MemoryError, RecursionError, SystemError)
+
+
 def _read(path):
     suffix = pathlib.Path(path).suffix.lower()
     try:
@@ -45,7 +49,7 @@ def _read(path):
             return json.loads(pathlib.Path(path).read_text())
         if suffix in (".yaml", ".yml"):
             return yaml.safe_load(pathlib.Path(path).read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, *_OF_DAMAGED_FILES, yaml.YAMLError) as error:
         raise FieldError(f"class_weight: {path} cannot be read: {error}") from error
     raise FieldError(
         f"class_weight: {path} ends in {suffix!r}, allowed are .npy, .json, .yaml and "

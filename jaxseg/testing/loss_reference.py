@@ -6,7 +6,6 @@ tests/reference/README.md describes the entries.
 
 import json
 import pathlib
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,7 +28,7 @@ def is_loss_case(path: str | pathlib.Path) -> bool:
     try:
         with np.load(path) as case:
             return "loss" in case
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except Exception:  # noqa: BLE001 - a damaged file brings out errors of every type
         return False  # `reference.check` says what is wrong with it
 
 

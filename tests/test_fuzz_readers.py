@@ -1,4 +1,4 @@
-"""Damaged files of every kind end in pixels or in a DataError that names the file."""
+"""Damaged files of every kind are read, or end in an error that names the file."""
 
 import pathlib
 import subprocess
@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-PROGRAM = pathlib.Path(__file__).with_name("fuzz.py")
-KINDS = ("png", "jpg", "bmp", "gif", "webp", "ppm", "tif", "npy", "index", "raw")
-KINDS += ("array_record",)
+PROGRAM = pathlib.Path(__file__).with_name("fuzz_readers.py")
+KINDS = (
+    *("png", "jpg", "bmp", "gif", "webp", "ppm", "tif", "npy"),
+    *("index", "raw", "array_record", "npz", "safetensors", "pth"),
+)
 
 
 def run(kind, count, seed, folder):
