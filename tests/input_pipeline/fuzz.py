@@ -1,10 +1,9 @@
 """Damages small files of one format at random and reads each of them.
 
-    python fuzz_readers.py KIND COUNT SEED FOLDER
+    python fuzz.py KIND COUNT SEED FOLDER
 
-`KIND` is one of `SAMPLES`; 'index', 'raw' or 'array_record' of a packed data set; or
-'npz', 'safetensors' or 'pth', of weights. Prints one
-line a mutant that ends in anything but pixels or an error that names the file, that
+`KIND` is one of `SAMPLES`, or 'index', 'raw' or 'array_record' of a packed data set. Prints one
+line a mutant that ends in anything but pixels or a DataError that names the file, that
 takes longer than SLOWEST, and one if the memory grew by more than GROWTH; then 'done'.
 A process of its own, as a decoder that crashes would take the tests with it.
 """
@@ -30,8 +29,6 @@ from input_pipeline.decode import image_size, read_image, read_label
 from input_pipeline.errors import DataError
 from input_pipeline.packing.check import check
 from input_pipeline.packing.write import pack
-from jaxseg.weights.files.mapped_file import CheckpointFileError
-from jaxseg.weights.files.weights_file import read_weights, write_weights
 
 MAX_PIXELS = 1 << 18  # of which 3 MB may come
 SLOWEST = 5.0  # seconds; nothing takes a tenth of one on a quiet machine
@@ -195,20 +192,6 @@ def read_packed(kind, source, folder):
     return [read, lambda: check(source, folder)][: 1 + (kind == "index")]
 
 
-def weights_file(kind, folder):
-    """A small file of weights."""
-    path = folder / f"weights.{kind}"
-    arrays = {"a.weight": RGB.astype(np.float32), "b": IDS.astype(np.int64)}
-    write_weights(path, arrays, {"classes": ["a", "b"], "palette": [[0, 0, 0]] * 2})
-    return path
-
-
-def read_arrays(path):
-    """All numbers of a file of weights."""
-    for array in read_weights(path).state_dict.values():
-        np.asarray(array).sum()
-
-
 def other_value(value, rng):
     """JSON in which one node has another value, or is missing."""
     if isinstance(value, dict | list) and value and rng.random() < 0.9:
@@ -287,7 +270,7 @@ def try_one(named, reads):
         begin = time.perf_counter()
         try:
             read()
-        except (DataError, CheckpointFileError) as error:
+        except DataError as error:
             if named not in str(error):
                 yield f"{place}: does not name the file: {error}"
         except BaseException as error:  # noqa: BLE001 - that is the question
@@ -315,10 +298,6 @@ def main(kind, count, seed, folder):
     if kind in SAMPLES:
         path = pathlib.Path(folder) / f"mutant.{kind}"
         samples, named, reads = SAMPLES[kind], path.name, list(read_file(path))
-    elif kind in ("npz", "safetensors", "pth"):
-        path = weights_file(kind, pathlib.Path(folder))
-        samples, named = [path.read_bytes()], path.name
-        reads = [lambda: read_arrays(path)]
     else:
         source, path = packed_set(kind, pathlib.Path(folder))
         samples, named = [path.read_bytes()], str(path.parent)
