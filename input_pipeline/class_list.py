@@ -113,7 +113,12 @@ def _as_palette(owner, palette):
 def _names(owner, classes, known, data_root):
     if isinstance(classes, str):
         classes = _names_in_file(owner, classes, data_root)
-    if classes is None or len(classes) == 0:
+    if classes is not None and not isinstance(classes, (list, tuple)):
+        raise DataError(
+            f"{owner}: metainfo.classes is {str(classes)[:80]}; it takes a list of "
+            "names, or a file of them."
+        )
+    if not classes:
         classes = [name for name, _ in known]
     if not classes:
         raise DataError(

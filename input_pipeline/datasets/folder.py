@@ -95,6 +95,12 @@ class BaseSegDataset(SegDataset):
                 f"{type(self).__name__}: data_prefix has the unknown keys {unknown}; "
                 "it may have 'img_path' and 'seg_map_path'."
             )
+        for key, prefix in self.data_prefix.items():
+            if not isinstance(prefix, str | None):
+                raise DataError(
+                    f"{type(self).__name__}: data_prefix.{key} is {prefix!r}; it takes "
+                    "the path of a folder."
+                )
         img_dir, found = self._open_folder("img_path")
         images = self._listed(img_dir, found) if self.ann_file else self._all(found)
         if not images:

@@ -71,6 +71,13 @@ class RandomCrop(Transform):
     ignore_index: int | None = None
     crop_first: bool = False
 
+    def __post_init__(self):
+        if min(self.size) < 1:
+            raise DataError(
+                f"RandomCrop.crop_size is {self.crop_size}; it takes (height, width) of "
+                "1 pixel at least."
+            )
+
     @property
     def size(self) -> tuple[int, int]:
         """(h, w)."""

@@ -40,12 +40,14 @@ class RandomFlip(Transform):
 
     def __post_init__(self):
         unknown = [d for d in self._directions if d not in _CV2_CODES]
-        if unknown:
+        if unknown or not self._directions:
             raise DataError(
-                f"RandomFlip.direction has {unknown}; allowed are {tuple(_CV2_CODES)}."
+                f"RandomFlip.direction is {self.direction!r}; allowed are {tuple(_CV2_CODES)}."
             )
         probs = self._probabilities
-        if len(probs) != len(self._directions) or min(probs) < 0 or sum(probs) > 1:
+        # Not the other way round: a NaN fits no comparison.
+        fits = all(prob >= 0 for prob in probs) and sum(probs) <= 1
+        if len(probs) != len(self._directions) or not fits:
             raise DataError(
                 f"RandomFlip.prob is {self.prob} for direction={self.direction}; it "
                 "must be a number in [0, 1], or one a direction with a sum of 1 at most."

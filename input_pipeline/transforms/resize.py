@@ -37,6 +37,10 @@ def fitted_size(size: tuple[int, int], scale: tuple[int, int]) -> tuple[int, int
     return scaled_size(size, factor)
 
 
+_MAX_PIXELS = 1 << 28  # of a resized image; three bytes each
+_MAX_RATIO = 100  # of the scale, which is about as large as the images
+
+
 def shortest_edge_size(
     size: tuple[int, int], shortest: int, max_size: int
 ) -> tuple[int, int]:
@@ -96,6 +100,11 @@ class Resizing(Transform):
                 f"of {after[0]}x{after[1]} (w x h) from one of {before[0]}x{before[1]}; "
                 "each side must be 1 or more. Leave so thin an image out, or resize to "
                 "a larger scale."
+            )
+        if after[0] * after[1] > _MAX_PIXELS:
+            raise DataError(
+                f"{results.get('img_path')}: {type(self).__name__} would make an image "
+                f"of {after[0]}x{after[1]} (w x h); {_MAX_PIXELS:,} pixels are allowed."
             )
         return after
 
@@ -173,6 +182,13 @@ class RandomResize(Resizing):
                 f"{self.ratio_range}; it takes one scale (w, h) with a ratio_range, or "
                 "two scales without one."
             )
+        if self.ratio_range is not None:
+            low, high = self.ratio_range
+            if not 0 < low <= high <= _MAX_RATIO:
+                raise DataError(
+                    f"RandomResize.ratio_range is {self.ratio_range}; it takes two "
+                    f"ratios above 0, the smaller one first, of {_MAX_RATIO} at most."
+                )
         _check_interpolation("RandomResize", self.interpolation)
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:

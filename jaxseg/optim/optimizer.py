@@ -144,6 +144,8 @@ def make_optimizer(
       ConfigError: The config is wrong, or a pattern in it fits no parameter; the
         message names the config path.
     """
+    if not isinstance(optim_wrapper, Mapping):
+        raise ConfigError(f"optim_wrapper is {optim_wrapper!r:.80}, it takes a dict")
     name = optim_wrapper.get("type", "OptimWrapper")
     cls = lookup(name, "optim_wrapper", (sys.modules[__name__],))
     keys = {key: value for key, value in optim_wrapper.items() if key != "type"}

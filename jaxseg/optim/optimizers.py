@@ -154,13 +154,13 @@ def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
     path = "optim_wrapper.optimizer"
     name = config.get("type")
     functions = _optax_optimizers()
-    if name in __all__ or is_registered(name):
+    if isinstance(name, str) and (name in __all__ or is_registered(name)):
         table = sys.modules[__name__]
         optimizer = resolve(config, path, (table,), TorchOptimizer)
         return BaseOptimizer(
             name, optimizer.lr, optimizer.weight_decay, optimizer.transform
         )
-    if name not in functions:
+    if not isinstance(name, str) or name not in functions:
         allowed = [*__all__, *sorted(functions)]
         raise ConfigError(
             f"{path}.type: {name!r} is not known{nearest(name, allowed)}; allowed are "

@@ -48,6 +48,10 @@ def read_from_cache(loader: Mapping[str, Any], path: str) -> dict[str, Any]:
         DataError: if the folder is no packed data set.
     """
     cache, node = loader["cache"], loader["dataset"]
+    if not isinstance(cache, str):
+        raise ConfigError(
+            f"{path}.cache: expected a folder's path, found {cache!r:.80}"
+        )
     packed = Index.read(pathlib.Path(cache) / FILE_NAME).header.config
     wanted = _what_is_packed(node)
     if packed != wanted:

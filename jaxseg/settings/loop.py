@@ -4,6 +4,8 @@ import dataclasses
 
 from jaxseg.errors import FieldError
 
+_MAX_ITERS = 10**7  # the learning rate of every iteration is computed at the start
+
 
 @dataclasses.dataclass(frozen=True)
 class IterBasedTrainLoop:
@@ -27,6 +29,10 @@ class IterBasedTrainLoop:
     step_timeout: float = 1800.0
 
     def __post_init__(self):
+        if self.max_iters > _MAX_ITERS:
+            raise FieldError(
+                f"max_iters: is {self.max_iters}, allowed: {_MAX_ITERS} at most"
+            )
         if self.max_iters < 1 or (self.val_interval or 1) < 1:
             raise FieldError(
                 f"max_iters={self.max_iters} and val_interval={self.val_interval} "

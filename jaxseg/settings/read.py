@@ -48,6 +48,9 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         ConfigError: naming the path of what is wrong.
         DataError: if a data set cannot be used.
     """
+    for name in ("default_hooks", "train_dataloader", "val_dataloader"):
+        if not isinstance(config.get(name) or {}, Mapping):
+            raise ConfigError(f"{name} is {config[name]!r:.80}, it takes a dict")
     hooks = config.get("default_hooks") or {}
     for name in hooks:
         if name not in ("checkpoint", "logger"):

@@ -9,8 +9,11 @@ import numpy as np
 from input_pipeline import transforms
 from input_pipeline.transforms import Resize
 from input_pipeline.transforms.transform import does
+from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.resolve import lookup
+
+_MAX_RATIO = 100  # of the size of an image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +37,12 @@ class TestTimeAug:
     flip_direction: str | tuple[str, ...] = "horizontal"
 
     def __post_init__(self):
+        fits = all(0 < ratio <= _MAX_RATIO for ratio in self.img_ratios)
+        if not self.img_ratios or not fits:
+            raise FieldError(
+                f"img_ratios: is {self.img_ratios}, it takes one ratio or more, each "
+                f"above 0 and {_MAX_RATIO} at most"
+            )
         for direction in self.directions:
             if direction not in ("horizontal", "vertical"):
                 raise FieldError(
@@ -77,8 +86,12 @@ def without_resizing(
         pipeline: of a config.
         path: where it stands, for errors.
     """
+    if not isinstance(pipeline, (list, tuple)):
+        raise ConfigError(f"{path}: expected a list of dicts, found {pipeline!r:.80}")
     kept = []
     for i, entry in enumerate(pipeline):
+        if not isinstance(entry, Mapping):
+            raise ConfigError(f"{path}.{i}: expected a dict, found {entry!r:.80}")
         cls = lookup(entry.get("type"), f"{path}.{i}", (transforms,))
         if does(cls, "moves_pixels") or not does(cls, "changes_size"):
             kept.append(entry)
