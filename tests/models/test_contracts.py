@@ -1,206 +1,29 @@
 """What every entry of the tables of contents keeps to; each needs a case here."""
 
-import dataclasses
 import functools
-from typing import Any
 
 import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import traverse_util
 
 from jaxseg import backbones, heads, layers, losses, necks, segmentors
 from jaxseg.losses.decode import decode_losses
 from jaxseg.resolve import resolve
-from jaxseg.testing.reference import fill
-from jaxseg.weights.names import torch_key
-
-BN = dict(type="BN", requires_grad=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """An entry built from `config`, called with random maps of the shapes `inputs`.
-
-    Attributes:
-        config: its keys besides `type`.
-        inputs: (H, W, C) of each map; odd sizes wherever they are legal.
-        outputs: (h, w, c) of each map that it returns, in the order of the pytree.
-        rate: the key of a dropout rate, or None where it has none.
-        previous: (h, w, c) of what the head before it in a cascade gives.
-    """
-
-    config: dict[str, Any]
-    inputs: tuple[tuple[int, int, int], ...]
-    outputs: tuple[tuple[int, int, int], ...]
-    rate: str | None = None
-    previous: tuple[int, int, int] | None = None
-
-
-def resnet(channels, **config):
-    stages = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(0, 1))
-    return Case(
-        dict(depth=18, base_channels=4, stem_channels=6, **stages, **config),
-        ((37, 29, 3),),
-        ((10, 8, channels), (5, 4, 2 * channels)),
-    )
-
-
-def unet(upsample, **config):
-    return Case(
-        dict(
-            type="UNet",
-            base_channels=4,
-            num_stages=3,
-            strides=(1, 2, 1),
-            enc_num_convs=(1, 2, 1),
-            dec_num_convs=(1, 2),
-            downsamples=(True, True),
-            enc_dilations=(1, 1, 2),
-            dec_dilations=(1, 2),
-            upsample_cfg=dict(type=upsample),
-            **config,
-        ),
-        ((12, 20, 3),),  # what 4 divides, else it is an error
-        ((3, 5, 16), (6, 10, 8), (12, 20, 4)),
-    )
-
-
-BACKBONES = {
-    "PIDNet": Case(
-        dict(channels=4, ppm_channels=4, num_branch_blocks=2),
-        ((40, 24, 3),),  # what 8 divides, else it is an error
-        ((5, 3, 8), (5, 3, 16), (5, 3, 8)),
-    ),
-    "ResNet": resnet(4, style="caffe"),
-    "ResNetV1c": resnet(4, with_cp=True),
-    "ResNetV1d": resnet(4, norm_eval=True),
-    "UNet": unet("InterpConv", with_cp=True),
-    # Entries of its upsample_cfg.
-    "InterpConv": unet("InterpConv", norm_eval=True),
-    "DeconvModule": unet("DeconvModule"),
-    "VisionTransformer": Case(
-        dict(
-            img_size=(32, 24),
-            patch_size=8,
-            embed_dims=8,
-            num_layers=2,
-            num_heads=2,
-            out_indices=(0, 1),
-            attn_drop_rate=0.1,
-            drop_path_rate=0.1,
-        ),
-        ((37, 29, 3),),
-        ((5, 4, 8), (5, 4, 8)),
-        rate="drop_rate",
-    ),
-}
-
-PYRAMID = ((17, 13, 4), (9, 7, 6), (5, 4, 8))
-
-NECKS = {
-    "FPN": Case(
-        dict(in_channels=[4, 6, 8], out_channels=5, num_outs=4, norm_cfg=BN),
-        PYRAMID,
-        ((17, 13, 5), (9, 7, 5), (5, 4, 5), (3, 2, 5)),
-    ),
-    "MultiLevelNeck": Case(
-        dict(in_channels=[6], out_channels=5, scales=[0.5, 1, 2.5]),
-        PYRAMID[1:2],
-        ((4, 3, 5), (9, 7, 5), (22, 17, 5)),
-    ),
-}
-
-
-def head(size, previous=None, **config):
-    config = dict(channels=6, num_classes=3, norm_cfg=BN) | config
-    outputs = ((*size, 3),)
-    return Case(config, PYRAMID, outputs, rate="dropout_ratio", previous=previous)
-
-
-SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
-HEADS = {
-    "ASPPHead": head((5, 4), in_channels=8, dilations=[1, 2]),
-    "DepthwiseSeparableASPPHead": head(
-        (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
-    ),
-    "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
-    "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
-    "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),
-    "PIDHead": Case(
-        dict(
-            in_channels=8,
-            channels=6,
-            num_classes=3,
-            norm_cfg=BN,
-            loss_decode=[
-                dict(type="CrossEntropyLoss"),
-                dict(type="OhemCrossEntropy", min_kept=5),
-                dict(type="BoundaryLoss"),
-                dict(type="OhemCrossEntropy", min_kept=5),
-            ],
-        ),
-        ((5, 4, 4), (5, 4, 8), (5, 4, 4)),
-        ((5, 4, 3), (5, 4, 3), (5, 4, 1)),
-        rate="dropout_ratio",
-    ),
-    "PSPHead": head((5, 4), in_channels=8, align_corners=True),
-    "UPerHead": head((17, 13), **SEVERAL),
-}
-
-
-def class_map(rng):
-    return rng.choice([0, 1, 2, 255], (2, 17, 13)).astype(np.uint8)
-
-
-def edge_map(rng):
-    return rng.choice([0, 1, 255], (2, 17, 13)).astype(np.uint8)
-
-
-def depth_map(rng):
-    return rng.uniform(0, 9, (2, 17, 13)).astype(np.float32)
-
-
-def teacher(rng):
-    return rng.standard_normal((2, 17, 13, 3)).astype(np.float32)
-
-
-# Name -> (config, channels of the logits, label).
-LOSSES = {
-    "BoundaryLoss": (dict(), 1, edge_map),
-    "CrossEntropyLoss": (dict(avg_non_ignore=True), 3, class_map),
-    "DiceLoss": (dict(), 3, class_map),
-    "DiceLossV0": (dict(), 3, class_map),
-    "FocalLoss": (dict(), 3, class_map),
-    "HuasdorffDisstanceLoss": (dict(), 3, class_map),
-    "KLDivLoss": (dict(temperature=30.0), 3, teacher),
-    "LovaszLoss": (dict(per_image=True), 3, class_map),
-    "OHEMPixelSampler": (dict(thresh=0.7, min_kept=5), 3, class_map),
-    "OhemCrossEntropy": (dict(min_kept=5), 3, class_map),
-    "SiLogLoss": (dict(), 1, depth_map),
-    "TverskyLoss": (dict(), 3, class_map),
-}
-
-# Tried as parts of the others and in tests/layers.
-ACTIVATIONS = {
-    "ELU",
-    "GELU",
-    "HSigmoid",
-    "HSwish",
-    "LeakyReLU",
-    "PReLU",
-    "ReLU",
-    "ReLU6",
-    "SiLU",
-    "Sigmoid",
-    "Swish",
-    "Tanh",
-}
-NEEDED_ELSEWHERE = ACTIVATIONS | {"BN", "GN", "IN", "LN", "SyncBN"}
-
-MODULES = BACKBONES | NECKS | HEADS
+from tests.models.cases import (
+    BACKBONES,
+    BN,
+    HEADS,
+    LOSSES,
+    MODULES,
+    NECKS,
+    NEEDED_ELSEWHERE,
+    QUICKLY,
+    build,
+    maps,
+    weights,
+)
 
 
 def test_every_entry_has_a_case():
@@ -216,38 +39,6 @@ def test_every_entry_has_a_case():
         (layers, NEEDED_ELSEWHERE),
     ):
         assert set(table.__all__) == set(cases), table.__name__
-
-
-def build(name, **changes):
-    case = MODULES[name]
-    config = {"type": name} | case.config | changes
-    return resolve(config, name)
-
-
-def maps(name, dtype="float32", batch=2):
-    """The arguments of a call, but for `train`."""
-    rng = np.random.default_rng(0)
-
-    def draw(shape):
-        return jnp.asarray(rng.standard_normal((batch, *shape)), dtype)
-
-    inputs = tuple(map(draw, MODULES[name].inputs))
-    previous = MODULES[name].previous
-    more = () if previous is None else (draw(previous),)
-    return (inputs[0] if name in BACKBONES else inputs, *more)
-
-
-def weights(module, *inputs):
-    """Weights for a module without its `init`, whose random draws compile slowly."""
-    init = functools.partial(module.init, train=False)
-    target = jax.eval_shape(init, jax.random.key(0), *inputs)
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(target))
-    return traverse_util.unflatten_dict(
-        {
-            path: fill(torch_key(path[1:]), leaf.shape, seed=0)
-            for path, leaf in traverse_util.flatten_dict(target).items()
-        }
-    )
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -280,10 +71,6 @@ def test_training_needs_the_dropout_stream_only_for_a_rate(name):
                 jax.eval_shape(train, variables, inputs)
         else:
             jax.eval_shape(train, variables, inputs)
-
-
-# Nothing here runs long; this halves the time that it takes to compile.
-QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 def train_step(module, variables, inputs):

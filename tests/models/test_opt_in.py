@@ -24,7 +24,7 @@ from jaxseg.ops.padded.valid_size import ValidSizes
 from jaxseg.ops.pool import max_pool
 from jaxseg.resolve import resolve
 from jaxseg.segmentors.opt_in import part_without
-from tests.models.test_contracts import (
+from tests.models.cases import (
     BACKBONES,
     HEADS,
     MODULES,
