@@ -13,14 +13,15 @@ there are warnings at most. docs/doctor.md says what is checked.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
 
 import cv2
 
-from input_pipeline.errors import DataError
-from jaxseg.config import ConfigError, parse_arguments
+from jaxseg.command_line import command
+from jaxseg.config import parse_arguments
 from jaxseg.diagnose.contact_sheet import draw_contact_sheet
 from jaxseg.diagnose.diagnosis import Diagnosis, diagnose_config, diagnose_folders
 from jaxseg.diagnose.report import as_json, as_text
@@ -30,6 +31,7 @@ from jaxseg.load_config import load_config
 _NEEDED = ("train_dataloader", "val_dataloader")
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Prints the report and writes its files; returns the exit code."""
     parser = _parser()
@@ -37,13 +39,9 @@ def main(arguments: list[str]) -> int:
     _check(parser, options, overrides)
     # OpenCV warns of damaged files without their names, which the report has.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    try:
-        diagnosis = _diagnose(options, overrides)
-    except (ConfigError, DataError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    diagnosis = _diagnose(options, overrides)
     print(as_text(diagnosis))
-    _write(diagnosis, _output(options), options.samples)
+    _write(diagnosis, _output(options, overrides), options.samples)
     return 1 if diagnosis.errors else 0
 
 
@@ -79,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         metavar="DIR",
-        help="for report.json and samples.png; default: work_dirs/NAME/doctor",
+        help="for report.json and samples.png; default: work_dirs/NAME/doctor, and a "
+        "NAME of its own for other data",
     )
     add(
         "--samples",
@@ -132,15 +131,30 @@ def _diagnose(options, overrides) -> Diagnosis:
     )
 
 
-def _output(options) -> Path:
+def _output(options, overrides) -> Path:
+    """Where the files go: a folder of its own for each data set."""
     if options.output is not None:
         return options.output
     if options.config is None:
-        return Path("work_dirs", Path(options.images).resolve().name, "doctor")
-    path = Path(options.config.partition(":")[0])
-    if path.name == "config.json":  # of a work directory, which it belongs to
+        images, labels = (Path(p).resolve() for p in (options.images, options.labels))
+        name = "-".join(images.parts[-2:]).strip("/")
+        return _folder(name, f"{images} {labels}")
+    name, _, argument = options.config.partition(":")
+    # experiments/mmseg.py:FILE is as many runs as there are files.
+    path = Path(argument if argument.endswith(".py") else name)
+    data = [f"{key}={value}" for key, value in overrides if "dataloader" in key]
+    if argument and path.name == Path(name).name:
+        data.append(argument)
+    if path.name == "config.json" and not data:  # it belongs to its work directory
         return path.parent / "doctor"
-    return Path("work_dirs", path.stem, "doctor")
+    return _folder(path.stem, " ".join(data))
+
+
+def _folder(name: str, other_data: str) -> Path:
+    """work_dirs/NAME/doctor; where the name does not say which data, with a digest."""
+    if other_data:
+        name = f"{name}-{hashlib.sha256(other_data.encode()).hexdigest()[:8]}"
+    return Path("work_dirs", name, "doctor")
 
 
 def _write(diagnosis: Diagnosis, folder: Path, samples: int) -> None:

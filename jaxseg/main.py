@@ -8,29 +8,22 @@
 The same command goes on with a run that was stopped or killed.
 """
 
-import logging
 import os
 import sys
 from pathlib import Path
 
 import jax
 from absl import app, flags
-from absl import logging as absl_logging
 
-from input_pipeline.errors import DataError, WorkerError
-from jaxseg.checkpoint.store import CheckpointError
-from jaxseg.config import ConfigError, split_overrides
+from jaxseg.command_line import command, sign_messages
+from jaxseg.config import split_overrides
 from jaxseg.evaluation.evaluate import evaluate_checkpoint
 from jaxseg.inference.loaded import load_model
 from jaxseg.inference.pictures import find_images, predict_files
 from jaxseg.load_config import EVALUATION, INFERENCE, load_config
 from jaxseg.runtime import hosts
-from jaxseg.runtime.agreement import HostsDisagreeError
 from jaxseg.runtime.host_memory import keep_freed_memory
-from jaxseg.runtime.workdir import WorkdirError
 from jaxseg.train.loop import train
-from jaxseg.train.skipped import NotFiniteError
-from jaxseg.weights.load import LoadError
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -62,13 +55,25 @@ _CHECKPOINT = flags.DEFINE_string(
     "work directory.",
 )
 _INPUT = flags.DEFINE_string(
-    "input", None, "predict: an image, a folder (at any depth), or a quoted glob."
+    "input", None, "predict: an image, several, a folder (at any depth), or a glob."
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
     "predict: the folder for labels/NAME.png (class indices with the palette) and "
     "overlays/NAME.jpg. Default: WORKDIR/output.",
+)
+_RESUME = flags.DEFINE_bool(
+    "resume",
+    None,
+    "train: short for --config.resume. The same command goes on with a run by itself; "
+    "--noresume refuses a work directory that holds one.",
+)
+_RESUME_CHANGED = flags.DEFINE_bool(
+    "resume_changed",
+    False,
+    "train: go on with a run although its config was changed in what gives the weights "
+    "another meaning (model, classes, preprocessing) or the samples another order.",
 )
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
@@ -111,40 +116,24 @@ _SHUTDOWN_TIMEOUT = flags.DEFINE_integer(
     lower_bound=1,
 )
 
-# What a user can mend: their message is all that there is to see.
-_USER_ERRORS = (
-    CheckpointError,
-    ConfigError,
-    DataError,
-    FileNotFoundError,
-    HostsDisagreeError,
-    hosts.HostsError,
-    LoadError,
-    NotFiniteError,
-    WorkdirError,
-    WorkerError,
-    flags.Error,
-)
-
 # Compiled programs of earlier runs. Versions of JAX keep theirs apart by themselves.
 _COMPILATION_CACHE = "~/.cache/jaxseg/compiled"
 
 
 def main(argv: list[str]) -> None:
     """Reads the flags and does what they say."""
-    if len(argv) > 1:
-        raise flags.Error(f"unknown argument {argv[1]!r}; all are flags, --name=value")
+    more_images = argv[1:]
+    if more_images and not (_MODE.value == "predict" and _INPUT.value):
+        raise flags.Error(
+            f"unknown argument {more_images[0]!r}; all are flags, --name=value"
+        )
     keep_freed_memory()
-    # What jaxseg says; of the libraries, warnings and errors.
-    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
-    logging.getLogger("jaxseg").propagate = False
-    if not flags.FLAGS["verbosity"].present:
-        absl_logging.set_verbosity(absl_logging.WARNING)
-    logging.getLogger("jaxseg").setLevel(logging.INFO)
     jax.config.update(
         "jax_compilation_cache_dir", os.path.expanduser(_COMPILATION_CACHE)
     )
     _join_hosts()
+    if _RESUME.value is not None:
+        _overrides.append(("resume", _RESUME.value))
     config = None
     if _CONFIG.value is not None:
         needs = {"train": None, "eval": EVALUATION, "predict": INFERENCE}[_MODE.value]
@@ -156,7 +145,10 @@ def main(argv: list[str]) -> None:
             f"--config.{_overrides[0][0]} changes a config, but --config is missing: "
             "give the work directory's config.json"
         )
-    {"train": _train, "eval": _eval, "predict": _predict}[_MODE.value](config)
+    if _MODE.value == "predict":
+        _predict(config, more_images)
+    else:
+        {"train": _train, "eval": _eval}[_MODE.value](config)
 
 
 def _workdir() -> Path:
@@ -176,7 +168,7 @@ def _checkpoint() -> str:
 
 
 def _train(config) -> None:
-    code = train(config, _workdir())
+    code = train(config, _workdir(), _RESUME_CHANGED.value)
     if code:
         # A thread may still be compiling, and cannot be stopped.
         sys.stdout.flush()
@@ -188,10 +180,12 @@ def _eval(config) -> None:
     evaluate_checkpoint(config, _checkpoint(), _workdir() / "eval.json")
 
 
-def _predict(config) -> None:
+def _predict(config, more_images: list[str]) -> None:
     if _INPUT.value is None:
         raise flags.Error("--input is missing: which images?")
-    images = find_images(_INPUT.value)
+    # A shell writes the files of a glob that is not quoted one behind the other.
+    patterns = (_INPUT.value, *more_images)
+    images = sorted({path for name in patterns for path in find_images(name)})
     model = load_model(config, _checkpoint())
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     mine = len(images[jax.process_index() :: jax.process_count()])
@@ -224,15 +218,7 @@ def _join_hosts() -> None:
         shutdown_timeout=_SHUTDOWN_TIMEOUT.value,
         polls_for_sigterm=_MODE.value == "train",
     )
-    if jax.process_index() != 0:
-        # Process 0 speaks for all; the others say what only they know.
-        logging.getLogger("jaxseg").setLevel(logging.WARNING)
-        signed = logging.Formatter(f"{hosts.signature()}%(levelname)s: %(message)s")
-        for handler in (
-            *logging.getLogger("jaxseg").handlers,
-            absl_logging.get_absl_handler(),
-        ):
-            handler.setFormatter(signed)
+    sign_messages()
 
 
 def _check_by_hand(coordinator: str, num_processes: int, process_id: int) -> None:
@@ -255,23 +241,15 @@ def parse_flags(argv: list[str]) -> list[str]:
     """Takes --config.PATH=VALUE out of the command line, and parses the rest."""
     overrides, rest = split_overrides(argv)
     _overrides.extend(overrides)
-    return flags.FLAGS(rest)
+    flags.FLAGS.set_gnu_getopt(True)  # flags may stand behind the files of --input
+    return flags.FLAGS(["--help" if word == "-h" else word for word in rest])
 
 
+@command
 def run() -> None:
-    """The command line's entry: wrong input ends in a sentence, not in a traceback."""
-    try:
-        app.run(main, flags_parser=parse_flags)
-    except _USER_ERRORS as error:
-        # Of the notes, ours says which sample; grain and JAX add their own.
-        notes = [n for n in getattr(error, "__notes__", ()) if n.startswith("in ")]
-        hosts.leave_soon()
-        sys.exit("\n".join([f"error: {hosts.signature()}{error}", *notes]))
-    except Exception:
-        hosts.leave_soon()
-        print(hosts.signature(), file=sys.stderr, end="", flush=True)
-        raise
+    """The command line's entry."""
+    app.run(main, flags_parser=parse_flags)
 
 
 if __name__ == "__main__":
-    run()
+    sys.exit(run())

@@ -31,12 +31,14 @@ import time
 
 import jax
 
+from jaxseg.command_line import command
 from jaxseg.config import ConfigError
 from jaxseg.testing.loss_reference import check_loss, is_loss_case
 from jaxseg.testing.reference import KINDS, Row, check
 from jaxseg.weights.load import LoadError
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Prints a table a case; returns the exit code."""
     summary, _, details = __doc__.partition("\n")

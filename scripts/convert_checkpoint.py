@@ -11,18 +11,15 @@ another form, and for models that are not quite those of the file.
 """
 
 import argparse
-import logging
 import pathlib
 import sys
 
-from jaxseg.checkpoint.store import CheckpointError
-from jaxseg.config import ConfigError
+from jaxseg.command_line import command
+from jaxseg.errors import JaxsegError
 from jaxseg.inference.convert import convert_checkpoint
-from jaxseg.weights.load import LoadError
-
-_USER_ERRORS = (CheckpointError, ConfigError, LoadError, OSError)
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Converts; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -73,9 +70,6 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.to_mmseg != (pathlib.Path(options.dst).suffix == ".pth"):
         parser.error("--to-mmseg and a --dst ending in .pth belong together")
-    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
-    logging.getLogger("jaxseg").propagate = False
-    logging.getLogger("jaxseg").setLevel(logging.INFO)
     try:
         lines = convert_checkpoint(
             options.config,
@@ -85,9 +79,8 @@ def main(arguments: list[str]) -> int:
             adapt=options.adapt_in_channels,
             overwrite=options.overwrite,
         )
-    except _USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:  # of --src or --dst, which it names
+        raise JaxsegError(str(error)) from error
     print("\n".join(lines))
     return 0
 

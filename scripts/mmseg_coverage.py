@@ -22,6 +22,7 @@ from typing import Any
 import jax
 
 from input_pipeline import transforms
+from jaxseg.command_line import command
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.translate import Translation, translate
 from jaxseg.optim.optimizer import make_optimizer
@@ -39,6 +40,7 @@ HOW_TO_GET_THEM = """\
 _NEED_DATA = ("train_dataloader", "val_dataloader", "model")
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Prints the table; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])

@@ -21,15 +21,17 @@ import sys
 
 from tqdm import tqdm
 
-from input_pipeline.errors import DataError
 from input_pipeline.packing.check import check
 from input_pipeline.packing.index import FORMATS
 from input_pipeline.packing.write import pack
-from jaxseg.config import ConfigError, parse_arguments
+from jaxseg.command_line import command
+from jaxseg.config import parse_arguments
+from jaxseg.errors import JaxsegError
 from jaxseg.load_config import load_config
 from jaxseg.settings.cache import dataset_to_pack
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Packs or checks; returns the exit code."""
     parser = _parser()
@@ -56,9 +58,8 @@ def main(arguments: list[str]) -> int:
                     num_threads=options.num_threads,
                     progress=bar.update,
                 )
-    except (ConfigError, DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:  # of --dst or a source, which it names
+        raise JaxsegError(str(error)) from error
     part = index.part
     print(
         f"{options.dst}: {len(part.samples)} samples, {len(part.records)} images in "

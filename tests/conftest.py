@@ -110,7 +110,7 @@ def command(tmp_path_factory):
     }
     started = []
 
-    def start(*arguments, deadline=120, **variables):
+    def start(*arguments, deadline=300, **variables):
         log = folder / f"{len(started):03d}.txt"
         environment_here = {**environment, **variables}
         started.append(Command(log, arguments, environment_here, deadline))

@@ -1,5 +1,6 @@
 """The doctor: numbers against NumPy, and every defect planted in a small data set."""
 
+import argparse
 import json
 import pathlib
 import shutil
@@ -20,7 +21,7 @@ from jaxseg.diagnose.suggest import (
     median_frequency_weights,
 )
 from jaxseg.diagnose.tally import ClassTally, Moments
-from jaxseg.doctor import main
+from jaxseg.doctor import _output, main
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -322,6 +323,27 @@ AGAINST_THE_CONFIG = [
     (
         ("val_dataloader.dataset.pipeline.1={'type': 'Resize', 'scale_factor': 1e-3}",),
         (1, "image sides", "Resize in the pipeline may make 0x0 (height x width)"),
+    ),
+    (
+        (
+            (
+                "model.decode_head={'type':'PSPHead','in_channels':4,'in_index':1,"
+                "'channels':8,'num_classes':4,'norm_cfg':{'type':'SyncBN'}}"
+            ),
+            "train_dataloader.batch_size=1",
+        ),
+        (
+            1,
+            "model and batches",
+            "batch norm would train on a single value a channel",
+        ),
+    ),
+    (
+        (
+            "model.test_cfg={'mode':'slide','crop_size':[32,32],'stride':[40,32]}",
+            "model.test_cfg.mode=slide",
+        ),
+        (1, "model", "stride: is (40, 32), larger than crop_size=(32, 32)"),
     ),
     (
         ("model.backbone.type=UNot",),
@@ -634,3 +656,35 @@ def test_the_command(data, tmp_path):
     assert "images/val/00.png: the PNG image of 150 bytes" in result.stdout
     assert result.stderr == ""
     assert cv2.imread(str(tmp_path / "out/samples.png")) is not None
+
+
+@pytest.mark.parametrize(
+    "arguments, others",
+    [
+        (
+            {"images": "a/images", "labels": "a/labels"},
+            [{"images": "b/images", "labels": "b/labels"}],
+        ),
+        (
+            {"config": "tests/tiny.py:/data/one"},
+            [{"config": "tests/tiny.py:/data/two"}, {"config": "tests/tiny.py"}],
+        ),
+        (
+            {"config": "experiments/mmseg.py:fcn/a.py"},
+            [{"config": "experiments/mmseg.py:fcn/b.py"}],
+        ),
+    ],
+)
+def test_reports_of_other_data_do_not_overwrite_each_other(arguments, others):
+    def output(arguments, *overrides):
+        nothing = {"output": None, "config": None, "images": None, "labels": None}
+        return _output(argparse.Namespace(**nothing | arguments), overrides)
+
+    places = [output(one) for one in (arguments, *others)]
+    if "config" in arguments:
+        places.append(output(arguments, ("train_dataloader.dataset.data_root", "x")))
+        same = output(arguments, ("train_cfg.max_iters", 3))
+        assert same == places[0] == output(arguments)
+    assert len(set(places)) == len(places)
+    assert all(place.parts[0] == "work_dirs" for place in places)
+    assert output({"config": "runs/a/config.json"}).as_posix() == "runs/a/doctor"

@@ -22,6 +22,7 @@ ROOMS = (
     "jaxseg.visualize",
     "jaxseg.ops",
     "jaxseg.runtime",
+    "jaxseg.command_line",
     "jaxseg.checkpoint",
     "jaxseg.weights",
     "jaxseg.layers",
@@ -50,6 +51,7 @@ ROOMS = (
 # What may know of both packages.
 ABOVE_BOTH = (
     "jaxseg.resolve",
+    "jaxseg.command_line",
     "jaxseg.settings",
     "jaxseg.mmseg_config",
     "jaxseg.config_source",

@@ -94,16 +94,19 @@ def photos(tmp_path):
         ("a.png", ["a"]),
         ("", ["a", "b", "more/c"]),
         ("*.*g", ["a", "b"]),
+        (["a.png", "more/c.png"], ["a", "more/c"]),
     ],
-    ids=["file", "folder", "glob"],
+    ids=["file", "folder", "glob", "glob of the shell"],
 )
 def test_predict(trained, command, photos, tmp_path, pattern, names):
     workdir, _ = trained
+    patterns = [pattern] if isinstance(pattern, str) else pattern
     output = tmp_path / "output"
     text = command(
         "--mode=predict",
         f"--checkpoint={workdir}",
-        f"--input={photos / pattern}",
+        "--input",
+        *(photos / name for name in patterns),
         f"--output={output}",
     ).finish()
     assert "compiled: network " in text
@@ -122,9 +125,9 @@ def test_predict(trained, command, photos, tmp_path, pattern, names):
 
 
 def test_help_explains_every_flag(command):
-    text = command("--help").finish(1)  # absl's exit code
+    text = command("-h").finish(1)  # absl's exit code
     names = [flag.name for flag in main.flags.FLAGS.get_key_flags_for_module(main)]
-    assert len(names) == 13
+    assert len(names) == 15
     for name in names:
         assert re.search(rf"--(\[no\])?{name}:", text), name
     assert "--config.PATH=VALUE" in text
@@ -151,6 +154,7 @@ TINY = "--config=tests/tiny.py:{data}"
             "Unknown command line flag 'confg'. Did you mean: config",
         ),
         ([TINY, "train"], "unknown argument 'train'; all are flags, --name=value"),
+        ([TINY, "--resume=x"], "flag --resume=x: Non-boolean argument to boolean flag"),
         (
             [TINY, "--config.mesh"],
             "error: --config.mesh needs a value: --config.mesh=V",

@@ -38,6 +38,10 @@ class DamagedCheckpointError(CheckpointError):
     """The files of a checkpoint are incomplete, or not those that were written."""
 
 
+class NoCheckpointError(CheckpointError, FileNotFoundError):
+    """There is no finished checkpoint where one was looked for."""
+
+
 class StructureMismatchError(CheckpointError):
     """The checkpoint is sound, but it belongs to another model or optimiser."""
 

@@ -12,7 +12,11 @@ import orbax.checkpoint as ocp
 import tensorstore as ts
 
 from jaxseg.checkpoint import manifest
-from jaxseg.checkpoint.manifest import CheckpointError, DamagedCheckpointError
+from jaxseg.checkpoint.manifest import (
+    CheckpointError,
+    DamagedCheckpointError,
+    NoCheckpointError,
+)
 
 _log = logging.getLogger("jaxseg")
 
@@ -150,7 +154,7 @@ def load_weights(
       checkpoint read.
 
     Raises:
-      FileNotFoundError: No finished checkpoint is there.
+      NoCheckpointError: No finished checkpoint is there.
       DamagedCheckpointError: The chosen one is damaged: name another step.
     """
 
@@ -214,7 +218,7 @@ def _choose(path: Path, which: str) -> Path:
     root = path / "checkpoints" if (path / "checkpoints").is_dir() else path
     steps = step_dirs(root, finished=True)
     if not steps:
-        raise FileNotFoundError(
+        raise NoCheckpointError(
             f"{path}: no finished checkpoint; expected a workdir, its checkpoints "
             "directory or one step of it"
         )
@@ -232,7 +236,7 @@ def _best(steps: list[Path]) -> Path:
         if score is not None:
             scores[step_dir] = score
     if not scores:
-        raise FileNotFoundError(
+        raise NoCheckpointError(
             f"{steps[0].parent}: no checkpoint was saved with the metric of save_best"
         )
     return max(scores, key=scores.get)

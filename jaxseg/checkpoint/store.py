@@ -25,6 +25,7 @@ from jaxseg.checkpoint import reader as checkpoint_reader
 from jaxseg.checkpoint.manifest import (
     CheckpointError,
     DamagedCheckpointError,
+    NoCheckpointError,
     StructureMismatchError,
 )
 from jaxseg.checkpoint.reader import COMMIT_FILE, STATE, load_weights
@@ -36,6 +37,7 @@ __all__ = [
     "Checkpoints",
     "DamagedCheckpointError",
     "HostsDriftedError",
+    "NoCheckpointError",
     "StructureMismatchError",
     "load_weights",
 ]
@@ -221,10 +223,10 @@ class Checkpoints:
         """Returns the manifest of the newest checkpoint whose manifest is readable.
 
         Raises:
-          FileNotFoundError: There is no checkpoint.
+          NoCheckpointError: There is no checkpoint.
           DamagedCheckpointError: No checkpoint has one.
         """
-        error = FileNotFoundError(f"{self.directory}: no checkpoint")
+        error = NoCheckpointError(f"{self.directory}: no checkpoint")
         for step in reversed(self.steps()):
             try:
                 return manifest.read(self._path(step))
@@ -257,7 +259,7 @@ class Checkpoints:
           (state, step).
 
         Raises:
-          FileNotFoundError: There is no checkpoint, or not the one asked for.
+          NoCheckpointError: There is no checkpoint, or not the one asked for.
           StructureMismatchError: The checkpoint is of another model; nothing older is
             tried.
           DamagedCheckpointError: `step` is damaged, or every checkpoint is.
@@ -265,7 +267,7 @@ class Checkpoints:
         self._finish_save()
         steps = self.steps()
         if not steps or step not in (None, *steps):
-            raise FileNotFoundError(
+            raise NoCheckpointError(
                 f"{self.directory}: no checkpoint {'' if step is None else step}; "
                 f"there are {steps or 'none'}"
             )

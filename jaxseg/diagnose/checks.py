@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from input_pipeline.errors import DataError
@@ -15,6 +16,7 @@ from jaxseg.diagnose.findings import Finding, error, warning
 from jaxseg.diagnose.sample import first_of, name_of
 from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.tally import KEPT, Tally
+from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.checks import (
     check_model_sizes,
     check_sides,
@@ -23,6 +25,7 @@ from jaxseg.evaluation.checks import (
 )
 from jaxseg.evaluation.evaluate import check_classes
 from jaxseg.resolve import resolve_model
+from jaxseg.segmentors.init_variables import init_variables
 
 # Normalised pixels of a data set that suits its normalisation have a mean near 0 and a
 # deviation near 1; dark or one-coloured ones reach 1.5 and 0.4. Values scaled to 0..1
@@ -245,6 +248,49 @@ def check_model_targets(
         for sample in samples[:1]
         for finding in _refusals("train", "targets", check_targets, model, sample, path)
     ]
+
+
+def check_training(
+    model: Any,
+    samples: Sequence[dict],
+    batch_size: int,
+    size: Sequence[int] | None,
+) -> list[Finding]:
+    """Whether a model trains on its batches; by shapes alone, on one device.
+
+    Args:
+        model: the segmentor, which has what its losses read.
+        samples: as they leave the pipeline.
+        batch_size: of train_dataloader.
+        size: model.data_preprocessor.size, (height, width), or None.
+    """
+    if not samples:
+        return []
+    height, width = size or samples[0]["img"].shape[:2]
+    rows = (batch_size, height, width)
+    targets = {
+        key: jax.ShapeDtypeStruct(rows, samples[0][key].dtype)
+        for key in model.target_keys
+    }
+    images = jax.ShapeDtypeStruct((*rows, model.in_channels), np.float32)
+
+    def losses(images, targets):
+        variables = init_variables(model, 0, model.in_channels, (height, width))
+        keys = dict.fromkeys(("dropout", "sample"), jax.random.key(0))
+        return model.apply(
+            variables,
+            images,
+            targets,
+            method="loss",
+            mutable=["batch_stats"],
+            rngs=keys,
+        )
+
+    try:
+        jax.eval_shape(losses, images, targets)
+    except (ConfigError, ModelSizeError) as refusal:
+        return [error("train", "model and batches", f"model: {refusal}")]
+    return []
 
 
 def _refusals(name, kind, ask, *arguments):

@@ -85,11 +85,14 @@ def diagnose_config(
         findings += checks.check_sizes(
             None if scaled else model, split.dataset, split.path, name
         )
+        loader = config[f"{name}_dataloader"]
         samples = checks.draw_samples(split.dataset, tally)
         drawn[name] = [sample["img"].shape[:2] for sample in samples[0]]
         if name == "train" and model is not None:
-            findings += checks.check_model_targets(model, samples[0], split.path)
-        loader = config[f"{name}_dataloader"]
+            lacking = checks.check_model_targets(model, samples[0], split.path)
+            findings += lacking or checks.check_training(
+                model, samples[0], loader.get("batch_size", 1), size
+            )
         batch_size = loader.get("batch_size", 1) if name == "train" else 0
         findings += checks.check_pipeline(
             name, split.dataset, samples, batch_size, size

@@ -237,7 +237,8 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
         path: where the data set stands in the config.
 
     Raises:
-        ConfigError: naming both places and both numbers.
+        ConfigError: naming both places and both numbers; or if there is one class
+            alone.
     """
     padding = model.data_preprocessor.seg_pad_val
     if padding != dataset.ignore_index:
@@ -246,6 +247,12 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
             f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
         )
     classes: Sequence[str] = dataset.metainfo["classes"]
+    if len(classes) == 1:
+        raise ConfigError(
+            f"{path} has one class alone, {classes[0]!r}: every pixel that counts is of "
+            "it, and a model has nothing to learn. Give the rest a class too: "
+            f"metainfo.classes=['background', {classes[0]!r}], with a label_map"
+        )
     for name, head in model.heads.items():
         if head.num_classes != len(classes):
             raise ConfigError(

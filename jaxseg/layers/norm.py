@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxseg.errors import FieldError
+from jaxseg.errors import FieldError, ModelSizeError
 from jaxseg.layers.data_axis import count_of_devices, mean_over_devices
 from jaxseg.ops.context import group_norm
 from jaxseg.ops.layer_norm import layer_norm
@@ -45,7 +45,8 @@ class BatchNorm(nn.Module):
             if not self.is_initializing():
                 devices = count_of_devices() if self.synced else 1
                 count = devices * x.size // x.shape[-1]
-                unbiased = var * (count / max(count - 1, 1))
+                self._check_count(count)
+                unbiased = var * (count / (count - 1))
                 keep = 1 - self.momentum
                 running_mean.value = (
                     keep * running_mean.value + self.momentum * mean
@@ -58,6 +59,15 @@ class BatchNorm(nn.Module):
         scale = scale * jax.lax.rsqrt(var + self.eps)
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         return ((wide - mean) * scale + bias).astype(x.dtype)
+
+    def _check_count(self, count):
+        if count < 2:
+            raise ModelSizeError(
+                f"{'.'.join(self.path) or 'a norm'}: batch norm would train on a single value a "
+                "channel, one image's map of 1x1, whose variance is 0 whatever it is; "
+                "it needs 2 images: a larger train_dataloader.batch_size"
+                + ("" if self.synced else " a device, or SyncBN over several devices")
+            )
 
     def _batch_statistics(self, x, origin):
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))

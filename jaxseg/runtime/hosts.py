@@ -1,17 +1,19 @@
 """Several processes as one run: how they find each other, and how one of them fails."""
 
 import collections
+import contextlib
 import os
 import socket
-import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import jax
 from jax._src import distributed  # its state says whom a process is waiting for
 
 from jaxseg.errors import JaxsegError
 from jaxseg.runtime.agreement import check_agreement
+from jaxseg.runtime.output import say
 
 # JAX ends a process whose time is up by SIGABRT; ours is up before, with a sentence.
 _MARGIN = 60
@@ -118,13 +120,11 @@ def _give_up(coordinator, seconds):
         )
         if state.process_id != 0 and not _answers(address):
             message += ", where nothing answers"
-    print(
+    say(
         f"error: {message} within {seconds} seconds (--initialization_timeout). Every "
         "process needs the same --coordinator and --num_processes, and a --process_id "
         "of its own, counted from 0; the coordinator's address is one of process 0, "
-        "which the others reach",
-        file=sys.stderr,
-        flush=True,
+        "which the others reach"
     )
     os._exit(1)  # the main thread waits in C++
 
@@ -182,7 +182,18 @@ def leave_soon(words: str = "") -> None:
     _leaving[:] = [last]
 
 
+@contextlib.contextmanager
+def leaving_soon() -> Iterator[None]:
+    """Context after whose error this process leaves soon (`leave_soon`)."""
+    try:
+        yield
+    except Exception as error:
+        # What is closed from here on may take all hosts, and they may not come.
+        leave_soon(str(error))
+        raise
+
+
 def _leave(words):
     if words:
-        print(f"error: {signature()}{words}", file=sys.stderr, flush=True)
+        say(f"error: {signature()}{words}")
     os._exit(1)

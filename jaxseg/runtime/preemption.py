@@ -1,10 +1,10 @@
-"""Stopping a run from outside: SIGTERM, Ctrl-C, and preemption of a host.
+"""Stopping a run from outside: SIGTERM, Ctrl-C, a closed terminal, a preempted host.
 
 A run that is asked to stop finishes its step, saves, and exits with 128 + the number
 of the signal, as a shell reports a process that the signal killed: 143 for SIGTERM
-(also where a host of a multi-host run is preempted), 130 for Ctrl-C. It is not done;
-started again with the same command, it resumes. A second signal exits at once, with
-the same code and without saving.
+(also where a host of a multi-host run is preempted), 130 for Ctrl-C, 129 for SIGHUP. It
+is not done; started again with the same command, it resumes. A second signal exits at
+once, with the same code and without saving.
 """
 
 import os
@@ -14,9 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from jaxseg.runtime.output import say
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequested(Exception):
@@ -24,7 +27,7 @@ class StopRequested(Exception):
 
 
 class StopSignal:
-    """Context in which SIGTERM and SIGINT set `requested` instead of killing.
+    """Context in which SIGTERM, SIGINT and SIGHUP set `requested` instead of killing.
 
         with StopSignal() as stop:
             for step in range(start, end):
@@ -33,9 +36,10 @@ class StopSignal:
                     save(); sys.exit(stop.exit_code)
 
     After `jax.distributed.initialize` JAX takes SIGTERM for itself, and a process that
-    never polls does not die of it. No handler is installed then; `poll` asks JAX, which
-    tells all hosts to stop at one and the same step. Python runs handlers in the main
-    thread only: entered in another one, nothing is installed either.
+    never polls does not die of it; `poll` asks JAX, which tells all hosts to stop at
+    one and the same step. The handlers of the other signals then send SIGTERM on to
+    JAX. SIGHUP stays ignored where it was (nohup). Python runs handlers in the main
+    thread only: entered in another one, nothing is installed.
 
     Attributes:
       requested: The run should stop. Between steps `poll` it; within a step (between
@@ -47,14 +51,18 @@ class StopSignal:
         self.requested = False
         self.exit_code = 0
         self._distributed = False
+        self._sent_on = 0  # the code of a signal that JAX was told of as SIGTERM
         self._previous = {}
 
     def __enter__(self):
         self._distributed = jax.distributed.is_initialized()
         in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and not self._distributed:
+        if in_main_thread:
             for number in _SIGNALS:
-                self._previous[number] = signal.signal(number, self._handle)
+                if self._distributed and number == signal.SIGTERM:
+                    continue
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception):
@@ -76,16 +84,21 @@ class StopSignal:
             and multihost_utils.reached_preemption_sync_point(step)
         ):
             self.requested = True
-            self.exit_code = 128 + signal.SIGTERM
+            self.exit_code = self._agreed_code()
         return self.requested
+
+    def _agreed_code(self):
+        """The code of the signal that any of the hosts got, the same on all of them."""
+        codes = multihost_utils.process_allgather(np.array(self._sent_on)).ravel()
+        return int(max(codes)) or 128 + signal.SIGTERM
 
     def run(self, function: Callable[..., Any], *args) -> Any:
         """Calls a function that may take long, without keeping a signal waiting.
 
         Python handles signals between two instructions of the main thread, and a
         compilation is one instruction. So the call goes to a thread of its own, and
-        the main thread waits for it in short steps. Where no handler is installed it
-        is a plain call.
+        the main thread waits for it in short steps. Where no handler is installed, and
+        among several hosts, which stop together, it is a plain call.
 
         Returns:
           What the function returns.
@@ -94,7 +107,7 @@ class StopSignal:
           StopRequested: a signal came first. The function is left to itself; end the
             process with `os._exit`.
         """
-        if not self._previous:
+        if not self._previous or self._distributed:
             return function(*args)
         outcome = {}
 
@@ -116,10 +129,15 @@ class StopSignal:
 
     def _handle(self, number, frame):
         code = 128 + number
-        if self.requested:
+        # Of several hosts, another one's signal may have requested it.
+        if self._sent_on or (self.requested and not self._distributed):
             os._exit(code)  # no `finally`, no waiting for threads: it was asked twice
-        self.requested = True
-        self.exit_code = code
+        if self._distributed:
+            self._sent_on = code
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            self.requested = True
+            self.exit_code = code
         # Not through logging or print: the signal may have come inside of them.
         name = signal.Signals(number).name
-        os.write(2, f"{name}: saving and stopping; again: exit at once\n".encode())
+        say(f"{name}: saving and stopping; again: exit at once")

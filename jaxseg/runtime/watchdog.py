@@ -4,11 +4,11 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
-import sys
 import threading
 import time
 
 from jaxseg.runtime.hosts import signature
+from jaxseg.runtime.output import say
 
 # As timeout(1) has it.
 EXIT_CODE = 124
@@ -66,9 +66,8 @@ class Watchdog:
 
 def end_process(message: str) -> None:
     """Prints a message and the stack of every thread, and ends this process."""
-    text = f"error: {signature()}{message}. Where every thread is:"
-    print(text, file=sys.stderr, flush=True)
-    faulthandler.dump_traceback(all_threads=True)
+    say(f"error: {signature()}{message}. Where every thread is:")
+    faulthandler.dump_traceback(file=2, all_threads=True)
     for child in multiprocessing.active_children():
         child.kill()
     os._exit(EXIT_CODE)

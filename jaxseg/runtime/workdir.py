@@ -1,5 +1,6 @@
 """The directory of one run: one job at a time, and the same one on every host."""
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -28,6 +29,8 @@ class WorkdirLock:
 
     The lock is the kernel's (flock) and ends with the process however that ends, so no
     stale one is left; the file says who holds it. Process 0 of a multi-host run locks.
+    Unless the job says `keep`, the directory is left as it was found: without the file,
+    empty folders, and itself where it was made for this job.
     """
 
     def __init__(self, workdir: str | Path):
@@ -37,37 +40,75 @@ class WorkdirLock:
           WorkdirError: Another process holds it, or it cannot be created or written.
         """
         self._descriptor = None
-        workdir = Path(workdir)
+        self._is_kept = False
+        self._workdir = Path(workdir)
         try:
-            workdir.mkdir(parents=True, exist_ok=True)
+            self._made = _make(self._workdir)
             if jax.process_index() != 0:
                 return
-            descriptor = os.open(workdir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+            self._before = set(os.listdir(self._workdir))
+            self._descriptor = _locked(self._workdir)
         except OSError as error:
             raise WorkdirError(
                 f"{workdir}: cannot be written ({error.strerror}: {error.filename}); "
                 "give --workdir a directory that can be"
             ) from error
-        try:
-            _lock(descriptor, workdir)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"host {socket.gethostname()}, pid {os.getpid()}".encode())
-        self._descriptor = descriptor
+        owner = f"host {socket.gethostname()}, pid {os.getpid()}"
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, owner.encode())
+
+    def keep(self) -> None:
+        """Says that the directory is a run's from now on."""
+        self._is_kept = True
 
     def release(self) -> None:
-        """Lets the next job in. The file stays: removing it could race with that job."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Lets the next job in."""
+        if self._descriptor is None:
+            return
+        if not self._is_kept:
+            self._leave_as_found()
+        os.close(self._descriptor)
+        self._descriptor = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self.release()
+
+    def _leave_as_found(self):
+        with contextlib.suppress(OSError):
+            new = set(os.listdir(self._workdir)) - self._before
+            if LOCK_FILE in new:
+                os.unlink(self._workdir / LOCK_FILE)
+            for name in new - {LOCK_FILE}:
+                with contextlib.suppress(OSError):  # it is not empty
+                    (self._workdir / name).rmdir()
+            for folder in self._made:
+                folder.rmdir()
+
+
+def _make(folder: Path) -> list[Path]:
+    """Makes a directory; returns those that were made for it, the innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _locked(workdir: Path) -> int:
+    """The descriptor of the lock file, which this process holds."""
+    path = workdir / LOCK_FILE
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(descriptor, workdir)
+            # A job that was refused may have removed the file that was just locked.
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, workdir: Path) -> None:

@@ -1,6 +1,7 @@
 """Phases: what a segmentor does in training alone, and in testing alone."""
 
 import dataclasses
+import operator
 
 from jaxseg.errors import FieldError
 
@@ -43,3 +44,8 @@ class TestCfg:
                 raise FieldError(f"{key}: mode='slide' needs (height, width) in pixels")
             if value is not None and min(value) < 1:
                 raise FieldError(f"{key}: is {value}, both must be 1 at least")
+        if self.mode == "slide" and any(map(operator.gt, self.stride, self.crop_size)):
+            raise FieldError(
+                f"stride: is {self.stride}, larger than crop_size={self.crop_size}: no "
+                "window would see the pixels in between"
+            )

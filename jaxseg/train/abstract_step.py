@@ -57,7 +57,7 @@ def abstract_step(
         optimizer=optimizer,
         seed=0,
         ema=False,
-        metrics=metric_names(model, variables, shapes),
+        metrics=metric_names(model, variables, shapes, mesh),
     )
     state = jax.eval_shape(new, variables)
     places = state_sharding(state, mesh)

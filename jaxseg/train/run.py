@@ -30,7 +30,19 @@ _log = logging.getLogger("jaxseg")
 
 
 class Run:
-    """The parts of a training, built from a config and checked before any step."""
+    """The parts of a training, built from a config and checked before any step.
+
+    Attributes:
+        workdir: where the run writes.
+        config: the whole config, with the data set's `dataset_meta`.
+        settings: its parts but the model, the optimiser and the mesh.
+        model: the segmentor.
+        train_model: the same, computing in the type that the steps do.
+        train_set: the training data.
+        val_set: the validation data, or None.
+        evaluator: of it, or None.
+        mesh: of the devices.
+    """
 
     def __init__(self, config: Mapping[str, Any], workdir: pathlib.Path):
         """Builds everything but the state.
@@ -54,13 +66,17 @@ class Run:
             # As in mmseg, the evaluation computes in the model's own type.
             self.train_model = self.model.clone(dtype="bfloat16")
         self.train_set = self.settings.train_dataloader.dataset
-        self.val_set = self.settings.val_dataloader.dataset
+        loader = self.settings.val_dataloader
+        self.val_set = None if loader is None else loader.dataset
+        sets = {"train": self.train_set, "val": self.val_set}
+        sets = {name: found for name, found in sets.items() if found is not None}
         # With it a checkpoint can be used where the data is not.
-        self.config = plain({**config, "dataset_meta": self.val_set.metainfo})
-        check_classes(self.model, self.train_set, "train_dataloader.dataset")
-        check_classes(self.model, self.val_set, "val_dataloader.dataset")
+        meta = [*sets.values()][-1].metainfo
+        self.config = plain({**config, "dataset_meta": meta})
+        for name, dataset in sets.items():
+            check_classes(self.model, dataset, f"{name}_dataloader.dataset")
         allowed = self.settings.train_dataloader.max_bad_samples
-        for name, dataset in (("train", self.train_set), ("val", self.val_set)):
+        for name, dataset in sets.items():
             found = scan(dataset, max_bad=allowed if name == "train" else 0)
             _log.info("%s: %d samples; %s", name, len(dataset), found)
             path = f"{name}_dataloader.dataset"
@@ -69,9 +85,13 @@ class Run:
                 tta = self.settings.tta
                 check_model_sizes(self.model, dataset, found.size_of, tta, path)
         self.mesh = make_mesh(config.get("mesh"))
-        self.evaluator = Evaluator(Predictor(self.model), self.settings)
-        # What an evaluation would refuse is said now, not after hours.
-        self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
+        self.evaluator = None
+        if self.val_set is None:
+            _log.warning("there is no val_dataloader: nothing will be evaluated")
+        else:
+            self.evaluator = Evaluator(Predictor(self.model), self.settings)
+            # What an evaluation would refuse is said now, not after hours.
+            self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
 
     @property
     def seed(self) -> int:
@@ -84,7 +104,7 @@ class Run:
             "seed": self.seed,
             "steps": self.settings.train_loop.max_iters,
             "training samples": len(self.train_set),
-            "validation samples": len(self.val_set),
+            "validation samples": 0 if self.val_set is None else len(self.val_set),
             "classes": list(self.train_set.metainfo["classes"]),
         }
 
@@ -133,7 +153,14 @@ class Run:
     def _state_maker(self, variables, batch):
         """The optimiser, and a function from variables to the first state."""
         optimizer = self._optimizer(variables["params"])
-        names = metric_names(self.model, variables, batch)
+        # A host's batch is its part of the whole one.
+        whole = {
+            name: jax.ShapeDtypeStruct(
+                (len(part) * jax.process_count(), *part.shape[1:]), part.dtype
+            )
+            for name, part in batch.items()
+        }
+        names = metric_names(self.model, variables, whole, self.mesh)
         ema = self.settings.ema is not None
         new = functools.partial(
             new_state, optimizer=optimizer, seed=self.seed, ema=ema, metrics=names
@@ -151,9 +178,8 @@ class Run:
 
 
 def _check_parts(settings: Settings) -> None:
-    for name in ("train_dataloader", "val_dataloader"):
-        if getattr(settings, name) is None:
-            raise ConfigError(f"{name} is missing: training needs it")
+    if settings.train_dataloader is None:
+        raise ConfigError("train_dataloader is missing: training needs it")
     if settings.train_loop is None:
         raise ConfigError("train_cfg is missing: training needs its max_iters")
     best, metrics = settings.checkpoint.save_best, settings.val_evaluator.iou_metrics

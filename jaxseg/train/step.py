@@ -42,19 +42,40 @@ def total_loss(losses: Mapping[str, jax.Array]) -> jax.Array:
     return sum(value for name, value in losses.items() if "loss" in name)
 
 
-def metric_names(model: Any, variables: Any, batch: Batch) -> tuple[str, ...]:
+def metric_names(
+    model: Any, variables: Any, batch: Batch, mesh: Mesh | None = None
+) -> tuple[str, ...]:
     """The names of what a step measures, found without running one.
 
     Args:
         model: the segmentor.
         variables: its params and batch_stats, or their shapes.
-        batch: `img`, every `gt_*` and `img_shape`, or their shapes.
+        batch: `img`, every `gt_*` and `img_shape` of all devices, or their shapes.
+        mesh: over which the batch is split; None is one device.
+
+    Raises:
+        ModelSizeError: what the model says of a device's part of the batch.
     """
 
     def losses(variables, batch):
         return _losses(model, variables, batch, jax.random.key(0))[0]
 
-    return (*jax.eval_shape(losses, variables, dict(batch)), "loss", "grad_norm")
+    def device_losses(variables, batch):
+        with over_data_axis(BATCH_AXES, "device"):
+            return jax.tree.map(mean_over_devices, losses(variables, batch))
+
+    if mesh is not None and any(mesh.shape[axis] > 1 for axis in BATCH_AXES):
+        losses_of_all = jax.shard_map(
+            device_losses,
+            mesh=mesh,
+            in_specs=(P(), P(BATCH_AXES)),
+            out_specs=P(),
+            axis_names=set(BATCH_AXES),
+        )
+    else:
+        losses_of_all = losses
+    found = jax.eval_shape(losses_of_all, variables, dict(batch))
+    return (*found, "loss", "grad_norm")
 
 
 def make_train_step(

@@ -21,42 +21,36 @@ import json
 import pathlib
 import sys
 
-from input_pipeline.errors import DataError
-from jaxseg.config import ConfigError, parse_arguments
+from jaxseg.command_line import command
+from jaxseg.config import parse_arguments
 from jaxseg.load_config import load_config
 
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from scripts.benchmark.measuring.against import AgainstError
 from scripts.benchmark.measuring.command_line import add_against, count, other_side
 from scripts.benchmark.measuring.evaluation import run_evaluation
 from scripts.benchmark.measuring.evaluation_report import format_evaluation
 from scripts.benchmark.measuring.process import prepare_process
 
-_USER_ERRORS = (AgainstError, ConfigError, DataError)
-
 _OTHER_SIDE = pathlib.Path(__file__).with_name("torch_side") / "evaluation.py"
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
     against = other_side(parser, options, _OTHER_SIDE)
     prepare_process()
-    try:
-        result = run_evaluation(
-            load_config(options.config, overrides=overrides),
-            count=options.count,
-            short=options.short,
-            rounds=options.rounds,
-            exact=options.exact,
-            against=against,
-        )
-    except _USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    result = run_evaluation(
+        load_config(options.config, overrides=overrides),
+        count=options.count,
+        short=options.short,
+        rounds=options.rounds,
+        exact=options.exact,
+        against=against,
+    )
     print(format_evaluation(result))
     if options.json:
         result = {"config": options.config, "overrides": dict(overrides), **result}

@@ -17,10 +17,11 @@ import tempfile
 
 import cv2
 
+from jaxseg.command_line import command
+
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from scripts.benchmark.measuring.against import AgainstError
 from scripts.benchmark.measuring.input_rows import (
     KINDS,
     ROWS,
@@ -32,27 +33,24 @@ from scripts.benchmark.measuring.input_rows import (
 _OTHER_SIDE = pathlib.Path(__file__).with_name("torch_side") / "input.py"
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     options = _parser().parse_args(arguments)
     cv2.setNumThreads(1)
     if hasattr(os, "sched_setaffinity"):  # not everywhere; the other side inherits it
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    command = [options.torch_python, str(_OTHER_SIDE)]
+    other_side = [options.torch_python, str(_OTHER_SIDE)]
     results = {}
-    try:
-        for name in options.kinds:
-            kind = KINDS[name]
-            with tempfile.TemporaryDirectory() as folder:
-                folder = pathlib.Path(folder)
-                make_files(folder, kind, options.images, options.count)
-                results[name] = compare(
-                    folder, kind, ROWS, command, options.passes, options.rounds
-                )
-            print(format_result(results[name]), flush=True)
-    except (AgainstError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    for name in options.kinds:
+        kind = KINDS[name]
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            make_files(folder, kind, options.images, options.count)
+            results[name] = compare(
+                folder, kind, ROWS, other_side, options.passes, options.rounds
+            )
+        print(format_result(results[name]), flush=True)
     peer = next(iter(results.values()))["peer"]
     versions = ", ".join(f"{k} {v}" for k, v in peer.items() if k != "variants")
     print(f"mmseg's side: {versions}; ours: cv2 {cv2.__version__}")

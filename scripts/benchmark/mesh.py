@@ -17,7 +17,10 @@ import os
 import pathlib
 import sys
 
-from jaxseg.config import ConfigError, parse_arguments
+import jax
+
+from jaxseg.command_line import command
+from jaxseg.config import parse_arguments
 
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
@@ -25,6 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from scripts.benchmark.measuring.command_line import size
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Compiles for every mesh and prints tables; returns the exit code."""
     parser = _parser()
@@ -33,31 +37,27 @@ def main(arguments: list[str]) -> int:
         parser.error("give --mesh, --spatial or both")
     if options.mesh and options.batch_size is None:
         parser.error("--mesh needs --batch_size")
-    os.environ["JAX_PLATFORMS"] = "cpu"
+    jax.config.update("jax_platforms", "cpu")
     os.environ["XLA_FLAGS"] = (
         os.environ.get("XLA_FLAGS", "")
         + f" --xla_force_host_platform_device_count={options.devices}"
     )
-    # The number of devices is read when jax is imported.
+    # The number of devices is read when the first of them is asked for.
     from jaxseg.load_config import load_config
     from scripts.benchmark.measuring.mesh_memory import inference_memory, mesh_memory
 
-    try:
-        config = load_config(options.config, ("model", "optim_wrapper"), overrides)
-        if options.mesh:
-            _print_header("training step", "parameters", "optimiser")
-        for text in options.mesh:
-            sizes = {"data": 1, **_sizes(text)}
-            memory = mesh_memory(config, sizes, options.batch_size, options.size)
-            _print_row(text, memory)
-        if options.spatial:
-            _print_header("one image", "parameters")
-        for count in options.spatial:
-            memory = inference_memory(config, count, options.size)
-            _print_row(f"spatial={count}", memory)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    config = load_config(options.config, ("model", "optim_wrapper"), overrides)
+    if options.mesh:
+        _print_header("training step", "parameters", "optimiser")
+    for text in options.mesh:
+        sizes = {"data": 1, **_sizes(text)}
+        memory = mesh_memory(config, sizes, options.batch_size, options.size)
+        _print_row(text, memory)
+    if options.spatial:
+        _print_header("one image", "parameters")
+    for count in options.spatial:
+        memory = inference_memory(config, count, options.size)
+        _print_row(f"spatial={count}", memory)
     return 0
 
 

@@ -23,15 +23,14 @@ import json
 import pathlib
 import sys
 
-from input_pipeline.errors import DataError
-from jaxseg.config import ConfigError, parse_arguments
+from jaxseg.command_line import command
+from jaxseg.config import parse_arguments
 from jaxseg.config_source import is_mmseg_config
 from jaxseg.load_config import load_config
 
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from scripts.benchmark.measuring.against import AgainstError
 from scripts.benchmark.measuring.command_line import (
     add_against,
     count,
@@ -43,11 +42,10 @@ from scripts.benchmark.measuring.report import format_report
 from scripts.benchmark.measuring.run import PARTS, run_benchmark
 from scripts.benchmark.measuring.setup import Setup
 
-_USER_ERRORS = (AgainstError, ConfigError, DataError)
-
 _OTHER_SIDE = pathlib.Path(__file__).with_name("torch_side") / "model.py"
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = _parser()
@@ -55,19 +53,15 @@ def main(arguments: list[str]) -> int:
     against = other_side(parser, options, _OTHER_SIDE)
     prepare_process()
     setup = Setup(options.batch_size, options.size, options.dtype, options.synthetic)
-    try:
-        result = run_benchmark(
-            load_config(options.config, overrides=overrides),
-            setup,
-            parts=options.parts,
-            steps=options.steps,
-            repeats=options.repeats,
-            against=against,
-            mmseg_config=_mmseg_config(options.config, overrides),
-        )
-    except _USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    result = run_benchmark(
+        load_config(options.config, overrides=overrides),
+        setup,
+        parts=options.parts,
+        steps=options.steps,
+        repeats=options.repeats,
+        against=against,
+        mmseg_config=_mmseg_config(options.config, overrides),
+    )
     print(format_report(result))
     if options.json:
         result = {"config": options.config, "overrides": dict(overrides), **result}

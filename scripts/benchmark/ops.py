@@ -11,22 +11,23 @@ time over that of torch's better memory layout, so below 1 ours is faster.
 
 import argparse
 import json
-import logging
 import pathlib
 import sys
 
 import jax
 
+from jaxseg.command_line import command
+
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from scripts.benchmark.measuring.against import AgainstError
 from scripts.benchmark.measuring.op_cases import CASES
 from scripts.benchmark.measuring.ops import format_table, measure_ops
 
 _OTHER_SIDE = pathlib.Path(__file__).with_name("torch_side") / "ops.py"
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Measures and prints; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -43,19 +44,12 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no case has {options.only!r} in its name; there are\n  {names}")
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}, it must be at least 1")
-    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
-    logging.getLogger("jaxseg").propagate = False
-    logging.getLogger("jaxseg").setLevel(logging.INFO)  # a row as it is measured
-    command = None
+    other_side = None
     if options.torch_python is not None:
         if jax.default_backend() != "cpu":
             parser.error("--torch-python compares on a CPU: set JAX_PLATFORMS=cpu")
-        command = [options.torch_python, str(_OTHER_SIDE)]
-    try:
-        result = measure_ops(cases, options.rounds, command)
-    except AgainstError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        other_side = [options.torch_python, str(_OTHER_SIDE)]
+    result = measure_ops(cases, options.rounds, other_side)
     print(format_table(result))
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")

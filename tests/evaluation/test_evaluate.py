@@ -393,6 +393,10 @@ def test_heads_and_data_set_must_agree():
         check_classes(model(aux=(6, 3)), dataset, path)
     with pytest.raises(ConfigError, match="ignore_index is 0, that of val.* is 255"):
         check_classes(model(ignore_index=0), dataset, path)
+    alone = types.SimpleNamespace(metainfo={"classes": ["road"]}, ignore_index=255)
+    message = "val_dataloader.dataset has one class alone, 'road': every pixel that"
+    with pytest.raises(ConfigError, match=message):
+        check_classes(model(1), alone, path)
 
 
 def test_report(tmp_path, capsys):

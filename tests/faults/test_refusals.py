@@ -18,7 +18,7 @@ def sentence_of(run):
     assert "Traceback" not in output
     messages = [line for line in output.splitlines() if line.startswith("error: ")]
     assert len(messages) == 1
-    return messages[0]
+    return output[output.index(messages[0]) :]
 
 
 def damage(step):
@@ -39,8 +39,13 @@ def test_a_damaged_checkpoint_is_passed_over(command, tiny, copy, assert_same_re
 
 def test_a_finished_run_only_reports(command, tiny, copy, assert_same_result):
     before = (copy / "metrics.jsonl").read_text()
-    output = command(*tiny, "--workdir", copy).finish()
+    config = (copy / "config.json").read_text()
+    changed = "--config.optim_wrapper.optimizer.lr=0.5"
+    output = command(*tiny, "--workdir", copy, changed).finish()
     assert "train 60/60" not in output
+    assert "this run is complete: 60 of 60 iterations are done" in output
+    assert "\n  optim_wrapper.optimizer.lr: 0.1 -> 0.5\n" in output
+    assert (copy / "config.json").read_text() == config
     score = json.loads((copy / "eval.json").read_text())["summary"]["mIoU"]
     assert output.splitlines()[-1] == f"val mIoU {score:.2f}"
     assert (copy / "metrics.jsonl").read_text() == before
@@ -52,14 +57,17 @@ def test_a_finished_run_only_reports(command, tiny, copy, assert_same_result):
     [
         (
             "train_dataloader.batch_size=2",
-            "train_dataloader.batch_size is 2, but the run in this work directory has 4",
+            "holds a run with another config, .*\n  train_dataloader.batch_size: 4 -> 2\n",
         ),
         (
             (
                 "train_dataloader.dataset.data_prefix="
                 "{'img_path':'images/val','seg_map_path':'labels/val'}"
             ),
-            "samples of train_dataloader.dataset is 4, but the run .* has 12",
+            (
+                "img_path: 'images/train' -> 'images/val'\n(.*\n)+"
+                "  train_dataloader.dataset: 12 samples -> 4 samples\n"
+            ),
         ),
         ("resume=False", "resume is False, but .*checkpoints holds a run"),
     ],

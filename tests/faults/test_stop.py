@@ -34,6 +34,18 @@ def test_stopped_between_two_steps(command, tiny, tmp_path, assert_same_result):
     assert_same_result(workdir)
 
 
+def test_stopped_by_a_terminal_that_was_closed(
+    command, tiny, tmp_path, assert_same_result
+):
+    workdir = tmp_path / "run"
+    run = command(*tiny, "--workdir", workdir)
+    run.wait_for("train 13/60")
+    run.send(signal.SIGHUP)
+    assert "SIGHUP: saving and stopping" in run.finish(129)
+    command(*tiny, "--workdir", workdir).finish()
+    assert_same_result(workdir)
+
+
 def test_stopped_during_an_evaluation(
     command, tiny, tmp_path, slow_images, assert_same_result
 ):

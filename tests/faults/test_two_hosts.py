@@ -146,3 +146,20 @@ def test_an_error_of_one_host_in_an_evaluation_loses_no_step(
     # The evaluation that failed comes first.
     assert outputs[0].index("val 30 ") < outputs[0].index("train 31/60")
     assert_same(tmp_path, one_process)
+
+
+@pytest.mark.parametrize("to_both", [True, False])
+def test_ctrl_c_stops_both_at_the_same_step_and_ends_with_130(
+    command, tiny, tmp_path, one_process, to_both
+):
+    arguments = [*tiny, f"--workdir={tmp_path}"]
+    both = start_both(command, arguments)
+    both[0].wait_for("train 13/60")
+    both[1].send(signal.SIGINT)
+    if to_both:  # as a terminal does
+        both[0].send(signal.SIGINT)
+    outputs = [run.finish(130) for run in both]
+    assert "SIGINT: saving and stopping" in outputs[1]
+    outputs = [run.finish() for run in start_both(command, arguments)]
+    assert "resumed at step" in outputs[0]
+    assert_same(tmp_path, one_process)

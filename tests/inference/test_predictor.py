@@ -285,6 +285,10 @@ def test_a_size_that_the_backbone_refuses():
             None,
             "test_cfg: expected TestCfg, found None; TestCfg is a dict of mode, crop",
         ),
+        (
+            dict(mode="slide", crop_size=(8, 8), stride=(8, 9)),
+            r"stride: is \(8, 9\), larger than crop_size=\(8, 8\): no window would see",
+        ),
     ],
 )
 def test_wrong_test_cfg(test_cfg, message):

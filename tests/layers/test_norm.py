@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from jaxseg.errors import ModelSizeError
 from jaxseg.layers import BN, LN, SyncBN
 from jaxseg.layers.data_axis import over_data_axis
 
@@ -60,16 +61,6 @@ def test_a_large_mean_does_not_cost_the_variance():
     _, new = norm.apply(variables, x, True, mutable=["batch_stats"])
     expected = np.asarray(x, np.float64).var((0, 1, 2), ddof=1)
     np.testing.assert_allclose(new["batch_stats"]["var"], expected, rtol=1e-4)
-
-
-def test_a_single_value_has_no_unbiased_variance():
-    # torch refuses this; the pooled 1 x 1 map of one image must not turn into NaN.
-    x = jnp.ones((1, 1, 1, 2))
-    norm = BN()("bn")
-    variables = norm.init(jax.random.key(0), x, True)
-    y, new = norm.apply(variables, x, True, mutable=["batch_stats"])
-    np.testing.assert_array_equal(y, 0)
-    np.testing.assert_allclose(new["batch_stats"]["var"], 0.9)
 
 
 def test_statistics_of_a_narrow_type_are_float32():
@@ -146,6 +137,20 @@ def test_bn_of_a_device_knows_its_own_part_alone():
     np.testing.assert_allclose(y[:, 0, :, 0], [[-1, 1]] * 8, rtol=1e-4)
     means = 0.1 * (2 * np.arange(8) + 0.5)
     np.testing.assert_allclose(stats["mean"][:, 0], means, rtol=1e-5)
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_a_single_value_a_channel_has_no_variance_to_train_on(devices):
+    x = jnp.arange(8.0).reshape(8, 1, 1, 1)[-devices:]
+    variables = BN()("bn").init(jax.random.key(0), x, True)
+    # torch's layer raises "Expected more than 1 value per channel when training".
+    message = "batch norm would train on a single value a channel.* 2 images"
+    with pytest.raises(ModelSizeError, match=message):
+        over_devices(BN()("bn"), devices, variables, x, jnp.ones_like(x))
+    BN()("bn").apply(variables, x, False)
+    if devices == 8:  # of all devices together there are eight
+        y, *_ = over_devices(SyncBN()("bn"), 8, variables, x, jnp.ones_like(x))
+        assert np.std(y) > 0.9
 
 
 def test_layer_norm_is_over_the_channels():

@@ -8,10 +8,12 @@ import pytest
 
 from jaxseg.runtime.preemption import StopSignal
 
+STOPS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 
-@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+
+@pytest.mark.parametrize("number, code", STOPS)
 def test_a_signal_requests_a_stop_and_the_handlers_come_back(number, code):
-    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
+    before = {n: signal.getsignal(n) for n, _ in STOPS}
     with StopSignal() as stop:
         assert not stop.poll(1)
         assert stop.exit_code == 0
@@ -20,6 +22,17 @@ def test_a_signal_requests_a_stop_and_the_handlers_come_back(number, code):
         assert stop.poll(2)
         assert stop.exit_code == code
     assert {n: signal.getsignal(n) for n in before} == before
+
+
+def test_what_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignal() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_handlers_come_back_after_an_exception():
@@ -74,12 +87,20 @@ with StopSignal() as stop:
 """
 
 
-@pytest.mark.parametrize("program, signals", [(TWICE, 2), (DISTRIBUTED, 1)])
-def test_exit_code_of_a_process(spawn, program, signals):
+@pytest.mark.parametrize(
+    "program, number, signals, code",
+    [
+        (TWICE, signal.SIGTERM, 2, 143),
+        (DISTRIBUTED, signal.SIGTERM, 1, 143),
+        (DISTRIBUTED, signal.SIGINT, 1, 130),
+        (DISTRIBUTED, signal.SIGHUP, 1, 129),
+    ],
+)
+def test_exit_code_of_a_process(spawn, program, number, signals, code):
     process = spawn(program)
     assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.stdout.readline() == "stopping\n"
     if signals == 2:
-        process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 143
+        process.send_signal(number)
+    assert process.wait(timeout=20) == code

@@ -13,6 +13,7 @@ from input_pipeline.loader import Loader
 from jaxseg.checkpoint import manifest
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError, load
+from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import run as run_module
@@ -79,7 +80,7 @@ def test_starting_weights_that_are_not_there_end_a_new_run(config, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["model", "optim_wrapper", "train_cfg", "train_dataloader", "val_dataloader"],
+    ["model", "optim_wrapper", "train_cfg", "train_dataloader"],
 )
 def test_a_missing_part_is_named(config, tmp_path, name):
     del config[name]
@@ -170,6 +171,129 @@ def test_a_refused_command_leaves_the_config_alone(config, tmp_path):
     assert train(config, tmp_path) == 0
     before = (tmp_path / "config.json").read_text()
     config["randomness"] = dict(seed=5)
-    with pytest.raises(ConfigError, match="randomness.seed is 5"):
+    with pytest.raises(ConfigError, match="randomness.seed: 3 -> 5"):
         train(config, tmp_path)
     assert (tmp_path / "config.json").read_text() == before
+
+
+def steps_of(workdir, split):
+    lines = read_metrics(workdir / "metrics.jsonl")
+    return [line["step"] for line in lines if line["split"] == split]
+
+
+def test_what_a_resumed_run_has_other_is_listed(config, tmp_path, caplog):
+    config["train_cfg"]["max_iters"] = 3
+    assert train(config, tmp_path) == 0
+    config["train_cfg"]["max_iters"] = 4
+    config["optim_wrapper"]["optimizer"]["lr"] = 0.2
+    assert train(config, tmp_path) == 0
+    listed = "  optim_wrapper.optimizer.lr: 0.1 -> 0.2\n  train_cfg.max_iters: 3 -> 4"
+    assert f"goes on with the new values:\n{listed}" in caplog.text
+    assert json.loads((tmp_path / "config.json").read_text())["train_cfg"] == {
+        "max_iters": 4,
+        "val_interval": 4,
+    }
+
+
+def test_another_meaning_of_the_weights_has_to_be_asked_for(config, tmp_path, caplog):
+    config["train_cfg"]["max_iters"] = 3
+    assert train(config, tmp_path) == 0
+    before = sorted(path.name for path in tmp_path.iterdir())
+    config["train_cfg"]["max_iters"] = 4
+    config["model"]["data_preprocessor"]["bgr_to_rgb"] = False
+    change = "  model.data_preprocessor.bgr_to_rgb: True -> False"
+    with pytest.raises(ConfigError, match=f"{change}\n.*--resume_changed"):
+        train(config, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert train(config, tmp_path, resume_changed=True) == 0
+    assert change in caplog.text
+    assert (tmp_path / "checkpoints" / "4").exists()
+
+
+def test_a_learning_rate_of_zero_is_told(config, tmp_path, caplog):
+    caplog.set_level("INFO", "jaxseg")
+    config["param_scheduler"] = [dict(type="PolyLR", power=0.9, eta_min=0.0, end=4)]
+    assert train(config, tmp_path) == 0
+    told = "rate is 0 from iteration 4 on, to the last, 6: they train nothing"
+    assert told in caplog.text
+    caplog.clear()
+    # It is complete, and says so; nothing is trained at any rate.
+    assert train(config, tmp_path) == 0
+    assert "this run is complete: 6 of 6 iterations are done" in caplog.text
+    assert told not in caplog.text
+
+
+def test_the_last_iteration_of_a_schedule_may_have_the_rate_zero(
+    config, tmp_path, caplog
+):
+    config["param_scheduler"] = [dict(type="PolyLR", power=0.9, eta_min=0.0)]
+    assert train(config, tmp_path) == 0
+    assert "the learning rate is 0" not in caplog.text
+
+
+def test_without_validation_data_it_trains(config, tmp_path, capsys, caplog):
+    del config["val_dataloader"]
+    assert train(config, tmp_path) == 0
+    assert "there is no val_dataloader: nothing will be evaluated" in caplog.text
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "trained 6 iterations; without val_dataloader there are no scores"
+    assert steps_of(tmp_path, "val") == []
+    assert (tmp_path / "curves.png").exists()
+    saved = json.loads((tmp_path / "config.json").read_text())
+    assert saved["dataset_meta"]["classes"] == ["ground", "red", "green", "blue"]
+    assert train(config, tmp_path) == 0
+
+
+def test_a_trial_shorter_than_the_interval_logs_its_loss(config, tmp_path):
+    config["default_hooks"]["logger"]["interval"] = 4
+    assert train(config, tmp_path) == 0
+    assert steps_of(tmp_path, "train") == [4, 6]
+    config["default_hooks"]["logger"]["interval"] = 50
+    assert train(config, tmp_path / "short") == 0
+    (line,) = [
+        line
+        for line in read_metrics(tmp_path / "short" / "metrics.jsonl")
+        if line["split"] == "train"
+    ]
+    assert line["step"] == 6 and line["loss"] > 0
+
+
+@pytest.mark.parametrize("part", ["before the run is built", "while it starts"])
+def test_a_refused_start_leaves_nothing_and_prints_no_table(
+    config, tmp_path, caplog, part
+):
+    caplog.set_level("INFO", "jaxseg")
+    if part == "while it starts":
+        config["load_from"] = "not/there"
+    else:
+        config["train_dataloader"]["batch_size"] = 1000
+    with pytest.raises((ConfigError, DataError, FileNotFoundError)):
+        train(config, tmp_path / "work_dirs" / "run")
+    assert list(tmp_path.iterdir()) == []
+    assert "time spent" not in caplog.text
+    # What was there before stays.
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises((ConfigError, DataError, FileNotFoundError)):
+        train(config, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "notes.txt"]
+
+
+def test_a_norm_over_one_value_a_device_is_refused_before_training(config, tmp_path):
+    # Its pooled branch has one value of each image: of 8 images over 8 devices, one.
+    config["model"]["decode_head"] = dict(
+        type="PSPHead",
+        in_channels=4,
+        in_index=1,
+        channels=8,
+        num_classes=4,
+        norm_cfg=dict(type="BN"),
+    )
+    with pytest.raises(ModelSizeError, match="single value .* or SyncBN over several"):
+        train(config, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+    config["model"]["decode_head"]["norm_cfg"] = dict(type="SyncBN")
+    run = Run(config, tmp_path)
+    with run.batches(0) as batches:
+        _, state = run.abstract_state(next(batches))
+    assert "decode.loss_ce" in state.window

@@ -20,6 +20,7 @@ from PIL import Image
 from input_pipeline import datasets, transforms
 from input_pipeline.packing.write import pack
 from input_pipeline.sources import SegDataset
+from jaxseg.errors import JaxsegError
 from jaxseg.resolve import resolve
 from jaxseg.settings.device_augment import with_augmentation_on_device
 from scripts.benchmark.measuring.against import OtherSide
@@ -100,7 +101,7 @@ def make_files(
         count: how many.
 
     Raises:
-        ValueError: if there is no image in the folder.
+        JaxsegError: if there is no image in the folder.
     """
     for name in ("jpg", "png", "labels"):
         (folder / name).mkdir(parents=True)
@@ -118,7 +119,7 @@ def _real(folder: pathlib.Path, size: tuple[int, int]) -> Iterator[np.ndarray]:
     """Pictures from a folder, scaled to cover the size and cut; without end."""
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
     if not paths:
-        raise ValueError(f"{folder}: no image in it ends in one of {_SUFFIXES}")
+        raise JaxsegError(f"{folder}: no image in it ends in one of {_SUFFIXES}")
     # Neighbours in a folder look alike.
     stride = max(1, len(paths) // 12)
     while True:

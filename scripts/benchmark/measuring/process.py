@@ -1,7 +1,5 @@
 """The process in which a benchmark times what `jaxseg.main` does."""
 
-import logging
-
 import jax
 from absl import flags
 
@@ -16,7 +14,4 @@ def prepare_process() -> None:
     keep_freed_memory()
     # grain's worker processes refuse to start from a program that never parsed them.
     flags.FLAGS.mark_as_parsed()
-    logging.getLogger("jaxseg").addHandler(logging.StreamHandler())
-    logging.getLogger("jaxseg").propagate = False
-    logging.getLogger("jaxseg").setLevel(logging.INFO)
     jax.config.update("jax_enable_compilation_cache", False)

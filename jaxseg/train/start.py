@@ -1,0 +1,129 @@
+"""The start of a training: from nothing, from weights, or from its last checkpoint."""
+
+import dataclasses
+import logging
+
+import jax
+import numpy as np
+
+from jaxseg.checkpoint.store import Checkpoints
+from jaxseg.config import ConfigError
+from jaxseg.optim.optimizer import Optimizer
+from jaxseg.runtime.agreement import batch_facts, check_agreement, program_facts
+from jaxseg.train.resume import Difference, check_changes, compare, listed
+from jaxseg.train.session import Session
+from jaxseg.train.state import TrainState
+from jaxseg.weights.starting_weights import find_starting_weights
+
+_log = logging.getLogger("jaxseg")
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What a training goes on from.
+
+    Attributes:
+        optimizer: of the run.
+        state: fresh, or the last one that was saved.
+        step: updates that the state has seen.
+        is_complete: whether those are all that the config asks for.
+    """
+
+    optimizer: Optimizer
+    state: TrainState
+    step: int
+    is_complete: bool
+
+
+def start(session: Session, resume_changed: bool) -> Start:
+    """The optimiser, and a fresh state or the last one that was saved.
+
+    Args:
+        session: of this start.
+        resume_changed: go on although the config gives the weights another meaning or
+            the samples another order.
+
+    Raises:
+        ConfigError: where the run in the work directory is another one.
+        HostsDisagreeError: where the hosts are not of one run.
+    """
+    run, checkpoints, phases = session.run, session.checkpoints, session.phases
+    latest = checkpoints.latest_step()
+    asked = {"latest checkpoint": latest, "resume_changed": resume_changed}
+    check_agreement(program_facts() | run.facts() | asked)
+    changes = []
+    if latest is None:
+        find_starting_weights(run.config, run.model)
+    elif run.config.get("resume") is False:
+        raise ConfigError(
+            f"resume is False, but {checkpoints.directory} holds a run: use another "
+            "--workdir, or leave resume out to go on with it"
+        )
+    else:
+        saved = checkpoints.read_manifest()
+        samples = saved.get("samples"), len(run.train_set)  # None of converted weights
+        changes = compare(saved["config"], run.config, samples)
+        check_changes(changes, checkpoints.directory, resume_changed)
+    with run.batches(0) as batches, phases.on("first batch"):
+        batch = next(batches)
+    check_agreement(batch_facts(batch))
+    max_iters = run.settings.train_loop.max_iters
+    if latest is None:
+        optimizer, state = run.fresh_state(batch)
+        step = 0
+    else:
+        optimizer, state = run.abstract_state(batch)
+        with phases.on("restore"):
+            state, step = checkpoints.restore(state)
+    started = Start(optimizer, state, step, step >= max_iters)
+    if jax.process_index() == 0:
+        _tell(started, checkpoints, changes, max_iters)
+    return started
+
+
+def _tell(
+    started: Start,
+    checkpoints: Checkpoints,
+    changes: list[Difference],
+    max_iters: int,
+) -> None:
+    step = started.step
+    if started.is_complete:
+        _log.info(
+            "this run is complete: %d of %d iterations are done, nothing is trained; %s",
+            step,
+            max_iters,
+            checkpoints.directory,
+        )
+    elif step:
+        _log.info("resumed at step %d of %s", step, checkpoints.directory)
+    else:
+        _log.info("optimiser: %s", started.optimizer.description)
+    if changes:
+        _log.warning(
+            "%s\n%s",
+            "the config differs from the one that the run was trained with, and "
+            "config.json stays as it is:"
+            if started.is_complete
+            else "the config differs from the one of the checkpoint, and training goes "
+            "on with the new values:",
+            listed(changes),
+        )
+    if not started.is_complete:
+        _warn_of_a_rate_of_zero(started.optimizer, step, max_iters)
+
+
+def _warn_of_a_rate_of_zero(optimizer: Optimizer, start: int, max_iters: int) -> None:
+    """A schedule that ends too early keeps its last value, which is often 0."""
+    rates = np.asarray(optimizer.learning_rate(np.arange(max_iters)))
+    is_zero = rates == 0
+    first = max_iters - int(np.argmin(is_zero[::-1])) if not is_zero.all() else 0
+    # The last iteration of mmseg's schedules has the rate eta_min, which may be 0.
+    if max_iters - max(first, start) > 1:
+        _log.warning(
+            "the learning rate is 0 from iteration %d on, to the last, %d: they train "
+            "nothing. param_scheduler ends before train_cfg.max_iters=%d",
+            max(first, start) + 1,
+            max_iters,
+            max_iters,
+        )

@@ -1,0 +1,79 @@
+"""The evaluations of a training: when they are due, and what becomes of their scores."""
+
+import numpy as np
+from jax.experimental import multihost_utils
+
+from jaxseg.evaluation.iou import Scores
+from jaxseg.runtime.metrics_file import FILE_NAME, MetricWriter, read_metrics
+from jaxseg.runtime.preemption import StopRequested
+from jaxseg.runtime.progress import Progress
+from jaxseg.train.finish import variables_of
+from jaxseg.train.session import Session
+from jaxseg.train.sharding import gather
+from jaxseg.train.state import TrainState
+
+
+class Validation:
+    """The evaluations of a run; without val_dataloader none is ever due."""
+
+    def __init__(self, session: Session, writer: MetricWriter, progress: Progress):
+        self._run = session.run
+        self._checkpoints = session.checkpoints
+        self._stop = session.stop
+        self._phases = session.phases
+        self._writer = writer
+        self._progress = progress
+
+    def is_due(self, step: int) -> bool:
+        """Whether an evaluation follows a step."""
+        if self._run.evaluator is None:
+            return False
+        loop = self._run.settings.train_loop
+        interval = loop.val_interval or loop.max_iters
+        return step % interval == 0 or step == loop.max_iters
+
+    def is_missing(self, step: int) -> bool:
+        """Whether an evaluation was due after a step, and a signal or a kill came.
+
+        Args:
+            step: of the checkpoint that this start goes on from.
+        """
+        if not step or not self.is_due(step):
+            return False
+        path = self._run.workdir / FILE_NAME
+        lines = read_metrics(path) if path.exists() else []
+        found = any(line["step"] == step and line["split"] == "val" for line in lines)
+        # Process 0 has written it; the others may not see it yet.
+        return not multihost_utils.broadcast_one_to_all(np.array(found))
+
+    def __call__(self, state: TrainState, step: int) -> Scores | None:
+        """The scores of a state, logged and added to its checkpoint.
+
+        Returns:
+            None where a signal came in between; the next start makes up for it.
+        """
+        try:
+            with self._phases.on("step"):
+                variables = gather(variables_of(state), self._run.mesh)
+            scores = self._evaluate(variables)
+        except StopRequested:
+            return None
+        # Before the line in the log, which says that there is nothing to make up for.
+        with self._phases.on("save"):
+            self._checkpoints.add_metrics(step, scores.summary)
+        self._writer.write(step, "val", scores.summary)
+        text = "  ".join(f"{name} {v:.2f}" for name, v in scores.summary.items())
+        self._progress.write(f"val {step}  {text}")
+        return scores
+
+    def _evaluate(self, variables):
+        with (
+            self._phases.on("evaluation"),
+            Progress(len(self._run.val_set), name="val") as progress,
+        ):
+
+            def report_done(done):
+                self._phases.watchdog.renew()
+                progress.update(done)
+
+            return self._stop.run(self._run.evaluator, variables, report_done)
