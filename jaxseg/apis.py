@@ -1,6 +1,6 @@
 """For notebooks and other programs: a model in three lines.
 
-model = init_model("work_dirs/digits_unet/config.json", "work_dirs/digits_unet")
+model = init_model("work_dirs/digits_unet")
 label_map = inference_model(model, "image.jpg")
 show_result(model, "image.jpg", label_map, out_file="result.png")
 """
@@ -25,7 +25,8 @@ def init_model(
 
     Args:
         config: a config file (`.py`, `.json`), an unmodified one of mmseg, or a dict;
-            `model` is all that it needs.
+            `model` is all that it needs. Or, alone, a run of jaxseg, which brings its
+            config: a work directory, one step of it, or `work_dirs/NAME:best`.
         checkpoint: a work directory, its `checkpoints` folder or one step of it; a
             `.pth` of mmseg, `.safetensors` or `.npz` file; or a URL whose file name has
             a digest. Its classes and palette become the model's. None leaves the

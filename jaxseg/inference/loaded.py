@@ -186,7 +186,9 @@ def load_model(
     """Builds the model of a config, with the weights of a checkpoint.
 
     Args:
-        config: a config file or dict; None takes the one saved in the checkpoint.
+        config: a config file or dict; None takes the one saved in the checkpoint. A
+            run of jaxseg alone (its work directory, one step of it, DIR:best) stands
+            for both.
         checkpoint: as in `load.read_checkpoint`. None leaves the model as it starts
             training, by the config's seed, but for the weights of `pretrained`.
 
@@ -194,6 +196,8 @@ def load_model(
         ConfigError: if the config is wrong.
         LoadError: if the weights do not fit.
     """
+    if checkpoint is None and _is_run(config):
+        config, checkpoint = None, config
     saved = None if checkpoint is None else read_checkpoint(checkpoint)
     if config is None and saved is None:
         raise ValueError("load_model needs a config or a checkpoint")
@@ -222,6 +226,12 @@ def load_model(
         pipeline=_test_pipeline(config, tta),
         tta=tta,
     )
+
+
+def _is_run(config):
+    if not isinstance(config, (str, Path)):
+        return False
+    return Path(str(config).removesuffix(":best")).expanduser().is_dir()
 
 
 def _predictor(config, segmentor, tta):

@@ -66,6 +66,7 @@ def test_the_model_computes_what_mmsegs_does(tmp_path):
         (CONFIG, FILE),
         (CONFIG, tmp_path / "ours"),
         (None, tmp_path / "ours"),  # it brings the config
+        (str(tmp_path / "ours"), None),  # and stands alone
     ):
         model = init_model(config, checkpoint)
         logits = model.encode_decode(images)
