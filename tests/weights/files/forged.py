@@ -392,7 +392,7 @@ def bombs():
         + END,
         "numbers of one hash": head
         + b"}("
-        + b"".join(integer(n * ((1 << 61) - 1)) + b"N" for n in range(300_000))
+        + b"".join(integer(n * ((1 << 61) - 1)) + b"N" for n in range(200_000))
         + b"u"
         + END,
         "numbers that collide in a table": head
