@@ -58,7 +58,8 @@ def _text(array):
     if array.dtype.kind != "U" or array.ndim:
         raise TypeError("no text")
     # Not by NumPy, which makes texts of numbers that are no characters.
-    return array.tobytes().decode("utf-32-le").rstrip("\0")
+    codes = np.frombuffer(array.tobytes(), "<u4")
+    return "".join(map(chr, codes.tolist())).rstrip("\0")
 
 
 def _read_npy(file, name, start, size):
