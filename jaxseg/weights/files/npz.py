@@ -41,7 +41,14 @@ def read_npz(file: MappedFile) -> tuple[dict[str, np.ndarray], Any]:
         meta, dtypes = about.get("meta", {}), about.get("dtypes", {})
         for key, name in dtypes.items():
             arrays[key] = arrays[key].view(DTYPES[name])
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise CheckpointFileError(
             f"its entry {META} is damaged ({type(error).__name__})"
         ) from error
