@@ -11,6 +11,7 @@ import pytest
 from jax.sharding import AxisType
 
 from jaxseg.backbones.backbone import Backbone
+from jaxseg.heads import FCNHead
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import Norm
 from jaxseg.optim.optimizer import make_optimizer
@@ -60,6 +61,18 @@ def small_model(
         ),
         dtype=dtype,
     )
+
+
+@register
+class EdgeHead(FCNHead):
+    """A head with a loss of a second target."""
+
+    target_keys = ("gt_seg_map", "gt_edge_map")
+
+    def loss(self, outputs, targets):
+        edges = targets["gt_edge_map"]
+        assert edges.shape == targets["gt_seg_map"].shape and edges.dtype == jnp.uint8
+        return super().loss(outputs, targets) | {"loss_edge": jnp.float32(edges.sum())}
 
 
 def make_batch(seed, size=8):
@@ -402,3 +415,18 @@ def test_metric_names_are_those_of_the_log():
     names = {"decode.loss_ce", "decode.acc_seg", "loss", "grad_norm", "count"}
     assert set(state.window) == names
     assert all(v.dtype == jnp.float32 for v in state.window.values())
+
+
+def test_every_target_of_a_batch_reaches_the_losses():
+    config = small_model()
+    config["decode_head"]["type"] = "EdgeHead"
+    model = resolve(config, "model")
+    assert model.target_keys == ("gt_seg_map", "gt_edge_map")
+    variables = jax.eval_shape(lambda: init_variables(model, 0, 3, (SIDE, SIDE)))
+    batch = make_batch(0)
+    batch["gt_edge_map"] = np.ones_like(batch["gt_seg_map"])
+    flips = {"device_flip": np.ones((8, 2), bool)}
+    names = {"decode.loss_ce", "decode.acc_seg", "loss", "grad_norm"}
+    for left in ({}, flips):
+        found = metric_names(model, variables, batch | left)
+        assert set(found) == names | {"decode.loss_edge"}
