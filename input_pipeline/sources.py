@@ -53,6 +53,10 @@ class SegDataset:
         """(image, label) paths behind the samples; empty if the source holds pixels."""
         return []
 
+    def known_sizes(self) -> dict[str, tuple[int, int]]:
+        """(height, width) of images by `img_path`, as far as no file need be read."""
+        return {}
+
     def parts(self) -> list["SegDataset"]:
         """The data sets inside that have a pipeline each; mostly this one alone."""
         return [self]

@@ -64,6 +64,10 @@ class PackedDataset(SegDataset):
             names["seg_map_path"] = record.sources[1].path
         return arrays | names | part.facts[record.facts]
 
+    def known_sizes(self) -> dict[str, tuple[int, int]]:
+        records = self._index.part.records
+        return {record.name: record.img.shape[:2] for record in records}
+
     def __getstate__(self) -> dict:
         # The open files do not travel to a worker process; it opens its own.
         return {k: v for k, v in vars(self).items() if k != "_reader"}

@@ -129,11 +129,13 @@ def check_model_sizes(
     Raises:
         ConfigError: with an image, how many there are, and what the model takes.
     """
-    refused, first = 0, None
+    refused, first, count = 0, None, 0
     for part in dataset.parts():
         if any(does(step, "draws") for step in part.pipeline):
             continue
-        for size, file in _examples(part, size_of).items():
+        examples = _examples(part, size_of)
+        count += len(examples)
+        for size, file in examples.items():
             image, _ = sizes_after(part.pipeline, size)
             if image is None:
                 break
@@ -144,8 +146,8 @@ def check_model_sizes(
                 first = first or f"{file}: {error}"
     if refused:
         raise ConfigError(
-            f"{path}: the model does not take images of {refused} of their "
-            f"{len(set(size_of.values()))} sizes, such as {first}"
+            f"{path}: the model does not take images of {refused} of their {count} "
+            f"sizes, such as {first}"
         )
 
 
@@ -170,9 +172,11 @@ def check_size(model: Any, size: Size, tta: TestTimeAug | None) -> None:
 
 
 def _examples(part: SegDataset, size_of: Mapping[str, Size]) -> dict[Size, str]:
-    """The first file of each size."""
+    """The first image of each size, as the source knows them or the scan found them."""
+    sizes = part.known_sizes() or {
+        image: size_of[image] for image, _ in part.files() if image in size_of
+    }
     found = {}
-    for image, _ in part.files():
-        if image in size_of:
-            found.setdefault(size_of[image], image)
+    for image, size in sizes.items():
+        found.setdefault(size, image)
     return found

@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from input_pipeline.datasets import BaseSegDataset, ConcatDataset, RepeatDataset
+from input_pipeline.datasets import (
+    BaseSegDataset,
+    ConcatDataset,
+    PackedDataset,
+    RepeatDataset,
+)
+from input_pipeline.packing.write import pack
 from input_pipeline.scan import scan
 from input_pipeline.transforms import (
     LoadAnnotations,
@@ -31,6 +37,7 @@ from jaxseg.evaluation.checks import (
     check_targets,
     check_test_pipeline,
 )
+from jaxseg.segmentors import phases
 from jaxseg.settings import tta as tta_settings
 
 LOAD, LABEL, PACK = LoadImageFromFile(), LoadAnnotations(), PackSegInputs()
@@ -62,7 +69,7 @@ def images(tmp_path):
 class Halves:
     """A model that takes even sides only."""
 
-    test_cfg = None
+    test_cfg = phases.TestCfg()
 
     def check_size(self, size):
         if size[0] % 2 or size[1] % 2:
@@ -155,11 +162,24 @@ def test_sizes_that_the_model_does_not_take(images):
         ask(tta=tta_settings.TestTimeAug(img_ratios=(0.0075,)))
     # Windows are of the size that the config gives; a small image is its own window.
     windows = Halves()
-    windows.test_cfg = {"mode": "slide", "crop_size": (32, 32), "stride": (16, 16)}
+    windows.test_cfg = phases.TestCfg("slide", (32, 32), (16, 16))
     ask(model=windows)
-    windows.test_cfg = {"mode": "slide", "crop_size": (66, 66), "stride": (16, 16)}
+    windows.test_cfg = phases.TestCfg("slide", (66, 66), (16, 16))
     with pytest.raises(ConfigError, match="1 of their 3 sizes, .*63 x 66"):
         ask(model=windows)
+
+
+def test_sizes_in_a_cache_are_looked_at_as_those_of_files(images, tmp_path):
+    steps = (LOAD, LABEL, PACK)
+    pack(images(steps, [(64, 96), (63, 95)]), tmp_path / "packed")
+    packed = PackedDataset(str(tmp_path / "packed"), pipeline=steps)
+    assert set(packed.known_sizes().values()) == {(64, 96), (63, 95)}
+    with pytest.raises(ConfigError, match="1 of their 2 sizes, .*1.png: 63 x 95"):
+        check_model_sizes(Halves(), packed, {}, None, PATH)
+    thin = Resize(scale_factor=0.001)
+    packed = PackedDataset(str(tmp_path / "packed"), pipeline=(LOAD, thin))
+    with pytest.raises(ConfigError, match="may make 0x0 .* of .*0.png"):
+        check_sides(packed, {}, PATH)
 
 
 def test_samples_that_lack_what_a_loss_reads():
