@@ -23,7 +23,7 @@ from jaxseg.evaluation.checks import (
     check_targets,
     check_test_pipeline,
 )
-from jaxseg.evaluation.evaluate import check_classes
+from jaxseg.evaluation.evaluate import check_classes, check_ignored
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 
@@ -196,6 +196,8 @@ def check_model(
     found = []
     try:
         check_classes(model, dataset, path)
+        if name == "train":
+            check_ignored(model, dataset, path)
     except ConfigError as refusal:
         found.append(error(name, "model and classes", str(refusal)))
     takes = model.in_channels

@@ -240,12 +240,6 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
         ConfigError: naming both places and both numbers; or if there is one class
             alone.
     """
-    padding = model.data_preprocessor.seg_pad_val
-    if padding != dataset.ignore_index:
-        raise ConfigError(
-            f"model.data_preprocessor.seg_pad_val is {padding}, the ignore_index of "
-            f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
-        )
     classes: Sequence[str] = dataset.metainfo["classes"]
     if len(classes) == 1:
         raise ConfigError(
@@ -260,6 +254,26 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
                 f"{len(classes)} classes: {', '.join(classes[:5])}"
                 f"{', ...' if len(classes) > 5 else ''}"
             )
+
+
+def check_ignored(model: Any, dataset: Any, path: str) -> None:
+    """Refuses a model that trains on labels which its data set ignores.
+
+    Args:
+        model: the segmentor.
+        dataset: of the training.
+        path: where the data set stands in the config.
+
+    Raises:
+        ConfigError: naming both places and both numbers.
+    """
+    padding = model.data_preprocessor.seg_pad_val
+    if padding != dataset.ignore_index:
+        raise ConfigError(
+            f"model.data_preprocessor.seg_pad_val is {padding}, the ignore_index of "
+            f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
+        )
+    for name, head in model.heads.items():
         if head.ignore_index != dataset.ignore_index:
             raise ConfigError(
                 f"model.{name}.ignore_index is {head.ignore_index}, that of {path} is "

@@ -9,6 +9,7 @@ from input_pipeline import datasets
 from input_pipeline.lists import read_names
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.flags import override_flag
+from jaxseg.mmseg_config.ignore_index import ignored, with_ignore_index
 from jaxseg.mmseg_config.label_order import label_map_of_v0
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.loaders import loader_settings, read_loader
@@ -25,6 +26,7 @@ _NO_EFFECT = (
     "serialize_data",
     "test_mode",
 )
+_SEVERAL = ("img_dir", "ann_dir", "split")  # 0.x takes lists of them, too
 
 
 def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
         settings = loader_settings(loader, training, path, report)
         part = Part(v0, training, report)
         dataset = translate_dataset(loader["dataset"], f"{path}.dataset", part)
+        dataset = with_ignore_index(dataset, ignored(raw, training), path, report)
         translated[path] = {**settings, "dataset": dataset}
     if "val_dataloader" in translated:
         _compare_test(raw, translated["val_dataloader"]["dataset"], report)
@@ -94,6 +97,8 @@ def _compare_test(raw, ours, report):
     part = Part(is_v0(raw), False, Report())  # what is missing there is not asked for
     path = "val_dataloader.dataset"
     other = translate_dataset(loader["dataset"], path, part)
+    number = ignored(raw, training=False)
+    other = with_ignore_index(other, number, "val_dataloader", part.report)
     if other == ours:
         return
     keys = [key for key in other | ours if other.get(key) != ours.get(key)]
@@ -136,7 +141,7 @@ def translate_dataset(config: Any, path: str, part: Part) -> dict[str, Any]:
         return _concat(config, path, part)
     config = with_base_type(config, path)
     if part.v0:
-        if any(_is_list(config.get(key)) for key in ("img_dir", "split")):
+        if any(_is_list(config.get(key)) for key in _SEVERAL):
             return _concat(list(_one_folder_each(config, path)), path, part)
         config = _keys_of_v1(config, path, part)
     if find_class(config["type"], datasets) is None:
@@ -237,11 +242,7 @@ def _one_folder_each(
     config: Mapping[str, Any], path: str
 ) -> Iterator[Mapping[str, Any]]:
     """One data set for each of several folders or lists of files."""
-    several = {
-        key: config[key]
-        for key in ("img_dir", "ann_dir", "split")
-        if _is_list(config.get(key))
-    }
+    several = {key: config[key] for key in _SEVERAL if _is_list(config.get(key))}
     count = max(map(len, several.values()))
     if any(len(values) not in (1, count) for values in several.values()):
         found = ", ".join(f"{len(v)} of {key}" for key, v in several.items())

@@ -13,7 +13,7 @@ from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, nearest, plain
 from jaxseg.evaluation.checks import check_model_sizes, check_sides, check_targets
-from jaxseg.evaluation.evaluate import Evaluator, check_classes
+from jaxseg.evaluation.evaluate import Evaluator, check_classes, check_ignored
 from jaxseg.evaluation.iou import score_names
 from jaxseg.inference.loaded import check_channels
 from jaxseg.inference.predictor import Predictor
@@ -75,6 +75,7 @@ class Run:
         self.config = plain({**config, "dataset_meta": meta})
         for name, dataset in sets.items():
             check_classes(self.model, dataset, f"{name}_dataloader.dataset")
+        check_ignored(self.model, self.train_set, "train_dataloader.dataset")
         allowed = self.settings.train_dataloader.max_bad_samples
         for name, dataset in sets.items():
             found = scan(dataset, max_bad=allowed if name == "train" else 0)

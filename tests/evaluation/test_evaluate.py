@@ -18,7 +18,13 @@ from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 from jaxseg.config import ConfigError
 from jaxseg.evaluation import evaluate
-from jaxseg.evaluation.evaluate import Evaluator, check_classes, images_together, report
+from jaxseg.evaluation.evaluate import (
+    Evaluator,
+    check_classes,
+    check_ignored,
+    images_together,
+    report,
+)
 from jaxseg.evaluation.iou import Scores
 from jaxseg.inference.predictor import Predictor
 from jaxseg.resolve import resolve
@@ -392,7 +398,7 @@ def test_heads_and_data_set_must_agree():
     with pytest.raises(ConfigError, match=r"model.auxiliary_head.1.num_classes is 3"):
         check_classes(model(aux=(6, 3)), dataset, path)
     with pytest.raises(ConfigError, match="ignore_index is 0, that of val.* is 255"):
-        check_classes(model(ignore_index=0), dataset, path)
+        check_ignored(model(ignore_index=0), dataset, path)
     alone = types.SimpleNamespace(metainfo={"classes": ["road"]}, ignore_index=255)
     message = "val_dataloader.dataset has one class alone, 'road': every pixel that"
     with pytest.raises(ConfigError, match=message):

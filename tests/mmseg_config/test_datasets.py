@@ -351,3 +351,40 @@ def test_v0_trains_as_load_annotations_says_and_evaluates_as_the_data_set(
             "reduce_zero_label in gt_seg_map_loader_cfg, too",
         )
     ]
+
+
+def test_the_label_that_the_metric_and_the_loss_pass_over():
+    data = dict(type="BaseSegDataset", data_prefix=dict(img_path="a"))
+    raw = dict(
+        model=dict(decode_head=dict(type="FCNHead", ignore_index=7)),
+        train_dataloader=dict(
+            dataset=dict(type="RepeatDataset", times=2, dataset=data)
+        ),
+        val_dataloader=dict(dataset=dict(type="ConcatDataset", datasets=[data])),
+        val_evaluator=dict(type="IoUMetric", ignore_index=0),
+    )
+    report = Report()
+    ours = translate_data(raw, report)
+    assert ours["train_dataloader"]["dataset"]["dataset"]["ignore_index"] == 7
+    (val,) = ours["val_dataloader"]["dataset"]["datasets"]
+    assert val["ignore_index"] == 0
+    assert [note.partition(",")[0] for note in report.notes] == [
+        "train_dataloader.dataset: ignore_index=7",
+        "val_dataloader.dataset: ignore_index=0",
+    ]
+
+
+def test_several_folders_of_labels_alone():
+    data = dict(type="CustomDataset", img_dir=["a", "b"], ann_dir=["c", "d"])
+    alone = dict(type="CustomDataset", img_dir="a", ann_dir=["c"])
+    raw = dict(data=dict(train=data, val=alone), lr_config={})
+    ours = translate_data(raw, Report())
+    prefixes = [
+        part["data_prefix"] for part in ours["train_dataloader"]["dataset"]["datasets"]
+    ]
+    assert prefixes == [
+        dict(img_path="a", seg_map_path="c"),
+        dict(img_path="b", seg_map_path="d"),
+    ]
+    (part,) = ours["val_dataloader"]["dataset"]["datasets"]
+    assert part["data_prefix"] == dict(img_path="a", seg_map_path="c")
