@@ -8,6 +8,7 @@ from typing import Any
 from input_pipeline import datasets
 from input_pipeline.lists import read_names
 from jaxseg.config import ConfigError
+from jaxseg.mmseg_config.dataset_source import read_dataset_class
 from jaxseg.mmseg_config.flags import override_flag
 from jaxseg.mmseg_config.ignore_index import ignored, with_ignore_index
 from jaxseg.mmseg_config.label_order import label_map_of_v0
@@ -29,7 +30,9 @@ _NO_EFFECT = (
 _SEVERAL = ("img_dir", "ann_dir", "split")  # 0.x takes lists of them, too
 
 
-def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def translate_data(
+    raw: Mapping[str, Any], report: Report, source: str = ""
+) -> dict[str, Any]:
     """Makes `train_dataloader` and `val_dataloader` of a config of either line.
 
     The evaluation, during a training or alone, takes what mmseg evaluates during a
@@ -38,6 +41,7 @@ def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
     Args:
         raw: the whole config.
         report: is told of what jaxseg does not have or does not honour.
+        source: the config's file, beside which its modules are looked for.
 
     Returns:
         Those of the two loaders that the config has; `batch_size` is per GPU.
@@ -45,7 +49,7 @@ def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
     Raises:
         ConfigError: as `translate_dataset`.
     """
-    v0, translated = is_v0(raw), {}
+    v0, translated, modules = is_v0(raw), {}, _modules(raw)
     sources = {"train": ("train",), "val": ("val", "test")}
     for name, candidates in sources.items():
         loaders = [read_loader(raw, candidate) for candidate in candidates]
@@ -54,12 +58,12 @@ def translate_data(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
             continue
         path, training = f"{name}_dataloader", name == "train"
         settings = loader_settings(loader, training, path, report)
-        part = Part(v0, training, report)
+        part = Part(v0, training, report, source, modules)
         dataset = translate_dataset(loader["dataset"], f"{path}.dataset", part)
         dataset = with_ignore_index(dataset, ignored(raw, training), path, report)
         translated[path] = {**settings, "dataset": dataset}
     if "val_dataloader" in translated:
-        _compare_test(raw, translated["val_dataloader"]["dataset"], report)
+        _compare_test(raw, translated["val_dataloader"]["dataset"], report, source)
     return translated
 
 
@@ -82,7 +86,15 @@ def evaluated(raw: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
             return dataset, path
 
 
-def _compare_test(raw, ours, report):
+def _modules(raw):
+    """The modules that a config imports."""
+    names = (raw.get("custom_imports") or {}).get("imports") or ()
+    names = [names] if isinstance(names, str) else names
+    names = names if _is_list(names) else ()
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _compare_test(raw, ours, report, source):
     """Notes by which flags `tools/test.py`'s data set, if it is another, is reached."""
     single = raw.get("test_pipeline")
     dataset, where = evaluated(raw)
@@ -94,7 +106,9 @@ def _compare_test(raw, ours, report):
     loader = read_loader(raw, "test")
     if loader is None:
         return
-    part = Part(is_v0(raw), False, Report())  # what is missing there is not asked for
+    part = Part(
+        is_v0(raw), False, Report(), source, _modules(raw)
+    )  # what is missing there is not asked for
     path = "val_dataloader.dataset"
     other = translate_dataset(loader["dataset"], path, part)
     number = ignored(raw, training=False)
@@ -118,11 +132,15 @@ class Part:
         v0: whether the config is one of mmseg 0.x.
         training: the data set of the training, or that of the evaluation.
         report: is told of what jaxseg does not have.
+        source: the config's file.
+        modules: that it imports classes from.
     """
 
     v0: bool
     training: bool
     report: Report
+    source: str = ""
+    modules: tuple[str, ...] = ()
 
 
 def translate_dataset(config: Any, path: str, part: Part) -> dict[str, Any]:
@@ -139,7 +157,7 @@ def translate_dataset(config: Any, path: str, part: Part) -> dict[str, Any]:
     """
     if isinstance(config, (list, tuple)):
         return _concat(config, path, part)
-    config = with_base_type(config, path)
+    config = _with_known_class(with_base_type(config, path), path, part)
     if part.v0:
         if any(_is_list(config.get(key)) for key in _SEVERAL):
             return _concat(list(_one_folder_each(config, path)), path, part)
@@ -157,6 +175,34 @@ def translate_dataset(config: Any, path: str, part: Part) -> dict[str, Any]:
         if part.v0 and not part.training:
             config["pipeline"] = _with_labels(config["pipeline"])
     return config
+
+
+def _with_known_class(config, path, part):
+    """Puts what a user's own class says in its place, as far as that is data."""
+    name = config["type"]
+    plain = "CustomDataset" if part.v0 else "BaseSegDataset"
+    if find_class(name, datasets) is not None or name == plain or not part.modules:
+        return config
+    said = read_dataset_class(name, part.modules, part.source)
+    if said is None:
+        part.report.note(
+            f"{path}: {name} is no class whose names and suffixes can be read as data; "
+            f"--config.{path}.type=BaseSegDataset, --config.{path}.metainfo="
+            "'{\"classes\": [...]}' and "
+            f"--config.{path}.img_suffix=.jpg (and seg_map_suffix) say them"
+        )
+        return config
+    part.report.note(
+        f"{path}: {name} is read as data, not imported: a {plain} with its "
+        f"{', '.join(said)}"
+    )
+    metainfo = said.pop("metainfo")
+    if part.v0:
+        said |= metainfo
+    else:
+        own = config.get("metainfo") or {}
+        config["metainfo"] = {**metainfo, **own} if isinstance(own, Mapping) else own
+    return {**said, **config, "type": plain}
 
 
 def _concat(configs, path, part):

@@ -72,7 +72,7 @@ def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation
     report = Report()
     config = {
         "model": translate_model(raw, report),
-        **translate_data(raw, report),
+        **translate_data(raw, report, str(source)),
         **translate_evaluation(raw, report),
         **translate_training(raw, report),
     }
