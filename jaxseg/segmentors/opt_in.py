@@ -13,9 +13,9 @@ from jaxseg.losses.sampler import Sampler
 from jaxseg.weights.part import config_path, join
 from jaxseg.weights.pretrained import Pretrained
 
-# What does not run where a model predicts.
-_TRAINING_ONLY = (Loss, Sampler, Pretrained)
-_TRAINING_FIELDS = ("auxiliary_head",)
+# What computes nothing where a model predicts: types, and names of fields.
+_IDLE = (Loss, Sampler, Pretrained)
+_IDLE_FIELDS = ("parent", "auxiliary_head", "train_cfg", "test_cfg")
 
 
 def part_without(model: Any, flag: str) -> str | None:
@@ -38,13 +38,13 @@ def _without(part, flag, key):
     children = [
         (join(key, field.name), getattr(part, field.name))
         for field in dataclasses.fields(part)
-        if field.name not in ("parent", *_TRAINING_FIELDS)
+        if field.name not in _IDLE_FIELDS
     ]
     found = (
         _without(child, flag, place)
         for below, value in children
         for place, child in _listed(below, value)
-        if dataclasses.is_dataclass(child) and not isinstance(child, _TRAINING_ONLY)
+        if dataclasses.is_dataclass(child) and not isinstance(child, _IDLE)
     )
     return next(filter(None, found), None)
 
