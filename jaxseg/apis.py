@@ -44,21 +44,27 @@ def init_model(
 
 
 def inference_model(
-    model: SegModel, image: str | Path | np.ndarray, return_logits: bool = False
+    model: SegModel,
+    image: str | Path | np.ndarray,
+    return_logits: bool = False,
+    channel_order: str = "rgb",
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Predicts one image.
 
     Args:
         model: from `init_model`.
-        image: a file, or an RGB array (H, W, 3) uint8.
+        image: a file, or an array (H, W, 3) uint8, in RGB order unless channel_order
+            says otherwise.
         return_logits: also return the logits; where the config has `tta` enabled, the
             mean probabilities of its scales and flips.
+        channel_order: of an array: `rgb`, or `bgr` as `cv2.imread` gives and mmseg's
+            `inference_model` takes. Files are read in the order that they have.
 
     Returns:
         Label map (H, W) at the image's own size, uint8 (uint16 of more than 256
         classes); with return_logits also (H, W, out_channels) float32.
     """
-    return model.predict(image, return_logits)
+    return model.predict(_in_rgb(image, channel_order), return_logits)
 
 
 def show_result(
@@ -67,6 +73,7 @@ def show_result(
     label_map: np.ndarray,
     opacity: float = 0.5,
     out_file: str | Path | None = None,
+    channel_order: str = "rgb",
 ) -> np.ndarray:
     """Paints a label map over its image, in the model's palette.
 
@@ -76,13 +83,22 @@ def show_result(
         label_map: (H, W) integers.
         opacity: weight of the colours, above 0, up to 1.
         out_file: picture to write, or None.
+        channel_order: of an image that is an array, as of `inference_model`.
 
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    pixels = as_rgb(model.read_pixels(image))
+    pixels = as_rgb(model.read_pixels(_in_rgb(image, channel_order)))
     shown = overlay(pixels, label_map, model.palette, opacity)
     if out_file is not None:
         Path(out_file).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(shown).save(out_file)
     return shown
+
+
+def _in_rgb(image, channel_order):
+    if channel_order not in ("rgb", "bgr"):
+        raise ValueError(f"channel_order is {channel_order!r}, allowed: 'rgb', 'bgr'")
+    if isinstance(image, np.ndarray) and channel_order == "bgr":
+        return np.ascontiguousarray(image[..., ::-1])
+    return image

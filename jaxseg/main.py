@@ -15,11 +15,12 @@ from pathlib import Path
 import jax
 from absl import app, flags
 
+from jaxseg.checkpoint.reader import run_of
 from jaxseg.command_line import command, sign_messages
 from jaxseg.config import split_overrides
 from jaxseg.evaluation.evaluate import evaluate_checkpoint
 from jaxseg.inference.loaded import load_model
-from jaxseg.inference.pictures import find_images, predict_files
+from jaxseg.inference.pictures import NotPredictedError, find_images, predict_files
 from jaxseg.load_config import EVALUATION, INFERENCE, load_config
 from jaxseg.runtime import hosts
 from jaxseg.runtime.host_memory import keep_freed_memory
@@ -37,7 +38,8 @@ _CONFIG = flags.DEFINE_string(
 _WORKDIR = flags.DEFINE_string(
     "workdir",
     None,
-    "Where checkpoints, logs and pictures go. Default: work_dirs/NAME-OF-THE-CONFIG.",
+    "Where checkpoints, logs and pictures go. Default: work_dirs/NAME-OF-THE-CONFIG; of "
+    "eval and predict the work directory of --checkpoint, where it is a run's.",
 )
 _MODE = flags.DEFINE_enum(
     "mode",
@@ -61,7 +63,7 @@ _OUTPUT = flags.DEFINE_string(
     "output",
     None,
     "predict: the folder for labels/NAME.png (class indices with the palette) and "
-    "overlays/NAME.jpg. Default: WORKDIR/output.",
+    "overlays/NAME.jpg. Default: output, in the work directory of the checkpoint's run.",
 )
 _RESUME = flags.DEFINE_bool(
     "resume",
@@ -154,6 +156,11 @@ def main(argv: list[str]) -> None:
 def _workdir() -> Path:
     if _WORKDIR.value is not None:
         return Path(_WORKDIR.value)
+    # What is made of a run's checkpoint belongs to that run.
+    if _MODE.value != "train" and _CHECKPOINT.value is not None:
+        run = run_of(_CHECKPOINT.value)
+        if run is not None:
+            return run
     if _CONFIG.value is None:
         return Path("work_dirs")
     name, _, argument = _CONFIG.value.partition(":")
@@ -183,15 +190,25 @@ def _eval(config) -> None:
 def _predict(config, more_images: list[str]) -> None:
     if _INPUT.value is None:
         raise flags.Error("--input is missing: which images?")
+    output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     # A shell writes the files of a glob that is not quoted one behind the other.
     patterns = (_INPUT.value, *more_images)
-    images = sorted({path for name in patterns for path in find_images(name)})
+    images = sorted({path for name in patterns for path in find_images(name, output)})
     model = load_model(config, _checkpoint())
-    output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     mine = len(images[jax.process_index() :: jax.process_count()])
-    for done, (image, label) in enumerate(predict_files(model, images, output), 1):
-        print(f"{done}/{mine}  {image} -> {label}", flush=True)
+    bad = []
+    for done, result in enumerate(predict_files(model, images, output), 1):
+        if result.error is None:
+            print(f"{done}/{mine}  {result.image} -> {result.label_map}", flush=True)
+        else:
+            print(f"{done}/{mine}  {result.image}: left out", flush=True)
+            bad.append(result)
     print(model.predictor.count_of_compilations())
+    if bad:
+        raise NotPredictedError(
+            f"{len(bad)} of {mine} images were not predicted:\n"
+            + "\n".join(f"  {result.error}" for result in bad)
+        )
 
 
 def _join_hosts() -> None:

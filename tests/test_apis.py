@@ -77,6 +77,19 @@ def test_a_file_makes_the_same_model_as_its_dict(model, tmp_path):
     np.testing.assert_array_equal(inference_model(init_model(path), image), expected)
 
 
+def test_an_array_in_the_order_of_cv2():
+    model = init_model(config_of())
+    image = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
+    expected = inference_model(model, image, return_logits=True)[1]
+    turned = image[..., ::-1]
+    _, logits = inference_model(model, turned, True, channel_order="bgr")
+    np.testing.assert_array_equal(logits, expected)
+    _, swapped = inference_model(model, turned, True)
+    assert np.abs(swapped - expected).max() > 1e-3
+    with pytest.raises(ValueError, match=r"channel_order is 'BGR', allowed: 'rgb', "):
+        inference_model(model, image, channel_order="BGR")
+
+
 def test_a_file_and_its_pixels_give_the_same(model, tmp_path):
     image = image_of(16, 24)
     path = tmp_path / "image.png"

@@ -35,6 +35,21 @@ def step_dirs(directory: Path, *, finished: bool) -> list[Path]:
     return [p for p in numbered if _is_finished(p) == finished]
 
 
+def run_of(path: str | Path) -> Path | None:
+    """The work directory that a checkpoint belongs to; None where it is no run's.
+
+    Args:
+        path: A workdir, `WORKDIR:best`, its `checkpoints` directory or one step of it.
+    """
+    path = Path(str(path).removesuffix(":best")).expanduser()
+    if (path / "checkpoints").is_dir():
+        return path
+    for folder in (path, path.parent):
+        if folder.name == "checkpoints" and path.is_dir():
+            return folder.parent
+    return None
+
+
 def read_arrays(
     step_dir: Path,
     targets: Mapping[str, ocp.RestoreArgs],

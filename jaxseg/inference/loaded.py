@@ -139,6 +139,16 @@ class SegModel:
             label_maps, logits = run(sample, return_logits)
         except ConfigError as error:
             raise ConfigError(f"{sample['img_path']}: {error}") from error
+        except jax.errors.JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            height, width = sample["img"].shape[:2]
+            raise ConfigError(
+                f"{sample['img_path']}: {height}x{width} pixels do not fit into the "
+                "device's memory; set model.test_cfg to dict(mode='slide', crop_size="
+                "(512, 512), stride=(384, 384)), mesh.spatial to several devices, or "
+                "a smaller scale in the test pipeline"
+            ) from error
         label_map = np.asarray(label_maps)[0]
         return (label_map, np.asarray(logits)[0]) if return_logits else label_map
 

@@ -1,7 +1,9 @@
 """Predictions as pictures."""
 
 import collections
+import dataclasses
 import glob
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,34 +14,63 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline.decode import SUFFIXES
+from input_pipeline.errors import DataError
 from jaxseg.config import ConfigError
+from jaxseg.errors import JaxsegError
 from jaxseg.inference.label_maps import predict_label_maps
 from jaxseg.inference.loaded import SegModel
 from jaxseg.inference.predictor import Predictor
 from jaxseg.settings.tta import TestTimeAug
 from jaxseg.visualize import as_rgb, overlay, save_prediction_grid
 
+_log = logging.getLogger("jaxseg")
 
-def find_images(pattern: str) -> list[Path]:
+
+class NotPredictedError(JaxsegError):
+    """Images that could not be read, or that the model does not take."""
+
+
+def find_images(pattern: str, output: Path | None = None) -> list[Path]:
     """The image files of a path: one file, a folder's (at any depth), or a glob's.
+
+    Args:
+        pattern: the path.
+        output: the folder that predictions go to; what a folder or a glob has in it is
+            left out, for it would be the pictures of an earlier run.
 
     Raises:
         ConfigError: if there is none.
     """
     path = Path(pattern)
+    if path.is_file():
+        return [path]
     if path.is_dir():
-        found = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES]
-    elif path.is_file():
-        found = [path]
+        found = _images_below(path)
     else:
         found = [Path(name) for name in glob.glob(pattern, recursive=True)]
         found = [p for p in found if p.is_file()]
+    if output is not None:
+        folder = output.absolute()
+        found = [p for p in found if not p.absolute().is_relative_to(folder)]
     if not found:
         raise ConfigError(
             f"--input {pattern}: no image there; it takes a file, a glob, or a folder "
             f"with {', '.join(SUFFIXES)}"
         )
     return sorted(found)
+
+
+def _images_below(folder):
+    """A folder's images at any depth; the log says what it leaves out."""
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    found = [p for p in files if p.suffix.lower() in SUFFIXES]
+    others = collections.Counter(
+        p.suffix.lower() or "no suffix" for p in files if p not in set(found)
+    )
+    if others:
+        kinds = ", ".join(f"{number} of {kind}" for kind, number in others.items())
+        _log.info("%s: left out are files with other suffixes: %s", folder, kinds)
+    return found
 
 
 def save_palette_png(path: Path, label_map: np.ndarray, palette: Any) -> None:
@@ -55,10 +86,28 @@ def save_palette_png(path: Path, label_map: np.ndarray, palette: Any) -> None:
     image.save(path)
 
 
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What became of one image.
+
+    Attributes:
+        image: its file.
+        label_map: the index PNG that was written, or None.
+        error: why there is none, or None.
+    """
+
+    image: Path
+    label_map: Path | None = None
+    error: Exception | None = None
+
+
 def predict_files(
     model: SegModel, images: list[Path], output: Path
-) -> Iterator[tuple[Path, Path]]:
+) -> Iterator[Prediction]:
     """Predicts images one by one; of several processes each takes its share.
+
+    An image that cannot be read, or that the model does not take, ends nothing: the
+    others are predicted.
 
     Args:
         model: from `load_model`.
@@ -67,26 +116,50 @@ def predict_files(
             `overlays/NAME.jpg`. Names keep their folders below the common one.
 
     Yields:
-        (image, index PNG) of each image that is done by this process.
+        Each image of this process, when it is done.
     """
-    whole = [path.absolute() for path in images]
-    root = os.path.commonpath([path.parent for path in whole])
-    stems = [path.relative_to(root).with_suffix("") for path in whole]
-    counts = collections.Counter(stems)
+    stems = _unique_stems(images)
     # Several processes share the images.
     mine = slice(jax.process_index(), None, jax.process_count())
     for path, stem in zip(images[mine], stems[mine], strict=True):
-        if counts[stem] > 1:  # they differ in the suffix alone
-            stem = stem.with_name(path.name.replace(".", "_"))
-        label_map = model.predict(path)
         index_png = output / "labels" / f"{stem}.png"
+        try:
+            label_map = model.predict(path)
+            pixels = as_rgb(model.read_pixels(path))
+        except (JaxsegError, DataError) as error:
+            yield Prediction(path, error=error)
+            continue
         picture = output / "overlays" / f"{stem}.jpg"
         for file in (index_png, picture):
             file.parent.mkdir(parents=True, exist_ok=True)
         save_palette_png(index_png, label_map, model.palette)
-        shown = overlay(as_rgb(model.read_pixels(path)), label_map, model.palette)
+        shown = overlay(pixels, label_map, model.palette)
         Image.fromarray(shown).save(picture, quality=95)
-        yield path, index_png
+        yield Prediction(path, index_png)
+
+
+def _unique_stems(images):
+    """Names of the results, below the images' common folder, no two of them the same.
+
+    The file's name without its suffix; where several would have it, `a_png` of a.png;
+    where another file has that, the whole name.
+    """
+    whole = [path.absolute() for path in images]
+    root = os.path.commonpath([path.parent for path in whole])
+    files = [path.relative_to(root) for path in whole]
+    forms = (
+        lambda file: file.with_suffix(""),
+        lambda file: file.with_name(file.name.replace(".", "_")),
+        lambda file: file,
+    )
+    stems = [forms[0](file) for file in files]
+    for form in forms[1:]:
+        counts = collections.Counter(stems)
+        stems = [
+            form(file) if counts[stem] > 1 else stem
+            for file, stem in zip(files, stems, strict=True)
+        ]
+    return stems
 
 
 def save_validation_grids(

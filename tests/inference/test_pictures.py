@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from input_pipeline.errors import DataError
 from jaxseg.config import ConfigError
 from jaxseg.inference.pictures import (
     find_images,
@@ -63,9 +64,9 @@ def test_find_images(photos, monkeypatch):
 def test_every_image_gets_its_own_files(photos, tmp_path):
     output = tmp_path / "output"
     done = list(predict_files(Thirds(), find_images(str(photos)), output))
-    assert [image for image, _ in done] == find_images(str(photos))
+    assert [one.image for one in done] == find_images(str(photos))
     stems = ["a_jpg", "a_png", "deep/er/b", "v1.2"]
-    assert [str(path.relative_to(output)) for _, path in done] == [
+    assert [str(one.label_map.relative_to(output)) for one in done] == [
         f"labels/{stem}.png" for stem in stems
     ]
     written = {str(p.relative_to(output)) for p in output.rglob("*.*")}
@@ -74,20 +75,88 @@ def test_every_image_gets_its_own_files(photos, tmp_path):
     }
 
 
+def test_no_two_images_share_a_name(tmp_path):
+    images = [
+        tmp_path / name for name in ("a.png", "a.jpg", "a_png.bmp", "b/a_png.png")
+    ]
+    for path in images:
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (6, 4)).save(path)
+    output = tmp_path / "output"
+    done = list(predict_files(Thirds(), images, output))
+    assert len({one.label_map for one in done}) == 4
+    assert names([one.label_map for one in done], output) == [
+        "labels/a.png.png",
+        "labels/a_jpg.png",
+        "labels/a_png.bmp.png",
+        "labels/b/a_png.png",
+    ]
+
+
+def test_pictures_of_an_earlier_run_are_not_predicted(photos):
+    output = photos / "output"
+    before = find_images(str(photos), output)
+    list(predict_files(Thirds(), before, output))
+    assert len(list(output.rglob("*.png"))) == 4
+    assert find_images(str(photos), output) == before
+    pngs = find_images(f"{photos}/**/*.png", output)
+    assert names(pngs, photos) == ["a.png", "v1.2.png"]
+    # A file that is named is meant.
+    made = next(output.rglob("*.png"))
+    assert find_images(str(made), output) == [made]
+
+
+def test_what_a_folder_has_besides_is_said(photos, caplog):
+    (photos / "clip.mp4").write_text("")
+    with caplog.at_level("INFO", "jaxseg"):
+        find_images(str(photos))
+    assert "left out are files with other suffixes: " in caplog.text
+    assert "1 of .txt" in caplog.text and "1 of .mp4" in caplog.text
+
+
+class Picky(Thirds):
+    """Takes no image whose name begins with v, and cannot read b."""
+
+    def predict(self, path):
+        if path.name.startswith("v"):
+            raise ConfigError(f"{path}: 20x30 is no size for this model")
+        if path.name.startswith("b"):
+            raise DataError(f"{path}: not an image")
+        return super().predict(path)
+
+
+def test_a_bad_image_leaves_out_itself_alone(photos, tmp_path):
+    output = tmp_path / "output"
+    done = list(predict_files(Picky(), find_images(str(photos)), output))
+    assert [one.image.name for one in done] == ["a.jpg", "a.png", "b.PNG", "v1.2.png"]
+    assert [one.error is None for one in done] == [True, True, False, False]
+    assert "b.PNG: not an image" in str(done[2].error)
+    assert len(list(output.rglob("labels/*.png"))) == 2
+
+
+def test_a_mistake_in_the_models_code_is_no_bad_image(photos, tmp_path):
+    class Broken(Thirds):
+        def predict(self, path):
+            raise IndexError(path)
+
+    with pytest.raises(IndexError):
+        list(predict_files(Broken(), find_images(str(photos)), tmp_path))
+
+
 def test_one_file_and_relative_paths(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(photos)
     output = tmp_path / "output"
-    [(_, path)] = predict_files(Thirds(), find_images("deep/er/b.PNG"), output)
-    assert path == output / "labels" / "b.png"
+    [done] = predict_files(Thirds(), find_images("deep/er/b.PNG"), output)
+    assert done.label_map == output / "labels" / "b.png"
     several = find_images("a.jpg") + find_images(f"{photos}/deep")
-    paths = [path for _, path in predict_files(Thirds(), several, output)]
+    paths = [done.label_map for done in predict_files(Thirds(), several, output)]
     assert names(paths, output) == ["labels/a.png", "labels/deep/er/b.png"]
 
 
 def test_labels_and_overlay_are_right_when_read_again(photos, tmp_path):
     image, model = photos / "a.png", Thirds()
-    [(_, path)] = predict_files(model, [image], tmp_path)
-    read = Image.open(path)
+    [done] = predict_files(model, [image], tmp_path)
+    read = Image.open(done.label_map)
     assert read.mode == "P"
     expected = model.predict(image)
     np.testing.assert_array_equal(np.asarray(read), expected)
