@@ -42,6 +42,10 @@ class NoCheckpointError(CheckpointError, FileNotFoundError):
     """There is no finished checkpoint where one was looked for."""
 
 
+class RemovedCheckpointError(DamagedCheckpointError):
+    """A checkpoint was removed while it was read, by the run that goes on there."""
+
+
 class StructureMismatchError(CheckpointError):
     """The checkpoint is sound, but it belongs to another model or optimiser."""
 

@@ -16,6 +16,7 @@ from jaxseg.checkpoint.manifest import (
     CheckpointError,
     DamagedCheckpointError,
     NoCheckpointError,
+    RemovedCheckpointError,
 )
 
 _log = logging.getLogger("jaxseg")
@@ -132,6 +133,7 @@ class SavedWeights:
 
         Raises:
           DamagedCheckpointError: They are not those that were written.
+          RemovedCheckpointError: The run that goes on there has removed them.
         """
         arrays = {name: self.arrays[name] for name in names}
         targets = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in arrays}
@@ -139,9 +141,11 @@ class SavedWeights:
             restored = read_arrays(self.path, targets, arrays)
             manifest.check_data(self.path, arrays, restored)
         except DamagedCheckpointError as error:
+            # A step that is being removed looks damaged too, until it is gone.
+            time.sleep(_PRUNING_SECONDS)
             if _is_finished(self.path):
                 raise
-            raise DamagedCheckpointError(
+            raise RemovedCheckpointError(
                 f"{self.path}: was removed while it was read, by the run that goes on "
                 "there: try again"
             ) from error

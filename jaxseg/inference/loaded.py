@@ -15,6 +15,7 @@ from input_pipeline import datasets, transforms
 from input_pipeline.class_list import resolve_classes
 from input_pipeline.sources import random_palette
 from input_pipeline.transforms.transform import Transform, does
+from jaxseg.checkpoint.manifest import RemovedCheckpointError
 from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
@@ -216,10 +217,7 @@ def load_model(
     predictor = _predictor(config, segmentor, tta)
     variables = fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
-        source = str(checkpoint)
-        state_dict = for_model(saved, variables, segmentor).weights
-        tree = fill(state_dict, variables, source, segmentor)
-        variables = as_variables(tree, variables, source)
+        saved, variables = _filled(checkpoint, saved, variables, segmentor)
     classes, palette, where = _classes_of(config, saved, segmentor)
     if len(classes) != segmentor.num_classes:
         raise ConfigError(
@@ -236,6 +234,22 @@ def load_model(
         pipeline=_test_pipeline(config, tta),
         tta=tta,
     )
+
+
+def _filled(checkpoint, saved, variables, segmentor):
+    """The variables with a checkpoint's values, and the checkpoint that was read."""
+    source = str(checkpoint)
+    while True:
+        weights = for_model(saved, variables, segmentor).weights
+        try:
+            tree = fill(weights, variables, source, segmentor)
+        except RemovedCheckpointError as error:
+            # Its run went on while the model was built. There are others by now, or
+            # this says that there are none.
+            _log.info("%s; choosing again", error)
+            saved = read_checkpoint(checkpoint)
+            continue
+        return saved, as_variables(tree, variables, source)
 
 
 def _is_run(config):

@@ -57,8 +57,8 @@ def pretrained_parts(model: Any) -> dict[str, Pretrained]:
 def find_starting_weights(config: Mapping[str, Any], model: Any) -> None:
     """Fetches what `starting_weights` will read: before a run begins anything else.
 
-    A folder that is there is left for later: to look into it is to read all of it, where
-    of a file only the list of its arrays is read.
+    A folder that is there is left for later: a run that goes on may write to it until
+    then.
 
     Raises:
         LoadError: if it cannot be read or fetched.

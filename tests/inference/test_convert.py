@@ -5,12 +5,14 @@ mmseg_unet.pth is of mmseg 1.2.2 itself; make_mmseg_unet.py made it.
 
 import json
 import pathlib
+import shutil
 
 import jax
 import numpy as np
 import pytest
 
 from jaxseg.apis import init_model
+from jaxseg.checkpoint.reader import SavedWeights
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.inference.convert import convert_checkpoint
 from jaxseg.load_config import load_config
@@ -239,3 +241,24 @@ def test_an_empty_folder_is_written_into(tmp_path):
     assert step.name == "40000"
     manifest = json.loads((step / "manifest" / "manifest.json").read_text())
     assert manifest["config"]["dataset_meta"]["classes"] == ["sky", "road", "car"]
+
+
+def test_a_step_that_goes_while_the_model_is_built(tmp_path, monkeypatch):
+    run = tmp_path / "ours"
+    convert_checkpoint(CONFIG, FILE, run)
+    halved = {k: a // 2 for k, a in read_weights(FILE).state_dict.items()}
+    write_weights(tmp_path / "half.pth", halved, {"iter": 50_000})
+    convert_checkpoint(CONFIG, tmp_path / "half.pth", tmp_path / "later")
+    (tmp_path / "later" / "50000").rename(run / "50000")
+    read = SavedWeights.read
+
+    def removed_first(self, names):
+        if self.step == 50_000:
+            shutil.rmtree(self.path)
+        return read(self, names)
+
+    monkeypatch.setattr(SavedWeights, "read", removed_first)
+    variables = init_model(run).variables
+    found = to_state_dict(variables)
+    expected = read_weights(FILE).state_dict
+    same_bits(found, {key: expected[key] for key in found})
