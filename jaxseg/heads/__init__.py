@@ -3,6 +3,14 @@
 from jaxseg.heads.aspp_head import ASPPHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
+from jaxseg.heads.maskformer_head import MaskFormerHead
+from jaxseg.heads.matching import (
+    ClassificationCost,
+    DiceCost,
+    FocalLossCost,
+    HungarianAssigner,
+    MaskPseudoSampler,
+)
 from jaxseg.heads.ocr_head import OCRHead
 from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.psp_head import PSPHead
@@ -11,9 +19,15 @@ from jaxseg.heads.uper_head import UPerHead
 
 __all__ = [
     "ASPPHead",
+    "ClassificationCost",
     "DepthwiseSeparableASPPHead",
+    "DiceCost",
     "FCNHead",
     "FPNHead",
+    "FocalLossCost",
+    "HungarianAssigner",
+    "MaskFormerHead",
+    "MaskPseudoSampler",
     "OCRHead",
     "PIDHead",
     "PSPHead",

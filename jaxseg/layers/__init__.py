@@ -15,6 +15,8 @@ from jaxseg.layers.activation import (
     Tanh,
 )
 from jaxseg.layers.norm import BN, GN, IN, LN, SyncBN
+from jaxseg.layers.pixel_decoder import PixelDecoder
+from jaxseg.layers.positional_encoding import SinePositionalEncoding
 
 __all__ = [
     "BN",
@@ -27,10 +29,12 @@ __all__ = [
     "HSwish",
     "LeakyReLU",
     "PReLU",
+    "PixelDecoder",
     "ReLU",
     "ReLU6",
     "SiLU",
     "Sigmoid",
+    "SinePositionalEncoding",
     "Swish",
     "SyncBN",
     "Tanh",

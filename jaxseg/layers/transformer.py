@@ -16,6 +16,12 @@ from jaxseg.ops.linear import linear
 truncated_normal = nn.initializers.normal(0.02)
 
 
+def _tiny_normal(fan_in):
+    """The starting values that mmseg's ViT gives the biases of its FFN."""
+    del fan_in
+    return nn.initializers.normal(1e-6)
+
+
 class Linear(nn.Module):
     """x @ kernel, plus the bias if there is one, over the last axis in x's dtype."""
 
@@ -35,31 +41,55 @@ class Linear(nn.Module):
         return x
 
 
+# torch keeps the projections of an attention with the outputs first.
+_xavier = nn.initializers.xavier_uniform(in_axis=1, out_axis=0)
+
+
 class _Attention(nn.Module):
-    """torch's nn.MultiheadAttention for self-attention, batch first."""
+    """torch's nn.MultiheadAttention, batch first."""
 
     num_heads: int
     bias: bool
     attn_drop: float
 
     @nn.compact
-    def __call__(self, x, train: bool):
-        n, length, width = x.shape
-        # torch keeps q, k and v in one parameter, outputs first.
-        xavier = nn.initializers.xavier_uniform(in_axis=1, out_axis=0)
-        weight = self.param("in_proj_weight", xavier, (3 * width, width))
-        qkv = linear(x, weight.T.astype(x.dtype))
-        if self.bias:
-            bias = self.param("in_proj_bias", nn.initializers.zeros, (3 * width,))
-            qkv = qkv + bias.astype(x.dtype)
-        heads = (n, length, self.num_heads, width // self.num_heads)
-        q, k, v = (part.reshape(heads) for part in jnp.split(qkv, 3, axis=-1))
+    def __call__(self, q, k, v, train: bool, scores_bias=None, mask=None):
+        width = q.shape[-1]
+        q, k, v = (
+            x.reshape(*x.shape[:2], self.num_heads, -1)
+            for x in self._projected(q, k, v)
+        )
         drop = None
         if train and self.attn_drop > 0:
             dropout = Dropout(self.attn_drop, name="attn_drop")
             drop = functools.partial(dropout, train=train)
-        y = attention(q, k, v, drop)
-        return Linear(width, self.bias, name="out_proj")(y.reshape(x.shape))
+        y = attention(q, k, v, drop, bias=scores_bias, mask=mask)
+        y = y.reshape(*y.shape[:2], width)
+        return Linear(width, self.bias, name="out_proj")(y)
+
+    def _projected(self, q, k, v):
+        """Queries, keys and values of q's width."""
+        width = q.shape[-1]
+        bias = None
+        if self.bias:
+            bias = self.param("in_proj_bias", nn.initializers.zeros, (3 * width,))
+        if not k.shape[-1] == v.shape[-1] == width:
+            weights = [
+                self.param(f"{name}_proj_weight", _xavier, (width, x.shape[-1]))
+                for name, x in (("q", q), ("k", k), ("v", v))
+            ]
+        else:
+            weight = self.param("in_proj_weight", _xavier, (3 * width, width))
+            if q is k is v:
+                return jnp.split(_project(q, weight, bias), 3, axis=-1)
+            weights = jnp.split(weight, 3)
+        biases = [None] * 3 if bias is None else jnp.split(bias, 3)
+        return map(_project, (q, k, v), weights, biases)
+
+
+def _project(x, weight, bias):
+    x = linear(x, weight.T.astype(x.dtype))
+    return x if bias is None else x + bias.astype(x.dtype)
 
 
 class MultiheadAttention(nn.Module):
@@ -79,9 +109,27 @@ class MultiheadAttention(nn.Module):
     proj_drop: float = 0.0
 
     @nn.compact
-    def __call__(self, x, identity, train: bool):
-        """(N, L, C), (N, L, C) -> (N, L, C)."""
-        y = _Attention(self.num_heads, self.bias, self.attn_drop, name="attn")(x, train)
+    def __call__(
+        self, x, identity, train: bool, k=None, v=None, scores_bias=None, mask=None
+    ):
+        """What x sees of k, added to `identity`.
+
+        Args:
+            x: (N, L, C), the queries.
+            identity: (N, L, C).
+            train: whether dropout is on.
+            k, v: (N, M, C_k) and (N, M, C_v) of any widths; None: x, and k.
+            scores_bias: added to the scores before the softmax, broadcast to
+                (N, heads, L, M).
+            mask: which keys a query sees, bool, broadcast to (N, heads, L, M).
+
+        Returns:
+            (N, L, C).
+        """
+        k = x if k is None else k
+        v = k if v is None else v
+        attend = _Attention(self.num_heads, self.bias, self.attn_drop, name="attn")
+        y = attend(x, k, v, train, scores_bias, mask)
         return identity + Dropout(self.proj_drop, name="proj_drop")(y, train)
 
 
@@ -93,23 +141,33 @@ class FFN(nn.Module):
         act_cfg: activation between the layers.
         ffn_drop: dropout rate after either layer.
         drop_path: probability that a sample skips the branch.
+        kernel_init: starting values of the kernels.
+        bias_init: from a layer's number of inputs to the starting values of its bias.
     """
 
     feedforward_channels: int
     act_cfg: Act
     ffn_drop: float = 0.0
     drop_path: float = 0.0
+    kernel_init: Any = truncated_normal
+    bias_init: Any = _tiny_normal
 
     @nn.compact
     def __call__(self, x, identity, train: bool):
         """(N, L, C), (N, L, C) -> (N, L, C)."""
-        tiny = nn.initializers.normal(1e-6)
-        hidden = Linear(self.feedforward_channels, bias_init=tiny, name="layers.0.0")(x)
+        width = x.shape[-1]
+        hidden = self._linear(self.feedforward_channels, width, "layers.0.0")(x)
         hidden = self.act_cfg(name="layers.0.1")(hidden)
         hidden = Dropout(self.ffn_drop, name="layers.0.2")(hidden, train)
-        y = Linear(x.shape[-1], bias_init=tiny, name="layers.1")(hidden)
+        y = self._linear(width, self.feedforward_channels, "layers.1")(hidden)
         y = Dropout(self.ffn_drop, name="layers.2")(y, train)
         return identity + DropPath(self.drop_path, name="dropout_layer")(y, train)
+
+    def _linear(self, features, inputs, name):
+        bias_init = self.bias_init(inputs)
+        return Linear(
+            features, kernel_init=self.kernel_init, bias_init=bias_init, name=name
+        )
 
 
 def dropout_rates(rate: float, depth: int) -> list[float]:

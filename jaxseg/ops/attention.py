@@ -16,14 +16,20 @@ def attention(
     k: jax.Array,
     v: jax.Array,
     drop: Callable[[jax.Array], jax.Array] | None = None,
+    *,
+    bias: jax.Array | None = None,
+    mask: jax.Array | None = None,
 ) -> jax.Array:
-    """softmax(q k^T / sqrt(d)) v, the softmax in float32 at least.
+    """softmax(q k^T / sqrt(d) + bias) v, the softmax in float32 at least.
 
     Args:
         q: (N, L, heads, d).
         k: (N, M, heads, d).
         v: (N, M, heads, d).
         drop: applied to the probabilities (N, heads, L, M), or None.
+        bias: added to the scores, of four axes that are broadcast to (N, heads, L, M).
+        mask: which keys a query sees, bool, of axes like those of the bias; a query
+            sees one key at least.
 
     Returns:
         (N, L, heads, d) in q's dtype.
@@ -34,7 +40,11 @@ def attention(
     if (sizes := in_bucket()) is not None:
         valid = sizes.token_mask(k.shape[1])
         v = jnp.where(valid[:, :, None, None], v, 0)
-    return attend(q, k, v, valid, drop)
+    if mask is not None:
+        dtype = jnp.promote_types(q.dtype, jnp.float32)
+        bias = jnp.where(mask, 0 if bias is None else bias.astype(dtype), -jnp.inf)
+        bias = bias.astype(dtype)
+    return attend(q, k, v, valid, drop, bias)
 
 
 def attend(
@@ -43,27 +53,30 @@ def attend(
     v: jax.Array,
     valid: jax.Array | None = None,
     drop: Callable[[jax.Array], jax.Array] | None = None,
+    bias: jax.Array | None = None,
 ) -> jax.Array:
-    """softmax(q k^T) v over the keys that are here, the softmax in float32 at least.
+    """softmax(q k^T + bias) v over the keys that are here; a float32 softmax at least.
 
     Args:
         q: (N, L, heads, d), scaled.
         k: (N, M, heads, d).
         v: (N, M, heads, e), finite where it is not valid, too.
         valid: which keys count, (N, M) bool; None where all do.
-        drop: as of `attention`.
+        drop, bias: as of `attention`.
 
     Returns:
         (N, L, heads, e) in q's dtype.
     """
     if drop is None:
-        return by_platform(attention_by_heads, _all_heads, q, k, v, valid)
-    return _all_heads(q, k, v, valid, drop)
+        return by_platform(attention_by_heads, _all_heads, q, k, v, valid, bias)
+    return _all_heads(q, k, v, valid, bias, drop)
 
 
-def _all_heads(q, k, v, valid, drop=None):
+def _all_heads(q, k, v, valid, bias, drop=None):
     scores = jnp.einsum("nlhd,nmhd->nhlm", q, k)
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+    if bias is not None:
+        scores = scores + bias
     if valid is not None:
         scores = jnp.where(valid[:, None, None, :], scores, -jnp.inf)
     probabilities = jax.nn.softmax(scores, axis=-1)

@@ -123,6 +123,42 @@ def head(size, previous=None, **config):
     return Case(config, PYRAMID, outputs, rate="dropout_ratio", previous=previous)
 
 
+def maskformer():
+    attention = dict(embed_dims=8, num_heads=2)
+    layer = dict(
+        self_attn_cfg=attention,
+        cross_attn_cfg=attention,
+        ffn_cfg=dict(embed_dims=8, feedforward_channels=6),
+    )
+    costs = [
+        dict(type="mmdet.ClassificationCost", weight=1.0),
+        dict(type="mmdet.FocalLossCost", weight=20.0, binary_input=True),
+        dict(type="mmdet.DiceCost", weight=1.0, pred_act=True, eps=1.0),
+    ]
+    config = dict(
+        in_channels=[4, 6, 8],
+        in_index=[0, 1, 2],
+        feat_channels=8,
+        out_channels=8,
+        num_classes=3,
+        num_queries=4,
+        enforce_decoder_input_project=True,
+        pixel_decoder=dict(
+            type="mmdet.PixelDecoder", norm_cfg=dict(type="GN", num_groups=2)
+        ),
+        positional_encoding=dict(num_feats=4, normalize=True),
+        transformer_decoder=dict(num_layers=2, layer_cfg=layer),
+        loss_cls=dict(type="mmdet.CrossEntropyLoss", class_weight=[1.0] * 3 + [0.1]),
+        loss_mask=dict(type="mmdet.FocalLoss", loss_weight=20.0),
+        loss_dice=dict(type="mmdet.DiceLoss", naive_dice=True, eps=1.0),
+        train_cfg=dict(
+            assigner=dict(type="mmdet.HungarianAssigner", match_costs=costs),
+            sampler=dict(type="mmdet.MaskPseudoSampler"),
+        ),
+    )
+    return Case(config, PYRAMID, ((2, 4, 4), (2, 4, 8), (17, 13, 8)))
+
+
 SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
 HEADS = {
     "ASPPHead": head((5, 4), in_channels=8, dilations=[1, 2]),
@@ -131,6 +167,7 @@ HEADS = {
     ),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
+    "MaskFormerHead": maskformer(),
     "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),
     "PIDHead": Case(
         dict(
@@ -186,6 +223,18 @@ LOSSES = {
     "TverskyLoss": (dict(), 3, class_map),
 }
 
+# Parts of heads that classify masks.
+OF_MASKS = {
+    "ClassificationCost",
+    "DiceCost",
+    "FocalLossCost",
+    "HungarianAssigner",
+    "MaskDiceLoss",
+    "MaskFocalLoss",
+    "MaskPseudoSampler",
+    "QueryClassLoss",
+}
+
 # Tried as parts of the others and in tests/layers.
 ACTIVATIONS = {
     "ELU",
@@ -201,7 +250,15 @@ ACTIVATIONS = {
     "Swish",
     "Tanh",
 }
-NEEDED_ELSEWHERE = ACTIVATIONS | {"BN", "GN", "IN", "LN", "SyncBN"}
+NEEDED_ELSEWHERE = ACTIVATIONS | {
+    "BN",
+    "GN",
+    "IN",
+    "LN",
+    "PixelDecoder",
+    "SinePositionalEncoding",
+    "SyncBN",
+}
 
 MODULES = BACKBONES | NECKS | HEADS
 

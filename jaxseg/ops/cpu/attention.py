@@ -5,7 +5,11 @@ import jax.numpy as jnp
 
 
 def attention_by_heads(
-    q: jax.Array, k: jax.Array, v: jax.Array, valid: jax.Array | None
+    q: jax.Array,
+    k: jax.Array,
+    v: jax.Array,
+    valid: jax.Array | None,
+    bias: jax.Array | None,
 ) -> jax.Array:
     """Scaled dot-product attention, one head after the other.
 
@@ -17,12 +21,20 @@ def attention_by_heads(
         q: (N, L, heads, d), scaled.
         k, v: (N, M, heads, d).
         valid: which keys count, (N, M) bool; None where all do.
+        bias: added to the scores, broadcast to (N, heads, L, M), or None.
 
     Returns:
         (N, L, heads, d) in q's dtype.
     """
     heads = tuple(jnp.moveaxis(x, 2, 0) for x in (q, k, v))
-    y = jax.lax.map(lambda head: _one_head(*head, valid), heads)
+    if bias is None or bias.shape[1] == 1:
+        shared = None if bias is None else bias[:, 0]
+        y = jax.lax.map(lambda head: _one_head(*head, valid, shared), heads)
+    else:
+        own = jnp.moveaxis(bias, 1, 0)
+        y = jax.lax.map(
+            lambda head: _one_head(*head[:3], valid, head[3]), (*heads, own)
+        )
     return jnp.moveaxis(y, 0, 2)
 
 
@@ -31,37 +43,49 @@ def _wide(x):
 
 
 @jax.custom_vjp
-def _one_head(q, k, v, valid):
-    """Attention of one head of all samples: q (N, L, d), k and v (N, M, d)."""
-    return _forward(q, k, v, valid)[0]
+def _one_head(q, k, v, valid, bias):
+    """Attention of one head of all samples.
+
+    q (N, L, d), k and v (N, M, d), bias broadcast to (N, L, M).
+    """
+    return _forward(q, k, v, valid, bias)[0]
 
 
-def _scores(q, k, valid):
+def _scores(q, k, valid, bias):
     scores = jnp.einsum("nld,nmd->nlm", q, k)
     scores = scores.astype(_wide(scores))
+    scores = scores if bias is None else scores + bias
     return scores if valid is None else jnp.where(valid[:, None], scores, -jnp.inf)
 
 
-def _forward(q, k, v, valid):
-    scores = _scores(q, k, valid)
+def _forward(q, k, v, valid, bias):
+    scores = _scores(q, k, valid, bias)
     largest = scores.max(-1, keepdims=True)
     exponentials = jnp.exp(scores - largest)
     total = exponentials.sum(-1, keepdims=True)
     # Divided after the product, where there is less to divide.
     y = jnp.einsum("nlm,nmd->nld", exponentials.astype(v.dtype), v) / total
     y = y.astype(q.dtype)
-    return y, (q, k, v, valid, y, largest + jnp.log(total))
+    return y, (q, k, v, valid, bias, y, largest + jnp.log(total))
 
 
 def _backward(residuals, g):
     """As in FlashAttention: https://arxiv.org/abs/2205.14135, appendix B."""
-    q, k, v, valid, y, log_total = residuals
-    p = jnp.exp(_scores(q, k, valid) - log_total)
+    q, k, v, valid, bias, y, log_total = residuals
+    p = jnp.exp(_scores(q, k, valid, bias) - log_total)
     dp = jnp.einsum("nld,nmd->nlm", g, v)
     inner = (g * y).astype(p.dtype).sum(-1, keepdims=True)
-    ds = (p * (dp - inner)).astype(q.dtype)
+    ds = p * (dp - inner)
+    db = None if bias is None else _summed_to(ds, bias)
+    ds = ds.astype(q.dtype)
     dq = jnp.einsum("nlm,nmd->nld", ds, k)
-    return dq, _summed_over_queries(ds, q), _summed_over_queries(p, g), None
+    return dq, _summed_over_queries(ds, q), _summed_over_queries(p, g), None, db
+
+
+def _summed_to(x, like):
+    """x summed over the axes along which an array was broadcast to its shape."""
+    axes = tuple(i for i, side in enumerate(like.shape) if side == 1 != x.shape[i])
+    return x.sum(axes, keepdims=True).astype(like.dtype)
 
 
 def _summed_over_queries(weights, x):
