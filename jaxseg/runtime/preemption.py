@@ -61,7 +61,10 @@ class StopSignal:
             for number in _SIGNALS:
                 if self._distributed and number == signal.SIGTERM:
                     continue
-                if signal.getsignal(number) != signal.SIG_IGN:
+                # SIGINT is ignored too by what a script starts with `&`; kill -INT
+                # stops it all the same.
+                ignored = signal.getsignal(number) == signal.SIG_IGN
+                if not (ignored and number == signal.SIGHUP):
                     self._previous[number] = signal.signal(number, self._handle)
         return self
 
