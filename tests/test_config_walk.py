@@ -4,6 +4,7 @@ A traceback is for mistakes in code; whatever stands in a config ends in JaxsegE
 DataError.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from jaxseg.errors import JaxsegError
 from jaxseg.load_config import load_config
 from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve
+from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 from tests.mmseg_config.test_shapes import paths, put
 from tests.tiny import get_config
@@ -120,3 +122,11 @@ def put_new(config, keys, value):
         node = node[key]
     node[last] = value
     return config
+
+
+def test_a_feature_map_that_is_not_there(whole):
+    whole["model"]["decode_head"]["in_index"] = 5
+    model = resolve(whole["model"], "model")
+    message = r"decode_head.in_index is 5, but there are 2 feature maps: 0 to 1"
+    with pytest.raises(JaxsegError, match=message):
+        jax.eval_shape(lambda: init_variables(model, 0, 3, (32, 32)))

@@ -107,9 +107,9 @@ class BaseDecodeHead(Head, kw_only=True):
     def transform_inputs(self, inputs):
         """Picks this head's inputs from the tuple of feature maps."""
         if self.input_transform is None:
-            return self._checked(inputs[self.in_index], self.in_channels)
+            return self._chosen(inputs, self.in_index, self.in_channels)
         chosen = [
-            self._checked(inputs[i], channels)
+            self._chosen(inputs, i, channels)
             for i, channels in zip(self.in_index, self.in_channels, strict=True)
         ]
         if self.input_transform == "multiple_select":
@@ -118,7 +118,13 @@ class BaseDecodeHead(Head, kw_only=True):
         resized = [resize(x, size, align_corners=self.align_corners) for x in chosen]
         return jnp.concatenate(resized, axis=-1)
 
-    def _checked(self, x, channels):
+    def _chosen(self, inputs, index, channels):
+        if not -len(inputs) <= index < len(inputs):
+            raise ConfigError(
+                f"{self.config_path}.in_index is {self.in_index}, but there are "
+                f"{len(inputs)} feature maps: 0 to {len(inputs) - 1}"
+            )
+        x = inputs[index]
         if x.shape[-1] != channels:
             raise ConfigError(
                 f"{self.config_path}.in_channels is {self.in_channels} for "
