@@ -1,6 +1,7 @@
 """Table of contents: `decode_head=dict(type=...)` names one of these."""
 
 from jaxseg.heads.aspp_head import ASPPHead
+from jaxseg.heads.enc_head import EncHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.maskformer_head import MaskFormerHead
@@ -22,6 +23,7 @@ __all__ = [
     "ClassificationCost",
     "DepthwiseSeparableASPPHead",
     "DiceCost",
+    "EncHead",
     "FCNHead",
     "FPNHead",
     "FocalLossCost",

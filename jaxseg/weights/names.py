@@ -7,6 +7,7 @@ LEAVES = {
     "transposed_kernel": "weight",
     "scale": "weight",
     "slope": "weight",
+    "code_scale": "scale",
     "embedding": "weight",
     "mean": "running_mean",
     "var": "running_var",

@@ -117,9 +117,9 @@ NECKS = {
 }
 
 
-def head(size, previous=None, **config):
+def head(size, *more, previous=None, **config):
     config = dict(channels=6, num_classes=3, norm_cfg=BN) | config
-    outputs = ((*size, 3),)
+    outputs = ((*size, 3), *more)
     return Case(config, PYRAMID, outputs, rate="dropout_ratio", previous=previous)
 
 
@@ -165,6 +165,7 @@ HEADS = {
     "DepthwiseSeparableASPPHead": head(
         (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
     ),
+    "EncHead": head((5, 4), (3,), num_codes=4, add_lateral=True, **SEVERAL),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
     "MaskFormerHead": maskformer(),
