@@ -166,10 +166,12 @@ class BandPredictor:
         with rows_over(bands), nn.intercept_methods(_name_module):
             try:
                 x = self.model.data_preprocessor(images)
-                x = self.model.apply(variables, x, method="logits")
-                x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+                x, per_image = self.model.apply(variables, x, method="maps")
+                if jax.tree.leaves(per_image):
+                    raise CannotSplit("the head's scores of whole images")
                 if size != tuple(bands.size):
                     x = resize(x, images.shape[1:3], align_corners=self._align_corners)
+                    x = self.model.scores(x, ())
             except CannotSplit as error:
                 raise ConfigError(
                     f"an image of {bands.size[0]}x{bands.size[1]} cannot be split over "
@@ -199,7 +201,10 @@ class BandPredictor:
         own = (bands.own(index)[None], bands.own(weight)[None])
         stages = [(own, tuple(jnp.asarray(part)[None] for part in columns))]
         use = self._pick if how == "classes" else lambda logits: logits
-        return map_resized(use, x, stages, jnp.array([index.shape[1]]))
+        if size != tuple(bands.size):  # they are scores already
+            return map_resized(use, x, stages, jnp.array([index.shape[1]]))
+        rows = jnp.array([index.shape[1]])
+        return map_resized(use, x, stages, rows, self.model.scores)
 
     @property
     def _align_corners(self):

@@ -1,9 +1,12 @@
 """What `finish` starts from: logits of whole images, or of all windows of an image."""
 
 import collections
+import functools
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxseg.inference.buckets.network import MaskedNetwork
@@ -41,13 +44,13 @@ class WholeSource:
             A source of `finish.finish`, and the (height, width) of each image in it.
         """
         run = self._padded if padded else self._exact
-        logits, valid = run(variables, images, size)
-        return {"logits": logits}, valid
+        (logits, per_image), valid = run(variables, images, size)
+        return {"logits": logits, "per_image": per_image}, valid
 
     def _exact(self, variables, images, size):
-        """The logits of images of one size, and their valid sizes."""
-        logits = self._programs.network(variables, np.stack(images))
-        return logits, [logits.shape[1:3]] * len(images)
+        """The maps of images of one size, and their valid sizes."""
+        maps = self._programs.network(variables, np.stack(images))
+        return maps, [maps[0].shape[1:3]] * len(images)
 
     def _padded(self, variables, images, size):
         """As `_exact`, of images of any sizes that a bucket takes."""
@@ -55,8 +58,8 @@ class WholeSource:
         shapes = [image.shape[:2] for image in images]
         arrays = network.sizes.arrays(shapes)
         padded = pad_to(images, network.sizes.size)
-        logits = self._programs.masked(network, variables, padded, arrays)
-        return logits, list(map(network.logits_size, shapes))
+        maps = self._programs.masked(network, variables, padded, arrays)
+        return maps, list(map(network.logits_size, shapes))
 
 
 class SlideSource:
@@ -91,22 +94,27 @@ class SlideSource:
         grids = [Grid(image.shape[:2], self._crop, self._stride) for image in images]
         cuts = [grid.cut(image) for grid, image in zip(grids, images, strict=True)]
         windows = [window for cut in cuts for window in cut]
-        logits, valid = self._run_windows(variables, windows, padded, len(images))
+        logits, per_window, valid = self._run_windows(
+            variables, windows, padded, len(images)
+        )
         how = {"align_corners": self._align_corners, "dtype": logits.dtype}
         block = self._crop if padded else grids[0].window
         canvas = tuple(map(max, size, block))
         most = len(window_corners(size, self._crop, self._stride))
-        each = np.zeros((len(images), most, *logits.shape[1:]), logits.dtype)
+        ends = np.cumsum([len(grid.corners) for grid in grids])
+        each, per_image = jax.tree.map(
+            functools.partial(_by_image, ends=ends, most=most), (logits, per_window)
+        )
         corners = np.zeros((len(images), most, 2), np.int32)
         tables, first = [], 0
         for i, grid in enumerate(grids):
             number = len(grid.corners)
-            each[i, :number] = logits[first : first + number]
             corners[i, :number] = grid.corners
             tables.append(resize_tables(valid[first], grid.window, block, **how))
             first += number
         source = {
             "logits": each,
+            "per_image": per_image,
             "tables": stack(tables),
             "corners": corners,
             "number": np.array([len(grid.corners) for grid in grids], np.int32),
@@ -115,7 +123,7 @@ class SlideSource:
         return self._programs.put(source), [image.shape[:2] for image in images]
 
     def _run_windows(self, variables, windows, padded, batch):
-        """Logits of windows, (K, h, w, C) on the host, and the valid size of each.
+        """Logits and `per_image` of K windows, on the host, and the valid sizes.
 
         They run in batches; the last one is filled up with copies.
         """
@@ -129,12 +137,25 @@ class SlideSource:
                 chosen = [windows[i] for i in some]
                 chosen += chosen[-1:] * (batch - len(chosen))
                 source, valid = self._run(variables, chosen, self._crop, is_small)
-                done.append((some, source["logits"], valid))
-        shape = np.max([logits.shape[1:] for _, logits, _ in done], axis=0)
-        result = np.zeros((len(windows), *shape), done[0][1].dtype)
-        valid = [None] * len(windows)
-        for some, logits, sizes in done:
-            for i, one, size in zip(some, np.asarray(logits), sizes, strict=False):
+                done.append((some, source, valid))
+        shape = np.max([source["logits"].shape[1:] for _, source, _ in done], axis=0)
+        result = np.zeros((len(windows), *shape), done[0][1]["logits"].dtype)
+        valid, per_window = [None] * len(windows), [None] * len(windows)
+        for some, source, sizes in done:
+            source = jax.tree.map(np.asarray, source)
+            for place, (i, size) in enumerate(zip(some, sizes, strict=False)):
+                one = source["logits"][place]
                 result[i, : one.shape[0], : one.shape[1]] = one
+                per_window[i] = jax.tree.map(
+                    operator.itemgetter(place), source["per_image"]
+                )
                 valid[i] = size
-        return result, valid
+        return result, stack(per_window), valid
+
+
+def _by_image(array, ends, most):
+    """(windows of all images, ...) -> (images, most, ...), 0 past an image's own."""
+    result = np.zeros((len(ends), most, *array.shape[1:]), array.dtype)
+    for own, windows in zip(result, np.split(array, ends[:-1]), strict=True):
+        own[: len(windows)] = windows
+    return result

@@ -87,21 +87,29 @@ def stack(trees: Sequence[Any]) -> Any:
 
 
 def finish(
-    use: Callable[[jax.Array], jax.Array], source: Any, stages: Any, rows: jax.Array
+    use: Callable[[jax.Array], jax.Array],
+    scores: Callable[[jax.Array, Any], jax.Array],
+    source: Any,
+    stages: Any,
+    rows: jax.Array,
 ) -> jax.Array:
     """From the network's logits to what is wanted at the original size.
 
     Args:
         use: (N, rows, W, C) logits -> (N, rows, W, ...).
-        source: dict of the `logits` (N, h, w, C), or of what `stitch` takes.
+        scores: `Segmentor.scores`.
+        source: dict of the maps `logits` (N, h, w, c) and of `per_image`, or of what
+            `stitch` takes.
         stages: from `resize_stages`.
         rows: (N,) height of each result.
 
     Returns:
         (N, H, W, ...), 0 below each result.
     """
-    x = stitch(**source) if "corners" in source else source["logits"]
-    return map_resized(use, x, stages, rows)
+    if "corners" in source:
+        return map_resized(use, stitch(scores, **source), stages, rows)
+    maps, per_image = source["logits"], source["per_image"]
+    return map_resized(use, maps, stages, rows, scores, per_image)
 
 
 def probabilities(logits: jax.Array) -> jax.Array:

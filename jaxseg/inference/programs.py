@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -78,8 +77,10 @@ class Programs:
         """Arrays with a leading axis over the images, split over the devices."""
         return jax.device_put(tree, self._split)
 
-    def network(self, variables: Any, images: np.ndarray) -> jax.Array:
-        """The logits (N, h, w, C) of images (N, H, W, C) as loaded.
+    def network(self, variables: Any, images: np.ndarray) -> tuple[jax.Array, Any]:
+        """The maps (N, h, w, C) of images (N, H, W, C) as loaded, and `per_image`.
+
+        Both are those of `Segmentor.maps`.
 
         Raises:
             ConfigError: if the model does not take their size.
@@ -88,7 +89,7 @@ class Programs:
 
     def masked(
         self, network: MaskedNetwork, variables: Any, images: np.ndarray, arrays: Any
-    ) -> jax.Array:
+    ) -> tuple[jax.Array, Any]:
         """As `network`, of images padded to a bucket; `arrays` as of `network`."""
         return self._masked(network, variables, self.put(images), self.put(arrays))
 
@@ -141,11 +142,10 @@ class Programs:
             ):
                 function.clear_cache()
 
-    def apply(self, variables: Any, images: jax.Array) -> jax.Array:
-        """The network in Python, for a trace: images as loaded -> logits, float32."""
+    def apply(self, variables: Any, images: jax.Array) -> tuple[jax.Array, Any]:
+        """The network in Python, for a trace: images as loaded -> `Segmentor.maps`."""
         images = self._model.data_preprocessor(images)
-        logits = self._model.apply(variables, images, method="logits")
-        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        return self._model.apply(variables, images, method="maps")
 
     def _run_network(self, variables, images):
         self._count("network")
@@ -162,7 +162,7 @@ class Programs:
     def _run_finish(self, source, stages, rows, total, how, **count):
         self._count("rest")
         use = {"logits": lambda x: x, "probability": probabilities}
-        run = functools.partial(finish, use.get(how, self._pick))
+        run = functools.partial(finish, use.get(how, self._pick), self._model.scores)
         y = self._alone(run, in_specs=P("batch"))(source, stages, rows)
         if how == "counts":
             return add_label_maps(total, y, **count)

@@ -1,5 +1,8 @@
 """mmseg's sliding windows: where they lie, and how their logits become one map."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,7 +67,9 @@ class Grid:
 
 
 def stitch(
+    scores: Callable[[jax.Array, Any], jax.Array],
     logits: jax.Array,
+    per_image: Any,
     tables: tuple,
     corners: jax.Array,
     number: jax.Array,
@@ -73,7 +78,9 @@ def stitch(
     """The mean of the windows' logits where they overlap, summed in mmseg's order.
 
     Args:
-        logits: (N, K, h, w, C), 0 past each image's windows.
+        scores: `Segmentor.scores`, applied to each window at its size.
+        logits: maps (N, K, h, w, c), 0 past each image's windows.
+        per_image: what `scores` takes of each window, arrays (N, K, ...) or ().
         tables: of the resize to the size of a window, for rows and columns
             (`sample_resize.padded_table` with a leading axis over the images).
         corners: (N, K, 2) int32, of the windows in their image.
@@ -89,16 +96,21 @@ def stitch(
         new = jax.lax.dynamic_slice(total, at, block.shape) + block
         return jax.lax.dynamic_update_slice(total, new, at)
 
-    def body(state):
-        k, total = state
+    def score(k):
         block = interpolate_samples(logits[:, k], tables[1], 2)
         block = interpolate_samples(block, tables[0], 1)
+        return scores(block, jax.tree.map(lambda leaf: leaf[:, k], per_image))
+
+    def body(state):
+        k, total = state
+        block = score(k)
         return k + 1, jax.vmap(place)(total, block, corners[:, k])
 
     rows, columns = covers
-    shape = (logits.shape[0], rows.shape[1], columns.shape[1], logits.shape[-1])
+    block = jax.eval_shape(score, 0)
+    shape = (logits.shape[0], rows.shape[1], columns.shape[1], block.shape[-1])
     last = jnp.max(number)
-    state = (jnp.zeros_like(last), jnp.zeros(shape, logits.dtype))
+    state = (jnp.zeros_like(last), jnp.zeros(shape, block.dtype))
     _, total = jax.lax.while_loop(lambda state: state[0] < last, body, state)
     # The windows lie on a grid, so how many cover a pixel is a product.
     return total / (rows[:, :, None] * columns[:, None])[..., None]

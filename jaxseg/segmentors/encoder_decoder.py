@@ -147,22 +147,26 @@ class EncoderDecoder(Segmentor):
         """Feature maps -> the outputs of the decode heads, by their names."""
         return {"decode_head": self.decode_head(features, train)}
 
-    def predict(self, images: jax.Array) -> Any:
-        """Normalised images (N, H, W, C) -> the outputs of the predicting head."""
+    def maps(self, images: jax.Array) -> tuple[jax.Array, Any]:
+        """Normalised images -> the predicting head's `logits` and `per_image`."""
+        head = self.predicting_head
         *_, outputs = self.decode(self.extract_feat(images), False).values()
-        return outputs
+        found = head.logits(outputs), head.per_image(outputs)
+        return jax.tree.map(_wide, found)
+
+    def scores(self, maps: jax.Array, per_image: Any) -> jax.Array:
+        """Resized maps (N, rows, W, c) -> logits (N, rows, W, out_channels)."""
+        return self.predicting_head.scores(maps, per_image)
 
     def logits(self, images: jax.Array) -> jax.Array:
         """Normalised images (N, H, W, C) -> maps (N, h, w, c) of what is predicted."""
-        return self.predicting_head.logits(self.predict(images))
+        return self.maps(images)[0]
 
     def encode_decode(self, images: jax.Array) -> jax.Array:
         """Normalised images (N, H, W, C) -> float32 logits (N, H, W, out_channels)."""
-        head, outputs = self.predicting_head, self.predict(images)
-        maps = head.logits(outputs)
-        maps = maps.astype(jnp.promote_types(maps.dtype, jnp.float32))
+        maps, per_image = self.maps(images)
         maps = resize(maps, images.shape[1:3], align_corners=self.align_corners)
-        return head.scores(maps, head.per_image(outputs))
+        return self.scores(maps, per_image)
 
     def loss(
         self, images: jax.Array, targets: Mapping[str, jax.Array]
@@ -184,6 +188,10 @@ class EncoderDecoder(Segmentor):
             for loss, value in head.loss(outputs[name], targets).items():
                 losses[f"{_log_name(name)}.{loss}"] = value
         return losses
+
+
+def _wide(x):
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _check_pretrained(pretrained):

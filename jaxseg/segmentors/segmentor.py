@@ -65,6 +65,22 @@ class Segmentor(Part):
         """Normalised images (N, H, W, C) -> maps (N, h, w, c) of what is predicted."""
         raise NotImplementedError
 
+    def maps(self, images: jax.Array) -> tuple[jax.Array, Any]:
+        """What prediction starts from.
+
+        Args:
+            images: normalised, (N, H, W, C).
+
+        Returns:
+            `logits` in float32 at least, (N, h, w, c), and what `scores` needs beside
+            them: arrays with a leading axis over the images, or ().
+        """
+        raise NotImplementedError
+
+    def scores(self, maps: jax.Array, per_image: Any) -> jax.Array:
+        """Resized maps (N, rows, W, c) -> logits (N, rows, W, out_channels)."""
+        raise NotImplementedError
+
     def encode_decode(self, images: jax.Array) -> jax.Array:
         """Normalised images (N, H, W, C) -> float32 logits (N, H, W, out_channels)."""
         raise NotImplementedError

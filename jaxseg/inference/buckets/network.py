@@ -20,7 +20,7 @@ class MaskedNetwork:
 
     def __init__(
         self,
-        run: Callable[[Any, Any], jax.Array],
+        run: Callable[[Any, Any], tuple[jax.Array, Any]],
         variables: Any,
         channels: int,
         size: tuple[int, int],
@@ -28,7 +28,7 @@ class MaskedNetwork:
         """Traces the network, without compiling it.
 
         Args:
-            run: (variables, images (N, H, W, C) as loaded) -> logits.
+            run: (variables, images (N, H, W, C) as loaded) -> `Segmentor.maps`.
             variables: params and batch_stats.
             channels: of the images.
             size: (height, width) of the bucket.
@@ -41,12 +41,14 @@ class MaskedNetwork:
         self.sizes = ValidSizes(size)
         image = jax.ShapeDtypeStruct((1, *size, channels), np.uint8)
         with self.sizes.tracing(1):
-            logits = jax.eval_shape(run, variables, image)
+            logits, _ = jax.eval_shape(run, variables, image)
         self.logits_shape = logits.shape[1:]
         self.logits_size(size)
 
-    def __call__(self, variables: Any, images: jax.Array, arrays: Any) -> jax.Array:
-        """The logits, (N, h, w, C), of images padded to the bucket.
+    def __call__(
+        self, variables: Any, images: jax.Array, arrays: Any
+    ) -> tuple[jax.Array, Any]:
+        """The maps, (N, h, w, c), of images padded to the bucket, and `per_image`.
 
         Args:
             variables: params and batch_stats.

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,15 +23,20 @@ def map_resized(
     x: jax.Array,
     stages: Sequence[tuple[Table, Table]],
     rows: jax.Array,
+    scores: Callable[[jax.Array, Any], jax.Array] = lambda maps, per_image: maps,
+    per_image: Any = (),
 ) -> jax.Array:
-    """Applies fn to logits that are resized once or twice, strip by strip of rows.
+    """Applies fn to maps that are resized once or twice, strip by strip of rows.
 
     Args:
         fn: (N, rows, W, C) -> (N, rows, W, ...).
-        x: logits (N, h, w, C).
+        x: maps (N, h, w, c).
         stages: of each resize the tables of the rows and of the columns, as of
             `sample_resize.padded_table` with a leading axis over the samples.
         rows: (N,) rows of the result that count; what is past them is 0.
+        scores: maps at the size of the first resize, (N, rows, W, c), and per_image
+            -> (N, rows, W, C).
+        per_image: arrays (N, ...).
 
     Returns:
         (N, H, W, ...), for tables of lengths H and W.
@@ -42,15 +48,16 @@ def map_resized(
         int(np.clip(limit // row_bytes, 1, height))
         for limit in (_CPU_STRIP_BYTES, _STRIP_BYTES)
     ]
-    forms = (functools.partial(_in_strips, fn, count) for count in counts)
-    return by_platform(*forms, x, tuple(stages), rows)
+    forms = (functools.partial(_in_strips, fn, scores, count) for count in counts)
+    return by_platform(*forms, x, per_image, tuple(stages), rows)
 
 
-def _in_strips(fn, count, x, stages, rows):
+def _in_strips(fn, scores, count, x, per_image, stages, rows):
     """As `map_resized`, for strips of `count` rows."""
     (index, weight), columns = stages[-1]
     height = index.shape[1]
     x = interpolate_samples(x, stages[0][1], 2)
+    scored = functools.partial(scores, per_image=per_image)
 
     def strip(first):
         taps = tuple(
@@ -58,8 +65,8 @@ def _in_strips(fn, count, x, stages, rows):
             for part in (index, weight)
         )
         if len(stages) == 1:
-            return fn(interpolate_samples(x, taps, 1))
-        return fn(_rows_of_second(x, stages[0][0], taps, columns))
+            return fn(scored(interpolate_samples(x, taps, 1)))
+        return fn(_rows_of_second(x, stages[0][0], scored, taps, columns))
 
     def body(state):
         i, result = state
@@ -75,12 +82,13 @@ def _in_strips(fn, count, x, stages, rows):
     return jax.lax.while_loop(lambda state: state[0] < needed, body, state)[1]
 
 
-def _rows_of_second(x, rows, taps, columns):
+def _rows_of_second(x, rows, scored, taps, columns):
     """Rows of a resize of a resize, of which only those rows are made.
 
     Args:
         x: (N, h, W, C), resized along the width of the first.
         rows: table of the first one's rows.
+        scored: applied between the two.
         taps: index and weight (N, n, taps) of the wanted rows of the second.
         columns: table of the second one's columns.
     """
@@ -90,7 +98,7 @@ def _rows_of_second(x, rows, taps, columns):
     needed = tuple(
         jnp.take_along_axis(part, flat[..., None], axis=1, mode="clip") for part in rows
     )
-    y = interpolate_samples(interpolate_samples(x, needed, 1), columns, 2)
+    y = interpolate_samples(scored(interpolate_samples(x, needed, 1)), columns, 2)
     y = y.reshape(samples, count, each, *y.shape[2:])
     return sum(
         y[:, :, tap] * weight[:, :, tap, None, None].astype(y.dtype)
