@@ -14,6 +14,7 @@ from jaxseg.heads.matching import (
 )
 from jaxseg.heads.ocr_head import OCRHead
 from jaxseg.heads.pid_head import PIDHead
+from jaxseg.heads.point_head import PointHead
 from jaxseg.heads.psp_head import PSPHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.uper_head import UPerHead
@@ -33,5 +34,6 @@ __all__ = [
     "OCRHead",
     "PIDHead",
     "PSPHead",
+    "PointHead",
     "UPerHead",
 ]

@@ -25,6 +25,8 @@ class Head(Part, kw_only=True):
         takes_padding, takes_bands: as of a `Backbone`.
         target_keys: what `loss` reads of the targets; a training whose samples lack
             one of them is refused.
+        phase_keys: fields that mmseg's configs give in the model's train_cfg and
+            test_cfg.
     """
 
     in_channels: int | tuple[int, ...]
@@ -36,6 +38,7 @@ class Head(Part, kw_only=True):
     takes_padding = False
     takes_bands = False
     target_keys: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
+    phase_keys: ClassVar[tuple[str, ...]] = ()
 
     @property
     def score_channels(self) -> int:

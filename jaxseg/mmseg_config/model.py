@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from jaxseg import heads as heads_table
 from jaxseg.config import ConfigError, plain
 from jaxseg.mmseg_config.components import translate_component
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.preprocess import translate_preprocessor
 from jaxseg.mmseg_config.report import Report
+from jaxseg.mmseg_config.type_names import base_type, find_class
 from jaxseg.segmentors.phases import TestCfg, TrainCfg
 
 # Keys of test_cfg that mode='slide' alone reads.
@@ -38,6 +40,7 @@ def translate_model(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
                 model[key] = plain(raw[key])
     model.pop("data_preprocessor", None)
     pretrained = _take_pretrained(model, report)
+    _give_to_heads(model)
     model["test_cfg"] = _test_cfg(model.get("test_cfg") or {}, report)
     train_cfg = _mapping(model.pop("train_cfg", None) or {}, "model.train_cfg")
     known = _known(train_cfg, TrainCfg, "model.train_cfg", report)
@@ -69,6 +72,20 @@ def _take_pretrained(
             "mmseg's training refuses that: the last one is used"
         )
     return list(found.values())[-1] if found else None
+
+
+def _give_to_heads(model: dict[str, Any]) -> None:
+    """Moves what a decode head reads of train_cfg and test_cfg into its own entry."""
+    heads = model.get("decode_head")
+    for head in heads if isinstance(heads, list) else [heads]:
+        if not isinstance(head, Mapping) or not isinstance(head.get("type"), str):
+            continue
+        own = getattr(find_class(base_type(head), heads_table), "phase_keys", ())
+        for phase in ("train_cfg", "test_cfg"):
+            given = model.get(phase)
+            if isinstance(given, Mapping):
+                head.update({key: given[key] for key in given if key in own})
+                model[phase] = {key: given[key] for key in given if key not in own}
 
 
 def _of_init_cfg(start: Mapping[str, Any]) -> Any:

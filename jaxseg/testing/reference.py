@@ -13,7 +13,7 @@ import math
 import pathlib
 import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
+from jaxseg.layers.draws import given_draws
 from jaxseg.load_config import load_config
 from jaxseg.mmseg_config.translate import translate
 from jaxseg.registry import lookup
@@ -107,6 +108,12 @@ def edge(labels: np.ndarray) -> np.ndarray:
     edges[:, :, :-1] |= labels[:, :, :-1] != labels[:, :, 1:]
     edges[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     return edges
+
+
+def draws(seed: int) -> Callable[[tuple[int, ...]], np.ndarray]:
+    """What gives the recipe's random numbers of one forward, a shape at a time."""
+    rng = np.random.default_rng([seed, 3])
+    return lambda shape: rng.random(shape).astype(np.float32)
 
 
 def check(
@@ -262,18 +269,20 @@ def _train_once(case, model, variables, dtype):
     """Losses, and norms of gradients and of new statistics, by kind and name."""
     targets = _targets(case, model.num_classes)
     batch, *size = targets["gt_seg_map"].shape
-    images = jnp.asarray(image(batch, tuple(size), int(case["seed"])), dtype)
+    seed = int(case["seed"])
+    images = jnp.asarray(image(batch, tuple(size), seed), dtype)
 
     @jax.jit
     def step(params, batch_stats):
         def total(params):
-            losses, new = model.apply(
-                {"params": params, "batch_stats": batch_stats},
-                images,
-                targets,
-                method="loss",
-                mutable=["batch_stats"],
-            )
+            with given_draws(draws(seed)):
+                losses, new = model.apply(
+                    {"params": params, "batch_stats": batch_stats},
+                    images,
+                    targets,
+                    method="loss",
+                    mutable=["batch_stats"],
+                )
             return sum(v for k, v in losses.items() if "loss" in k), (losses, new)
 
         gradients, (losses, new) = jax.grad(total, has_aux=True)(params)

@@ -173,7 +173,7 @@ def _losses(model, variables, batch, key):
         targets,
         method="loss",
         mutable=["batch_stats"],
-        rngs={"dropout": key},
+        rngs={"dropout": key, "sample": jax.random.fold_in(key, 1)},
     )
 
 

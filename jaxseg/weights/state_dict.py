@@ -17,6 +17,7 @@ from jaxseg.weights.stored import read_all
 # Flax axes that stand where torch has them: (kh, kw, in, out) -> (out, in, kh, kw).
 _TO_TORCH = {
     ("kernel", 4): (3, 2, 0, 1),
+    ("kernel", 3): (2, 1, 0),
     ("kernel", 2): (1, 0),
     ("transposed_kernel", 4): (2, 3, 0, 1),
 }

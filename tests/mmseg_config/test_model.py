@@ -387,3 +387,27 @@ def test_channels_that_are_not_turned_round():
     raw = dict(model=dict(type="EncoderDecoder", data_preprocessor=preprocessor))
     model = translate_model(raw, Report())
     assert model["data_preprocessor"]["bgr_to_rgb"] is False
+
+
+def test_what_a_head_reads_of_train_cfg_and_test_cfg():
+    first = dict(type="FCNHead", in_channels=8, channels=8, num_classes=4)
+    point = dict(type="mmseg.PointHead", in_channels=[8], in_index=[0], channels=8)
+    model = dict(
+        type="CascadeEncoderDecoder",
+        num_stages=2,
+        backbone=dict(type="ResNetV1c", depth=18),
+        decode_head=[first, point | dict(num_classes=4)],
+        train_cfg=dict(num_points=64, oversample_ratio=3, sampler="OHEM"),
+        test_cfg=dict(mode="whole", subdivision_steps=3),
+    )
+    report = Report()
+    ours = translate_model(dict(model=model), report)
+    head = resolve(ours, "model").decode_head[1]
+    assert (head.num_points, head.oversample_ratio, head.subdivision_steps) == (
+        64,
+        3,
+        3,
+    )
+    assert ours["test_cfg"] == dict(mode="whole")
+    # A field that a head has under a name of train_cfg by chance is none of those.
+    assert "model.train_cfg.sampler='OHEM': not used" in report.all_notes()

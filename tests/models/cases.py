@@ -187,6 +187,14 @@ HEADS = {
         ((5, 4, 3), (5, 4, 3), (5, 4, 1)),
         rate="dropout_ratio",
     ),
+    "PointHead": Case(
+        dict(channels=6, num_classes=3, in_channels=[4], in_index=[0])
+        | dict(num_points=20, subdivision_num_points=50),
+        PYRAMID,
+        ((20, 16, 3),),
+        rate="dropout_ratio",
+        previous=(5, 4, 3),
+    ),
     "PSPHead": head((5, 4), in_channels=8, align_corners=True),
     "UPerHead": head((17, 13), **SEVERAL),
 }

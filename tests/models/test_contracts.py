@@ -83,7 +83,7 @@ def train_step(module, variables, inputs):
             *inputs,
             True,
             mutable=["batch_stats"],
-            rngs={"dropout": jax.random.key(1, impl="rbg")},
+            rngs={name: jax.random.key(1, impl="rbg") for name in ("dropout", "sample")},
         )
         outputs = jax.tree.leaves(outputs)
         wide = [out.astype(jnp.float32) for out in outputs]
