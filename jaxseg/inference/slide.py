@@ -99,7 +99,9 @@ def stitch(
     def score(k):
         block = interpolate_samples(logits[:, k], tables[1], 2)
         block = interpolate_samples(block, tables[0], 1)
-        return scores(block, jax.tree.map(lambda leaf: leaf[:, k], per_image))
+        block = scores(block, jax.tree.map(lambda leaf: leaf[:, k], per_image))
+        # Scores of the zeros past an image's windows need not be zero.
+        return jnp.where((k < number)[:, None, None, None], block, 0)
 
     def body(state):
         k, total = state

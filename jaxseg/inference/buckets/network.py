@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxseg.errors import ModelSizeError
+from jaxseg.inference.buckets.plain_sums import find_plain_sum
 from jaxseg.ops.padded.valid_size import NoMaskedForm, ValidSizes
 
 
@@ -39,9 +40,13 @@ class MaskedNetwork:
         """
         self._run = run
         self.sizes = ValidSizes(size)
-        image = jax.ShapeDtypeStruct((1, *size, channels), np.uint8)
-        with self.sizes.tracing(1):
-            logits, _ = jax.eval_shape(run, variables, image)
+        # Two: of one image, JAX's products leave out the axis of the images.
+        images = jax.ShapeDtypeStruct((2, *size, channels), np.uint8)
+        with self.sizes.tracing(2):
+            traced, outputs = jax.make_jaxpr(run, return_shape=True)(variables, images)
+        if (found := find_plain_sum(traced, self.sizes)) is not None:
+            raise NoMaskedForm(f"{found}, and not through jaxseg.ops.context")
+        logits, _ = outputs
         self.logits_shape = logits.shape[1:]
         self.logits_size(size)
 

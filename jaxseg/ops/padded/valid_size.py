@@ -104,6 +104,21 @@ class ValidSizes:
         """The valid length of the maps of a padded length, for one image's length."""
         return int(self.lengths(axis, padded)[image])
 
+    def axes_of_map(self, shape: Sequence[int]) -> set[int]:
+        """Which axes of an array (N, H, W, ...) or (N, H * W, ...) are its pixels'.
+
+        Args:
+            shape: of the array. Where no map of the bucket has it, there are none.
+        """
+        rows, columns = (set(lengths) - {1} for lengths in self._lengths)
+        if len(shape) > 3 and shape[1] in rows and shape[2] in columns:
+            return {1, 2}
+        if len(shape) > 2 and any(
+            shape[1] % row == 0 and shape[1] // row in columns for row in rows
+        ):
+            return {1}
+        return set()
+
     # What follows is for the operations that are traced.
 
     def lengths(self, axis: int, padded: int) -> np.ndarray:
