@@ -10,6 +10,7 @@ from jaxseg.layers.activation import Act
 from jaxseg.layers.norm import Norm
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 from jaxseg.ops.pad import pad_map
+from jaxseg.ops.pair import Pair, as_pair
 
 # torch's names of the starting values, for kernels whose last axis is the output.
 kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -27,14 +28,6 @@ def torch_default_bias(fan_in: int) -> Callable[..., jax.Array]:
         return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
     return init
-
-
-Pair = int | tuple[int, int]
-
-
-def as_pair(value: Pair) -> tuple[int, int]:
-    """(vertical, horizontal) of one number for both or of two."""
-    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 class Conv2d(nn.Module):

@@ -16,6 +16,7 @@ from jaxseg.ops.cpu.transposed_conv import subpixel_conv_transpose2d
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.linear import linear
 from jaxseg.ops.padded.valid_size import mask_transposed, mask_windows
+from jaxseg.ops.pair import Pair, as_pair
 from jaxseg.ops.platform import bound, by_platform
 
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
@@ -24,25 +25,27 @@ _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 def conv2d(
     x: jax.Array,
     kernel: jax.Array,
-    stride: int = 1,
-    padding: int | tuple[int, int] = 0,
-    dilation: int = 1,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
     groups: int = 1,
 ) -> jax.Array:
     """torch's Conv2d with channels last.
 
+    One number stands for both axes, a pair for (vertical, horizontal).
+
     Args:
         x: (N, H, W, C).
         kernel: (kh, kw, C / groups, features) in x's dtype.
-        stride: step in pixels, the same on both axes.
-        padding: zeros added on every side, or (above and below, left and right).
-        dilation: distance between the kernel's taps in pixels, the same on both axes.
+        stride: step in pixels.
+        padding: zeros added above and below, left and right.
+        dilation: distance between the kernel's taps in pixels.
         groups: number of channel groups.
 
     Returns:
         (N, H', W', features).
     """
-    padding = (padding, padding) if isinstance(padding, int) else tuple(padding)
+    stride, padding, dilation = map(as_pair, (stride, padding, dilation))
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
     x, padding = windows_of_band(x, kernel.shape[:2], stride, padding, dilation)
     dense = bound(_dense, stride=stride, padding=padding, dilation=dilation)
@@ -60,13 +63,13 @@ def _dense(x, kernel, stride, padding, dilation, groups=1):
     if kernel.shape[:2] == (1, 1) and groups == 1 and padding == (0, 0):
         # A matrix product: XLA's CPU backend takes twice as long for the same thing as
         # a convolution forward, and up to 10 times backward.
-        return linear(x[:, ::stride, ::stride], kernel[0, 0])
+        return linear(x[:, :: stride[0], :: stride[1]], kernel[0, 0])
     return jax.lax.conv_general_dilated(
         x,
         kernel,
-        (stride, stride),
+        stride,
         [(pad, pad) for pad in padding],
-        rhs_dilation=(dilation, dilation),
+        rhs_dilation=dilation,
         dimension_numbers=_DIMENSIONS,
         feature_group_count=groups,
     )

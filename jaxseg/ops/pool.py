@@ -15,6 +15,7 @@ from jaxseg.ops.cpu.pool import (
 )
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
+from jaxseg.ops.pair import as_pair
 from jaxseg.ops.platform import bound, by_platform
 
 
@@ -92,9 +93,9 @@ def window_mean(x: jax.Array, window: int, stride: int, padding: int) -> jax.Arr
         stride: step of the window in pixels.
         padding: zeros added on every side.
     """
-    sides, padding = (window, window), (padding, padding)
-    x = mask_windows(x, sides, stride, padding)
-    x, padding = windows_of_band(x, sides, stride, padding)
+    sides, strides, padding = map(as_pair, (window, stride, padding))
+    x = mask_windows(x, sides, strides, padding)
+    x, padding = windows_of_band(x, sides, strides, padding)
     rows, columns = (
         _window_matrix(length, window, stride, pad).astype(x.dtype)
         for length, pad in zip(x.shape[1:3], padding, strict=True)
@@ -160,10 +161,10 @@ def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
         stride: step of the window in pixels.
         padding: pixels of minus infinity added on every side.
     """
-    padding = (padding, padding)
-    x = mask_windows(x, (window, window), stride, padding, fill=-np.inf)
-    x, padding = windows_of_band(x, (window, window), stride, padding, fill=-np.inf)
-    windows = Windows((window, window), stride, padding)
+    sides, strides, padding = map(as_pair, (window, stride, padding))
+    x = mask_windows(x, sides, strides, padding, fill=-np.inf)
+    x, padding = windows_of_band(x, sides, strides, padding, fill=-np.inf)
+    windows = Windows(sides, strides, padding)
     return by_platform(
         bound(max_of_slices, windows=windows),
         bound(_max_of_windows, windows=windows),
@@ -177,6 +178,6 @@ def _max_of_windows(x, windows):
         np.asarray(-np.inf, x.dtype),
         jax.lax.max,
         (1, *windows.sides, 1),
-        (1, windows.stride, windows.stride, 1),
+        (1, *windows.stride, 1),
         ((0, 0), *((pad, pad) for pad in windows.padding), (0, 0)),
     )

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -57,3 +58,38 @@ def test_padding_modes(mode, numpys):
     y = layer.apply(variables, X)
     assert y.shape == (2, 5, 6, 4)
     np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+def test_kernels_strides_paddings_and_dilations_by_axis():
+    layer = Conv2d(4, (3, 1), stride=(2, 3), padding=(2, 0), dilation=(2, 1))
+    variables = layer.init(jax.random.key(0), X)
+    kernel = np.asarray(variables["params"]["kernel"])
+    assert kernel.shape == (3, 1, 3, 4)
+    padded = np.pad(X, ((0, 0), (2, 2), (0, 0), (0, 0)))
+    # Windows begin at rows 0, 2 and 4 of 9, and see rows 0, 2 and 4 of themselves.
+    expected = np.stack(
+        [
+            np.einsum("nkwc,kcf->nwf", padded[:, top : top + 5 : 2, ::3], kernel[:, 0])
+            for top in (0, 2, 4)
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(layer.apply(variables, X), expected, atol=1e-5)
+
+
+def test_a_depthwise_convolution_by_axis():
+    layer = Conv2d(3, (1, 3), stride=(1, 2), padding=(0, 1), groups=3, bias=False)
+    variables = layer.init(jax.random.key(0), X)
+    kernel = np.asarray(variables["params"]["kernel"])[0, :, 0]  # (3, C)
+    padded = np.pad(X, ((0, 0), (0, 0), (1, 1), (0, 0)))
+    expected = sum(padded[:, :, i : i + 5 : 2] * kernel[i] for i in range(3))
+    y, pull = jax.vjp(lambda x: layer.apply(variables, x), jnp.asarray(X))
+    np.testing.assert_allclose(y, expected, atol=1e-5)
+    (gradient,) = pull(jnp.ones_like(y))
+    # Even columns are seen by the middle tap of a window; odd ones by its right tap, and
+    # by the left tap of the next window where there is one.
+    left, middle, right = kernel
+    columns = [middle, left + right, middle, left + right, middle, right]
+    np.testing.assert_allclose(
+        gradient, np.broadcast_to(np.stack(columns), X.shape), atol=1e-5
+    )

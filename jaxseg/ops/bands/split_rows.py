@@ -125,9 +125,9 @@ def refuse_split(x: jax.Array, operation: str) -> None:
 def windows_of_band(
     x: jax.Array,
     window: tuple[int, int],
-    stride: int,
+    stride: tuple[int, int],
     padding: tuple[int, int],
-    dilation: int = 1,
+    dilation: tuple[int, int] = (1, 1),
     fill: float = 0,
 ) -> tuple[jax.Array, tuple[int, int]]:
     """Prepares x (N, H, W, C) for an operation with sliding windows.
@@ -145,16 +145,16 @@ def windows_of_band(
     bands = split(x)
     if bands is None:
         return x, padding
-    rows, reach = x.shape[1], dilation * (window[0] - 1)
+    rows, reach, step = x.shape[1], dilation[0] * (window[0] - 1), stride[0]
     whole = rows * bands.bands
-    windows = (whole + 2 * padding[0] - reach - 1) // stride + 1
-    if rows % stride or windows * stride != whole:
+    windows = (whole + 2 * padding[0] - reach - 1) // step + 1
+    if rows % step or windows * step != whole:
         raise CannotSplit(
-            f"windows of {window[0]}x{window[1]} with stride {stride}, padding "
-            f"{padding[0]} and dilation {dilation} make {windows} rows of {whole}, "
+            f"windows of {window[0]}x{window[1]} with stride {step}, padding "
+            f"{padding[0]} and dilation {dilation[0]} make {windows} rows of {whole}, "
             f"which do not divide over {bands.bands} devices"
         )
-    below = reach - padding[0] - (stride - 1)
+    below = reach - padding[0] - (step - 1)
     return bands.with_neighbours(x, padding[0], below, fill), (0, padding[1])
 
 

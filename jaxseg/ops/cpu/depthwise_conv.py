@@ -67,7 +67,7 @@ def _kernel_gradient(windows, x, g):
         for i in range(windows.sides[0]):
             x_row = jax.lax.dynamic_slice(
                 x,
-                (image, row * windows.stride + i * windows.dilation, 0, 0),
+                (image, row * windows.stride[0] + i * windows.dilation[0], 0, 0),
                 (1, 1, *x.shape[2:]),
             )
             for j in range(windows.sides[1]):

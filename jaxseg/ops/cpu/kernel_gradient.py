@@ -34,8 +34,9 @@ def kernel_gradient(
     extra = chunks * rows - height
     g = jnp.pad(g, ((0, 0), (0, extra), (0, 0), (0, 0)))
     x = windows.pad(x)
-    x = jnp.pad(x, ((0, 0), (0, extra * windows.stride), (0, 0), (0, 0)))
-    reach = windows.stride * (rows - 1) + windows.dilation * (windows.sides[0] - 1) + 1
+    x = jnp.pad(x, ((0, 0), (0, extra * windows.stride[0]), (0, 0), (0, 0)))
+    reach = windows.stride[0] * (rows - 1)
+    reach += windows.dilation[0] * (windows.sides[0] - 1) + 1
     dtype = jnp.promote_types(g.dtype, jnp.float32)
 
     def add_rows(number, totals):
@@ -46,7 +47,7 @@ def kernel_gradient(
         )
         seen = jax.lax.dynamic_slice(
             x,
-            (image, row * windows.stride, 0, group * inputs),
+            (image, row * windows.stride[0], 0, group * inputs),
             (1, reach, x.shape[2], inputs),
         )
         taps = [

@@ -45,7 +45,9 @@ def sum_of_slices(x: jax.Array, window: int) -> jax.Array:
     Autodiff of this form would add the gradients of the slices, one to another.
     """
     pads = [(0, 0), *((0, -size % window) for size in x.shape[1:3]), (0, 0)]
-    slices = Windows((window, window), window, (0, 0)).slices(jnp.pad(x, pads))
+    slices = Windows((window, window), (window, window), (0, 0)).slices(
+        jnp.pad(x, pads)
+    )
     wide = jnp.promote_types(x.dtype, jnp.float32)
     return sum(part.astype(wide) for part in slices).astype(x.dtype)
 

@@ -41,7 +41,7 @@ def subpixel_conv_transpose2d(
     # The last tap meets the pixel to the upper left.
     kernel = kernel[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
     kernel = kernel.reshape(*sides, inputs, stride * stride * features)
-    windows = Windows(sides, 1, (sides[0] - 1, sides[1] - 1))
+    windows = Windows(sides, (1, 1), (sides[0] - 1, sides[1] - 1))
     slices = zip(windows.taps(), windows.slices(windows.pad(x)), strict=True)
     y = sum(linear(part, kernel[tap]) for tap, part in slices)
     batch, down, right = y.shape[:3]

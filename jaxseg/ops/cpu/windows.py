@@ -23,16 +23,16 @@ class Windows:
     """
 
     sides: tuple[int, int]
-    stride: int
+    stride: tuple[int, int]
     padding: tuple[int, int]
-    dilation: int = 1
+    dilation: tuple[int, int] = (1, 1)
 
     def count(self, size: tuple[int, int]) -> tuple[int, int]:
         """Number of windows in an image of a size, along both axes."""
-        axes = zip(size, self.sides, self.padding, strict=True)
+        how = (self.sides, self.stride, self.padding, self.dilation)
         height, width = (
-            (pixels + 2 * pad - self.dilation * (side - 1) - 1) // self.stride + 1
-            for pixels, side, pad in axes
+            (pixels + 2 * pad - dilation * (side - 1) - 1) // stride + 1
+            for pixels, side, stride, pad, dilation in zip(size, *how, strict=True)
         )
         return height, width
 
@@ -47,10 +47,11 @@ class Windows:
         return ((i, j) for i in range(self.sides[0]) for j in range(self.sides[1]))
 
     def cut(self, row: jax.Array, tap: int, count: int, axis: int) -> jax.Array:
-        """What one tap of every window sees along an axis of a padded image."""
-        start = tap * self.dilation
-        stop = start + self.stride * (count - 1) + 1
-        return jax.lax.slice_in_dim(row, start, stop, self.stride, axis)
+        """What one tap of every window sees along axis 1 or 2 of a padded image."""
+        stride = self.stride[axis - 1]
+        start = tap * self.dilation[axis - 1]
+        stop = start + stride * (count - 1) + 1
+        return jax.lax.slice_in_dim(row, start, stop, stride, axis)
 
     def slices(self, padded: jax.Array) -> Iterator[jax.Array]:
         """What each tap sees, (N, H', W', C) each, in the order of `taps`."""
@@ -105,19 +106,21 @@ class Windows:
         ]
         mixed = jnp.stack([jnp.stack(line, 3) for line in grid], 2)
         batch, _, _, _, _, channels = mixed.shape
-        height, width = rows.pixels * self.stride, columns.pixels * self.stride
+        height = rows.pixels * self.stride[0]
+        width = columns.pixels * self.stride[1]
         full = mixed.reshape(batch, height, width, channels)
         top, left = self.padding
         return full[:, top : top + size[0], left : left + size[1]]
 
     def _phases(self, axis, size, count):
         """How the pixels of an axis are seen, phase by phase."""
-        pixels = -(-(size + self.padding[axis]) // self.stride)
-        reach = self.dilation * (self.sides[axis] - 1) // self.stride
-        taps = [[] for _ in range(self.stride)]
+        stride, dilation = self.stride[axis], self.dilation[axis]
+        pixels = -(-(size + self.padding[axis]) // stride)
+        reach = dilation * (self.sides[axis] - 1) // stride
+        taps = [[] for _ in range(stride)]
         for tap in range(self.sides[axis]):
             # Pixel stride * m + phase is this tap's of window m - back.
-            back, phase = divmod(tap * self.dilation, self.stride)
+            back, phase = divmod(tap * dilation, stride)
             taps[phase].append((tap, reach - back))
         return _Phases(pixels, (reach, pixels - count, 0), taps)
 

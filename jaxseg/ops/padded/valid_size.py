@@ -206,9 +206,9 @@ class ValidSizes:
 def mask_windows(
     x: jax.Array,
     window: tuple[int, int],
-    stride: int,
+    stride: tuple[int, int],
     padding: tuple[int, int],
-    dilation: int = 1,
+    dilation: tuple[int, int] = (1, 1),
     fill: float = 0,
 ) -> jax.Array:
     """Prepares x (N, H, W, C) for an operation with sliding windows.
@@ -218,8 +218,7 @@ def mask_windows(
     Args:
         x: the input.
         window: (height, width) of the windows.
-        stride, dilation: of the windows, in pixels.
-        padding: pixels added (above and below, left and right).
+        stride, padding, dilation: of the windows, (vertical, horizontal) in pixels.
         fill: what the operation sees beyond the border.
     """
     sizes = in_bucket()
@@ -229,9 +228,11 @@ def mask_windows(
     if max(window) > 1 or any(padding):
         x = sizes.fill(x, fill)
     for axis in range(2):
-        reach = dilation * (window[axis] - 1) + 1
-        margin = 2 * padding[axis] - reach
-        sizes.change(axis, shape[axis], lambda n, m=margin: (n + m) // stride + 1)
+        reach = dilation[axis] * (window[axis] - 1) + 1
+        margin, step = 2 * padding[axis] - reach, stride[axis]
+        sizes.change(
+            axis, shape[axis], lambda n, m=margin, step=step: (n + m) // step + 1
+        )
     return x
 
 
