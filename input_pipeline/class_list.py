@@ -34,24 +34,24 @@ def resolve_classes(
     may go on behind the classes with the colours that it sends elsewhere.
 
     Args:
-      owner: name of the data set, for errors.
-      known: the data set's own (name, (r, g, b)) by label; empty for a free one.
-      metainfo: `classes`, names or a text file with one a line, and `palette`, one
-        (r, g, b) a class; both optional where `known` is given.
-      ignore_index: label of pixels that count nowhere.
-      label_map: class of each label in the files.
-      reduce_zero_label: whether label 0 is taken away.
-      data_root: where a file of names is looked for, if not in the current folder.
+        owner: name of the data set, for errors.
+        known: the data set's own (name, (r, g, b)) by label; empty for a free one.
+        metainfo: `classes`, names or a text file with one a line, and `palette`, one
+            (r, g, b) a class; both optional where `known` is given.
+        ignore_index: label of pixels that count nowhere.
+        label_map: class of each label in the files.
+        reduce_zero_label: whether label 0 is taken away.
+        data_root: where a file of names is looked for, if not in the current folder.
 
     Returns:
-      metainfo: `classes` and `palette` of the classes that are left.
-      label_map: with integers for keys; of the labels in the files to these.
-      file_palette: a colour a label, for labels that are colours; empty if none is
+        metainfo: `classes` and `palette` of the classes that are left.
+        label_map: with integers for keys; of the labels in the files to these.
+        file_palette: a colour a label, for labels that are colours; empty if none is
         known, since a random one names nothing.
 
     Raises:
-      DataError: no class list, a class twice, an unknown class, an unknown key, a
-        palette of another length, or values of another type.
+        DataError: no class list, a class twice, an unknown class, an unknown key, a
+            palette of another length, or values of another type.
     """
     unknown = sorted(set(metainfo) - {"classes", "palette"})
     if unknown:

@@ -73,21 +73,21 @@ def read_image(
     """Decodes an image file.
 
     Args:
-      path: JPEG, PNG, TIFF, BMP, GIF (first frame), WebP, PPM, or a `.npy` array of
-        shape (H, W) or (H, W, C).
-      color_type: 'color': RGB uint8, greys repeated, alpha dropped, 16 bits divided by
-        256, turned upright by the EXIF orientation. 'grayscale': one uint8 channel,
-        otherwise the same. 'unchanged': the file's own channels and type, not turned;
-        RGB order. It is the one for TIFFs of other than three channels.
-      max_pixels: the largest height * width that is decoded, and a twelfth of the
-        largest number of bytes; see `formats/limits.py`.
+        path: JPEG, PNG, TIFF, BMP, GIF (first frame), WebP, PPM, or a `.npy` array of
+            shape (H, W) or (H, W, C).
+        color_type: 'color': RGB uint8, greys repeated, alpha dropped, 16 bits divided
+            by 256, turned upright by the EXIF orientation. 'grayscale': one uint8
+            channel, otherwise the same. 'unchanged': the file's own channels and type,
+            not turned; RGB order. It is the one for TIFFs of other than three channels.
+        max_pixels: the largest height * width that is decoded, and a twelfth of the
+            largest number of bytes; see `formats/limits.py`.
 
     Returns:
-      (H, W, C) array; uint8, or for 'unchanged' also uint16, int16 or float32.
+        (H, W, C) array; uint8, or for 'unchanged' also uint16, int16 or float32.
 
     Raises:
-      DataError: no image, a truncated, damaged or oversized one, or one that
-        `color_type` does not fit.
+        DataError: no image, a truncated, damaged or oversized one, or one that
+            `color_type` does not fit.
     """
     _check_color_type(color_type)
     path = os.fspath(path)
@@ -102,10 +102,10 @@ def decode_image(
     """Decodes the content of an image file; as `read_image`.
 
     Args:
-      data: all of the file.
-      source: its name, for errors.
-      color_type: as in `read_image`.
-      max_pixels: likewise.
+        data: all of the file.
+        source: its name, for errors.
+        color_type: as in `read_image`.
+        max_pixels: likewise.
     """
     _check_color_type(color_type)
     check_structure(source, data)
@@ -133,13 +133,13 @@ def as_image(img: np.ndarray, color_type: str, source: str) -> np.ndarray:
     """Brings pixels that are already decoded into the form `read_image` promises.
 
     Args:
-      img: (H, W) or (H, W, C) array, channels last, RGB order.
-      color_type: as in `read_image`. No value is rescaled: 'color' and 'grayscale'
-        take uint8 only, and 'color' repeats a single channel.
-      source: file or sample, for errors.
+        img: (H, W) or (H, W, C) array, channels last, RGB order.
+        color_type: as in `read_image`. No value is rescaled: 'color' and 'grayscale'
+            take uint8 only, and 'color' repeats a single channel.
+        source: file or sample, for errors.
 
     Raises:
-      DataError: a shape, type or number of channels that does not fit.
+        DataError: a shape, type or number of channels that does not fit.
     """
     if img.ndim not in (2, 3) or 0 in img.shape:
         raise DataError(
@@ -172,16 +172,17 @@ def read_label(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decodes a label file, without any conversion.
 
     Args:
-      path: PNG, TIFF, BMP, GIF (first frame), WebP, PPM, or a `.npy` array of integers.
-      max_pixels: as in `read_image`.
+        path: PNG, TIFF, BMP, GIF (first frame), WebP, PPM, or a `.npy` array of
+            integers.
+        max_pixels: as in `read_image`.
 
     Returns:
-      (H, W) integers: indices of a palette image, values of a grey one, 0 and 1 of a
-      one-bit one; or (H, W, C) uint8 of a colour-coded one.
+        (H, W) integers: indices of a palette image, values of a grey one, 0 and 1 of a
+        one-bit one; or (H, W, C) uint8 of a colour-coded one.
 
     Raises:
-      DataError: no label, a truncated, damaged or oversized one, JPEG (whose blur
-        invents labels), or fractions.
+        DataError: no label, a truncated, damaged or oversized one, JPEG (whose blur
+            invents labels), or fractions.
     """
     path = os.fspath(path)
     if _is_npy(path):
@@ -193,9 +194,9 @@ def decode_label(data: bytes, source: str, max_pixels: int = MAX_PIXELS) -> np.n
     """Decodes the content of a label file; as `read_label`.
 
     Args:
-      data: all of the file.
-      source: its name, for errors.
-      max_pixels: as in `read_image`.
+        data: all of the file.
+        source: its name, for errors.
+        max_pixels: as in `read_image`.
     """
     check_structure(source, data, "label")
     _, page, header = _check_header(source, io.BytesIO(data), max_pixels)
@@ -226,7 +227,7 @@ def image_size(
     For a label, whose pixels are never turned, use `color_type='unchanged'`.
 
     Raises:
-      DataError: no image, an oversized one, or one that `color_type` does not fit.
+        DataError: no image, an oversized one, or one that `color_type` does not fit.
     """
     path = os.fspath(path)
     if _is_npy(path):
@@ -268,8 +269,8 @@ def _check_header(
     """What a file says of itself, which is within the limits.
 
     Returns:
-      (height, width) as stored; the first page of a TIFF; Pillow's view of a file of
-      another format.
+        (height, width) as stored; the first page of a TIFF; Pillow's view of a file of
+        another format.
     """
     start = file.read(30)
     file.seek(0)

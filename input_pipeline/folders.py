@@ -18,8 +18,8 @@ def files_below(folder: str) -> list[str]:
     back to a folder it lies in is not.
 
     Raises:
-      DataError: a folder that does not exist, cannot be listed, gives no answer, or is
-        reached by too many paths.
+        DataError: a folder that does not exist, cannot be listed, gives no answer, or
+            is reached by too many paths.
     """
     return watched_map(_walk, [folder])[0]
 

@@ -10,10 +10,10 @@ def read_names(path: str | os.PathLike) -> list[str]:
     """The lines of a text file, without blank ones and the space around them.
 
     Args:
-      path: UTF-8, with or without the mark (BOM) that Windows puts first.
+        path: UTF-8, with or without the mark (BOM) that Windows puts first.
 
     Raises:
-      DataError: no such file, or no text.
+        DataError: no such file, or no text.
     """
     with open_file(path) as file:
         data = file.read()

@@ -55,36 +55,36 @@ def train_batches(
     """Endless batches, shuffled anew in every pass, running on across its end.
 
     Args:
-      dataset: what to read; its samples go through its pipeline.
-      batch_size: samples of a global batch, over all processes.
-      seed: of the order and the augmentation, from 0 to 2**32 - 1.
-      start_step: number of the first batch; any is reached at once.
-      size: (height, width) to which smaller samples are padded at the bottom and
-        right; without it all samples of a batch must have one size.
-      num_workers: processes that prepare batches; 0 uses threads of this one only. A
-        worker takes seconds to start.
-      num_threads: threads in each of them, or in this one; 0 prepares a batch when it
-        is asked for.
-      process_index: this host's place among `process_count`.
-      process_count: hosts; each gets a contiguous block of the global batch.
-      max_bad_samples: how many samples may fail on this host, however often each is
-        met; a bad one is replaced by the next one of the data set that does not fail,
-        and a warning says so once. 0: none.
+        dataset: what to read; its samples go through its pipeline.
+        batch_size: samples of a global batch, over all processes.
+        seed: of the order and the augmentation, from 0 to 2**32 - 1.
+        start_step: number of the first batch; any is reached at once.
+        size: (height, width) to which smaller samples are padded at the bottom and
+            right; without it all samples of a batch must have one size.
+        num_workers: processes that prepare batches; 0 uses threads of this one only. A
+            worker takes seconds to start.
+        num_threads: threads in each of them, or in this one; 0 prepares a batch when it
+            is asked for.
+        process_index: this host's place among `process_count`.
+        process_count: hosts; each gets a contiguous block of the global batch.
+        max_bad_samples: how many samples may fail on this host, however often each is
+            met; a bad one is replaced by the next one of the data set that does not
+            fail, and a warning says so once. 0: none.
 
     Returns:
-      An iterator over dicts of
-        img: (n, H, W, C) in the source's own type, usually uint8; padding is 0.
-        gt_seg_map: (n, H, W) integers; padding is the data set's `ignore_index`.
-        gt_*: (n, H, W), every other target that the pipeline leaves, in its own type;
-          padding is as `targets.fill_value` says.
-        img_shape: (n, 2) int32, height and width of each sample without padding.
-        device_flip, device_distortion: (n, ...), if transforms have `on_device` set.
-      with n = batch_size / process_count.
+        An iterator over dicts of img: (n, H, W, C) in the source's own type, usually
+        uint8; padding is 0. gt_seg_map: (n, H, W) integers; padding is the data set's
+        `ignore_index`. gt_*: (n, H, W), every other target that the pipeline leaves, in
+        its own type; padding is as `targets.fill_value` says. img_shape: (n, 2) int32,
+        height and width of each sample without padding. device_flip, device_distortion:
+        (n, ...), if transforms have `on_device` set.
+        with n = batch_size / process_count.
 
     Raises:
-      DataError: fewer samples than a batch, or a batch that does not divide over the
-        processes. While iterating: what a transform raises, a sample without a label,
-        samples that do not fit into one batch, or more bad ones than are allowed.
+        DataError: fewer samples than a batch, or a batch that does not divide over the
+            processes. While iterating: what a transform raises, a sample without a
+            label, samples that do not fit into one batch, or more bad ones than are
+            allowed.
     """
     if batch_size < 1 or batch_size % process_count:
         raise DataError(
@@ -161,16 +161,16 @@ def eval_samples(
     """Every sample once, in order, as its pipeline leaves it.
 
     Args:
-      dataset: what to read.
-      num_workers: processes that prepare samples; 0 uses threads of this one only.
-      num_threads: threads in each of them, or in this one.
-      process_index: this host's place among `process_count`.
-      process_count: hosts; host p gets samples p, p + process_count, ... so that their
-        numbers may differ by one.
+        dataset: what to read.
+        num_workers: processes that prepare samples; 0 uses threads of this one only.
+        num_threads: threads in each of them, or in this one.
+        process_index: this host's place among `process_count`.
+        process_count: hosts; host p gets samples p, p + process_count, ... so that
+            their numbers may differ by one.
 
     Returns:
-      An iterator over the results dicts. Randomness in the pipeline is the same in
-      every pass.
+        An iterator over the results dicts. Randomness in the pipeline is the same in
+        every pass.
     """
     samples = grain.MapDataset.range(len(dataset)).random_map(dataset.sample, seed=0)
     mine = samples[process_index::process_count]
@@ -292,16 +292,17 @@ def collate(
     """Stacks samples into one batch, padded at the bottom and right to `size`.
 
     Args:
-      samples: results with `img` (h, w, C), targets `gt_*` (h, w) and `img_path`.
-      size: (H, W) of the batch; None takes the size that all samples share.
-      ignore_index: the label of padding, of which integer targets are padded.
+        samples: results with `img` (h, w, C), targets `gt_*` (h, w) and `img_path`.
+        size: (H, W) of the batch; None takes the size that all samples share.
+        ignore_index: the label of padding, of which integer targets are padded.
 
     Returns:
-      The batch that `train_batches` describes.
+        The batch that `train_batches` describes.
 
     Raises:
-      DataError: a sample without targets, a target of another size than its image,
-        samples larger than `size`, or of different sizes, channels, types or targets.
+        DataError: a sample without targets, a target of another size than its image,
+            samples larger than `size`, or of different sizes, channels, types or
+            targets.
     """
     for sample in samples:
         _check_sample(sample, size)

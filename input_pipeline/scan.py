@@ -17,9 +17,9 @@ class ScanReport:
     """Result of `scan`.
 
     Attributes:
-      num_images: image files read; 0 where the source holds pixels, not files.
-      sizes: number of images of each (height, width), the most frequent first.
-      size_of: (height, width) of each image file.
+        num_images: image files read; 0 where the source holds pixels, not files.
+        sizes: number of images of each (height, width), the most frequent first.
+        size_of: (height, width) of each image file.
     """
 
     num_images: int
@@ -43,17 +43,17 @@ def scan(dataset: SegDataset, num_threads: int = 16, max_bad: int = 0) -> ScanRe
     The number of distinct sizes tells how often evaluation at exact shapes compiles.
 
     Args:
-      dataset: the data set; each file behind it is read once, however often repeated.
-      num_threads: files read at a time; more than cores, as most of it is waiting.
-      max_bad: how many samples may be unusable; they are not counted then.
+        dataset: the data set; each file behind it is read once, however often repeated.
+        num_threads: files read at a time; more than cores, as most of it is waiting.
+        max_bad: how many samples may be unusable; they are not counted then.
 
     Returns:
-      The sizes that were found.
+        The sizes that were found.
 
     Raises:
-      DataError: files that cannot be read, or labels whose size is not their image's;
-        the first ten, and how many in all. Or one that gives no answer in
-        `watchdog.STALL_SECONDS`.
+        DataError: files that cannot be read, or labels whose size is not their image's;
+            the first ten, and how many in all. Or one that gives no answer in
+            `watchdog.STALL_SECONDS`.
     """
     pairs = list(dict.fromkeys(dataset.files()))
     read = functools.partial(_read_pair, **reading(dataset))
@@ -77,7 +77,7 @@ def reading(dataset: SegDataset) -> dict:
     """How the pipeline of a data set (or of the first one in it) reads its images.
 
     Returns:
-      `color_type` and `max_pixels` of its LoadImageFromFile; empty without one.
+        `color_type` and `max_pixels` of its LoadImageFromFile; empty without one.
     """
     for transform in dataset.parts()[0].pipeline:
         if isinstance(transform, LoadImageFromFile):

@@ -16,14 +16,15 @@ class SegDataset:
     where the source holds pixels, together with the `facts()`.
 
     Attributes:
-      metainfo: `classes`, a tuple of names, and `palette`, one (r, g, b) a class.
-      pipeline: the transforms, each `(results, rng) -> results`.
-      ignore_index: the label of pixels that count nowhere.
-      reduce_zero_label: whether label 0 of the files means "ignore", and 1 is class 0.
-      label_map: class of each label in the files, or None when they are the same.
-        It is applied after `reduce_zero_label`, as MMSegmentation 1.x does.
-      file_palette: colour of each label in the files. It differs from
-        `metainfo['palette']` where a `label_map` renumbers the classes.
+        metainfo: `classes`, a tuple of names, and `palette`, one (r, g, b) a class.
+        pipeline: the transforms, each `(results, rng) -> results`.
+        ignore_index: the label of pixels that count nowhere.
+        reduce_zero_label: whether label 0 of the files means "ignore", and 1 is class
+            0.
+        label_map: class of each label in the files, or None when they are the same. It
+            is applied after `reduce_zero_label`, as MMSegmentation 1.x does.
+        file_palette: colour of each label in the files. It differs from
+            `metainfo['palette']` where a `label_map` renumbers the classes.
     """
 
     metainfo: dict

@@ -28,16 +28,16 @@ def watched_map(
     """Calls `function(item, touch)` for each item, in threads.
 
     Args:
-      function: calls `touch(path)` before it touches a file.
-      items: what it is called with.
-      num_threads: items at a time.
-      limit: seconds that may pass after a `touch` before the next, or the result.
+        function: calls `touch(path)` before it touches a file.
+        items: what it is called with.
+        num_threads: items at a time.
+        limit: seconds that may pass after a `touch` before the next, or the result.
 
     Returns:
-      The results, in the order of the items.
+        The results, in the order of the items.
 
     Raises:
-      DataError: a file that gives no answer in time; or what `function` raises.
+        DataError: a file that gives no answer in time; or what `function` raises.
     """
     waiting, done = queue.SimpleQueue(), queue.SimpleQueue()
     for job in enumerate(items):

@@ -37,8 +37,8 @@ def start_worker(mark: str | None, worker_index: int, worker_count: int) -> None
     """What a worker process does before anything else.
 
     Args:
-      mark: of the parent, from `own_mark`.
-      worker_index, worker_count: given by grain.
+        mark: of the parent, from `own_mark`.
+        worker_index, worker_count: given by grain.
     """
     del worker_index, worker_count
     _end_with_parent()
@@ -110,7 +110,7 @@ def remove_abandoned() -> list[str]:
     """Removes the files in shared memory that belonged to processes that are gone.
 
     Returns:
-      The names of the files.
+        The names of the files.
     """
     removed = []
     for lock in SHARED_MEMORY.glob(f"{_PREFIX}*{_LOCK}"):

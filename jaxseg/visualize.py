@@ -18,11 +18,11 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     """Makes any image displayable.
 
     Args:
-      image: (H, W) or (H, W, C) of any real dtype and channel count.
+        image: (H, W) or (H, W, C) of any real dtype and channel count.
 
     Returns:
-      (H, W, 3) uint8: grey repeated, the first three of many channels; types other
-      than uint8 stretched from their minimum and maximum to 0 and 255.
+        (H, W, 3) uint8: grey repeated, the first three of many channels; types other
+        than uint8 stretched from their minimum and maximum to 0 and 255.
     """
     if image.ndim == 2:
         image = image[..., None]
@@ -58,14 +58,14 @@ def overlay(
     in float64, cut off to uint8; pixels of no class are mixed with black.
 
     Args:
-      image: (H, W, 3) uint8 RGB.
-      label_map: (H, W) integers.
-      palette: RGB of each class, 0 to 255.
-      opacity: Weight of the colour, in (0, 1]. mmseg's `show_result` takes 0.5, its
-        hook for validation images 0.8.
+        image: (H, W, 3) uint8 RGB.
+        label_map: (H, W) integers.
+        palette: RGB of each class, 0 to 255.
+        opacity: Weight of the colour, in (0, 1]. mmseg's `show_result` takes 0.5, its
+            hook for validation images 0.8.
 
     Returns:
-      (H, W, 3) uint8 RGB.
+        (H, W, 3) uint8 RGB.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
@@ -95,13 +95,13 @@ def save_prediction_grid(
     """Writes image | ground truth | prediction, with a legend of the classes in them.
 
     Args:
-      path: Picture to write, e.g. a PNG.
-      image: Any image that `as_rgb` takes.
-      ground_truth: (H, W) labels, or None: then that panel is left out.
-      prediction: (H, W) labels.
-      classes: Names, as many as the palette has colours.
-      palette: RGB of each class.
-      opacity: See `overlay`.
+        path: Picture to write, e.g. a PNG.
+        image: Any image that `as_rgb` takes.
+        ground_truth: (H, W) labels, or None: then that panel is left out.
+        prediction: (H, W) labels.
+        classes: Names, as many as the palette has colours.
+        palette: RGB of each class.
+        opacity: See `overlay`.
     """
     if len(classes) != len(palette):
         raise ValueError(f"{len(classes)} classes, but {len(palette)} colours")

@@ -41,15 +41,15 @@ class DigitsDataset(SegDataset):
     pure function of (seed, split, index), composed when it is asked for (under 1 ms).
 
     Attributes:
-      split: 'train' or 'val'.
-      num_scenes: length of the data set.
-      size: (height, width) of a scene in pixels, both 32 or more.
-      seed: of the scenes.
-      pipeline: transforms of a sample.
+        split: 'train' or 'val'.
+        num_scenes: length of the data set.
+        size: (height, width) of a scene in pixels, both 32 or more.
+        seed: of the scenes.
+        pipeline: transforms of a sample.
 
     Raises:
-      DataError: an unknown split, no scenes, or a size that is too small.
-      ImportError: scikit-learn is not installed.
+        DataError: an unknown split, no scenes, or a size that is too small.
+        ImportError: scikit-learn is not installed.
     """
 
     split: str = "train"

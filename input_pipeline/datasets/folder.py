@@ -28,24 +28,24 @@ class BaseSegDataset(SegDataset):
     by image path, or in the order of `ann_file`.
 
     Attributes:
-      data_root: prefix of the other paths.
-      data_prefix: `img_path` and `seg_map_path`, the two folders. Without (or with
-        None for) `seg_map_path` the samples have no labels.
-      ann_file: a text file of one stem a line (a path below the image folder, without
-        the suffix); '' takes every image of the folder.
-      img_suffix: end of an image's name, or several ('.jpg', '.png') to choose from;
-        small and capital letters are the same.
-      seg_map_suffix: what stands instead of it in the label's name.
-      metainfo: `classes` and `palette`; see `resolve_classes`. Holds the resolved
-        ones afterwards.
-      reduce_zero_label: label 0 means "ignore", label 1 is class 0, and so on.
-      ignore_index: label of pixels that count nowhere.
-      label_map: class of each label in the files, for instance {0: 0, 255: 1}.
-      pipeline: transforms of a sample.
+        data_root: prefix of the other paths.
+        data_prefix: `img_path` and `seg_map_path`, the two folders. Without (or with
+            None for) `seg_map_path` the samples have no labels.
+        ann_file: a text file of one stem a line (a path below the image folder, without
+            the suffix); '' takes every image of the folder.
+        img_suffix: end of an image's name, or several ('.jpg', '.png') to choose from;
+            small and capital letters are the same.
+        seg_map_suffix: what stands instead of it in the label's name.
+        metainfo: `classes` and `palette`; see `resolve_classes`. Holds the resolved
+            ones afterwards.
+        reduce_zero_label: label 0 means "ignore", label 1 is class 0, and so on.
+        ignore_index: label of pixels that count nowhere.
+        label_map: class of each label in the files, for instance {0: 0, 255: 1}.
+        pipeline: transforms of a sample.
 
     Raises:
-      DataError: a folder or list file that does not exist, an image without its label
-        or a label without its image, a split without images.
+        DataError: a folder or list file that does not exist, an image without its label
+            or a label without its image, a split without images.
     """
 
     CLASSES: ClassVar[tuple] = ()  # (name, (r, g, b)) by label

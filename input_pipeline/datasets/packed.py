@@ -20,12 +20,12 @@ class PackedDataset(SegDataset):
     the ignored label and the mapping of labels are those of the time of packing.
 
     Attributes:
-      path: folder with `index.json`.
-      pipeline: transforms of a sample.
+        path: folder with `index.json`.
+        pipeline: transforms of a sample.
 
     Raises:
-      DataError: no such folder, another version, a data file that is missing or
-        truncated, or a pipeline that loads images in another `color_type`.
+        DataError: no such folder, another version, a data file that is missing or
+            truncated, or a pipeline that loads images in another `color_type`.
     """
 
     path: str

@@ -24,27 +24,27 @@ class TFDSDataset(SegDataset):
     TensorFlow, as the data set's own script wishes).
 
     Attributes:
-      name: TFDS name, for instance 'scene_parse150' or 'oxford_iiit_pet:4.0.0'. The
-        newest version on disk is read if none is said.
-      split: TFDS split, for instance 'train' or 'train[:90%]'.
-      data_dir: where TFDS keeps its data; '' is TFDS's own default, TFDS_DATA_DIR or
-        ~/tensorflow_datasets.
-      image_key: feature with the image, (H, W, C).
-      label_key: feature with the label, (H, W), (H, W, 1), or (H, W, 3) where classes
-        are given as colours.
-      metainfo: `classes` and `palette`; see `resolve_classes`. Holds the resolved
-        ones afterwards.
-      reduce_zero_label: label 0 means "ignore", label 1 is class 0, and so on.
-      ignore_index: label of pixels that count nowhere.
-      label_map: class of each label, where they differ.
-      pipeline: transforms of a sample.
+        name: TFDS name, for instance 'scene_parse150' or 'oxford_iiit_pet:4.0.0'. The
+            newest version on disk is read if none is said.
+        split: TFDS split, for instance 'train' or 'train[:90%]'.
+        data_dir: where TFDS keeps its data; '' is TFDS's own default, TFDS_DATA_DIR or
+            ~/tensorflow_datasets.
+        image_key: feature with the image, (H, W, C).
+        label_key: feature with the label, (H, W), (H, W, 1), or (H, W, 3) where classes
+            are given as colours.
+        metainfo: `classes` and `palette`; see `resolve_classes`. Holds the resolved
+            ones afterwards.
+        reduce_zero_label: label 0 means "ignore", label 1 is class 0, and so on.
+        ignore_index: label of pixels that count nowhere.
+        label_map: class of each label, where they differ.
+        pipeline: transforms of a sample.
 
     Pictures are decoded as those of files are, 'unchanged', within the limit of the
     pipeline's LoadImageFromFile.
 
     Raises:
-      DataError: no such data set or split on disk, an empty split, no such feature, or
-        features that are not of TFDS's own classes.
+        DataError: no such data set or split on disk, an empty split, no such feature,
+            or features that are not of TFDS's own classes.
     """
 
     name: str

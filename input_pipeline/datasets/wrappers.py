@@ -18,7 +18,7 @@ class ConcatDataset(SegDataset):
     the first one's, and so are the other facts.
 
     Raises:
-      DataError: no data sets, or not the same classes, palette or ignore_index.
+        DataError: no data sets, or not the same classes, palette or ignore_index.
     """
 
     datasets: tuple[SegDataset, ...]
@@ -73,7 +73,7 @@ class RepeatDataset(SegDataset):
     MMSegmentation's configs be read.
 
     Raises:
-      DataError: `times` below 1.
+        DataError: `times` below 1.
     """
 
     dataset: SegDataset

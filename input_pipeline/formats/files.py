@@ -19,8 +19,8 @@ def open_file(path: str | os.PathLike) -> BinaryIO:
     """Opens a file for reading bytes, without buffering ahead of the first read.
 
     Raises:
-      DataError: no such file, no right to read it, or none that has an end: a folder,
-        a pipe, a device.
+        DataError: no such file, no right to read it, or none that has an end: a folder,
+            a pipe, a device.
     """
     try:
         # A pipe without a writer would be waited for; it is opened at once this way.
@@ -40,7 +40,7 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     """All of a file.
 
     Raises:
-      DataError: as `open_file`; an empty file, or one that cannot be read.
+        DataError: as `open_file`; an empty file, or one that cannot be read.
     """
     try:
         with open_file(path) as file:

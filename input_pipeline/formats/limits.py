@@ -20,14 +20,14 @@ def check_size(
     """Refuses an array that is too large to be decoded, or has nothing in it.
 
     Args:
-      source: file or sample, for errors.
-      shape: (H, W) or (H, W, C) of what is to be decoded.
-      dtype: its type.
-      max_pixels: the largest H * W. All of the array may take BYTES_PER_PIXEL times as
-        many bytes, however many channels it has.
+        source: file or sample, for errors.
+        shape: (H, W) or (H, W, C) of what is to be decoded.
+        dtype: its type.
+        max_pixels: the largest H * W. All of the array may take BYTES_PER_PIXEL times
+            as many bytes, however many channels it has.
 
     Raises:
-      DataError: a side of 0, one beyond MAX_SIDE, too many pixels or bytes.
+        DataError: a side of 0, one beyond MAX_SIDE, too many pixels or bytes.
     """
     height, width = (int(side) for side in shape[:2])
     channels = int(shape[2]) if len(shape) > 2 else 1

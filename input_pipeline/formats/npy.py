@@ -26,8 +26,8 @@ def read_npy(path: str, max_pixels: int) -> np.ndarray:
     """The one array of a .npy file, (H, W) or (H, W, C).
 
     Raises:
-      DataError: no such file, no array of numbers of these shapes, a truncated or an
-        oversized one.
+        DataError: no such file, no array of numbers of these shapes, a truncated or an
+            oversized one.
     """
     with open_file(path) as file:
         shape, dtype, in_columns = _read_header(path, file, max_pixels)

@@ -18,13 +18,14 @@ def check_structure(source: str, data: bytes, what: str = "image"):
     """Refuses what would make a decoder take memory or time that the file has not paid.
 
     Args:
-      source: the file, for errors.
-      data: all of it; a PNG, a JPEG, or of another format, about which nothing is said.
-      what: it is, for errors.
+        source: the file, for errors.
+        data: all of it; a PNG, a JPEG, or of another format, about which nothing is
+            said.
+        what: it is, for errors.
 
     Raises:
-      DataError: a chunk that is longer than the file, a second header, a frame larger
-        than its image; a JPEG that is truncated, or of too many scans.
+        DataError: a chunk that is longer than the file, a second header, a frame larger
+            than its image; a JPEG that is truncated, or of too many scans.
     """
     if data.startswith(_PNG_START):
         _check_png(source, data, what)

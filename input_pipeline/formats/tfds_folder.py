@@ -25,12 +25,12 @@ def find_folder(name: str, data_dir: str) -> str:
     """The folder with the files of a data set, of its newest version if none is said.
 
     Args:
-      name: 'NAME', 'NAME/CONFIG', 'NAME:1.0.0' or 'NAME/CONFIG:1.0.0'.
-      data_dir: where TFDS keeps its data.
+        name: 'NAME', 'NAME/CONFIG', 'NAME:1.0.0' or 'NAME/CONFIG:1.0.0'.
+        data_dir: where TFDS keeps its data.
 
     Raises:
-      DataError: no such data set there, or one of several configs, none of which is
-        named.
+        DataError: no such data set there, or one of several configs, none of which is
+            named.
     """
     parts = _NAME.fullmatch(name)
     if parts is None:
@@ -81,11 +81,11 @@ def check_features(folder: str, allowed: set[str]):
     """Refuses a data set whose features are of classes that TFDS itself does not have.
 
     Args:
-      folder: with a features.json.
-      allowed: full names of classes.
+        folder: with a features.json.
+        allowed: full names of classes.
 
     Raises:
-      DataError: another class, or no JSON.
+        DataError: another class, or no JSON.
     """
     path = os.path.join(folder, FEATURES)
     try:

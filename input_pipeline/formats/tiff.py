@@ -51,18 +51,18 @@ class Page:
     """A directory: what it says of its image.
 
     Attributes:
-      subfile: bits; 1 is an overview of another page, 4 a mask.
-      width, height, depth: pixels.
-      bits: of a value.
-      compression: its number.
-      photometric: 0 white is zero, 1 black is zero, 2 RGB, 3 palette, ...
-      orientation: as in EXIF.
-      samples: channels.
-      planar: 1 the channels of a pixel lie together, 2 those of an image.
-      tile_width, tile_height: of a tile; 0 in an image of strips.
-      extra: what the first channel beyond the colours is: 0 unknown, 1 or 2 alpha; None
-        where nothing is said.
-      sample_format: 1 unsigned, 2 signed, 3 float.
+        subfile: bits; 1 is an overview of another page, 4 a mask.
+        width, height, depth: pixels.
+        bits: of a value.
+        compression: its number.
+        photometric: 0 white is zero, 1 black is zero, 2 RGB, 3 palette, ...
+        orientation: as in EXIF.
+        samples: channels.
+        planar: 1 the channels of a pixel lie together, 2 those of an image.
+        tile_width, tile_height: of a tile; 0 in an image of strips.
+        extra: what the first channel beyond the colours is: 0 unknown, 1 or 2 alpha;
+            None where nothing is said.
+        sample_format: 1 unsigned, 2 signed, 3 float.
     """
 
     subfile: int
@@ -97,13 +97,13 @@ def read_pages(source: str, file: BinaryIO, max_pixels: int) -> list[Page]:
     """The directories of a TIFF, each within the limits.
 
     Args:
-      source: the file, for errors.
-      file: the file, which is left anywhere.
-      max_pixels: the largest height * width.
+        source: the file, for errors.
+        file: the file, which is left anywhere.
+        max_pixels: the largest height * width.
 
     Raises:
-      DataError: directories that loop, lie outside of the file or are too many; an
-        image or a tile that is too large.
+        DataError: directories that loop, lie outside of the file or are too many; an
+            image or a tile that is too large.
     """
     try:
         pages = list(_walk(source, file))
@@ -215,15 +215,15 @@ def read_tiff(
     """The first image of a TIFF, (H, W) or (H, W, C), as it is stored.
 
     Args:
-      source: the file, for errors.
-      data: all of it.
-      page: its first page.
-      decode: OpenCV's decoder, which knows all compressions. It is asked where it keeps
-        every channel; otherwise tifffile decodes, which needs the package imagecodecs
-        for some.
+        source: the file, for errors.
+        data: all of it.
+        page: its first page.
+        decode: OpenCV's decoder, which knows all compressions. It is asked where it
+            keeps every channel; otherwise tifffile decodes, which needs the package
+            imagecodecs for some.
 
     Raises:
-      DataError: if neither can.
+        DataError: if neither can.
     """
     shape = (page.height, page.width) + (page.samples,) * (page.samples > 1)
     if _is_plain(page):

@@ -21,17 +21,17 @@ def check(
     """Compares a packed data set with its sources, and with its own checksums.
 
     Args:
-      dataset: what it was packed from.
-      folder: where it is.
-      num_threads: records checked at a time.
-      progress: called with the number of records that are done since the last call.
+        dataset: what it was packed from.
+        folder: where it is.
+        num_threads: records checked at a time.
+        progress: called with the number of records that are done since the last call.
 
     Returns:
-      The index.
+        The index.
 
     Raises:
-      DataError: files that are missing, new, or changed since; damaged records. It
-        names the first ten, and says how many there are.
+        DataError: files that are missing, new, or changed since; damaged records. It
+            names the first ten, and says how many there are.
     """
     folder = pathlib.Path(folder)
     index = Index.read(folder / FILE_NAME)

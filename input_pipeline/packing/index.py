@@ -57,14 +57,15 @@ class Record:
     """An image and its label, as they were decoded.
 
     Attributes:
-      shard: number of the data file.
-      offset: first byte in it; in an ArrayRecord file the number of the record.
-      img: the image, (H, W, C).
-      label: the label as stored in its file, (H, W) or (H, W, C), or None.
-      checksum: of all its bytes; see `storage.checksum`.
-      facts: which of the index's `facts` belong to it.
-      name: `img_path` of the data set's record.
-      sources: the image file and the label file; empty where the data set gave pixels.
+        shard: number of the data file.
+        offset: first byte in it; in an ArrayRecord file the number of the record.
+        img: the image, (H, W, C).
+        label: the label as stored in its file, (H, W) or (H, W, C), or None.
+        checksum: of all its bytes; see `storage.checksum`.
+        facts: which of the index's `facts` belong to it.
+        name: `img_path` of the data set's record.
+        sources: the image file and the label file; empty where the data set gave
+            pixels.
     """
 
     shard: int
@@ -121,13 +122,13 @@ class Header:
     """What is known before the first image is read.
 
     Attributes:
-      format: 'raw' or 'arrayrecord'.
-      color_type: how images were decoded, as in LoadImageFromFile.
-      num_samples: of the data set.
-      shard_bytes: size at which the next data file begins.
-      metainfo: `classes` and `palette`.
-      config: the data set's part of a config, for comparison with another.
-      version: of this format.
+        format: 'raw' or 'arrayrecord'.
+        color_type: how images were decoded, as in LoadImageFromFile.
+        num_samples: of the data set.
+        shard_bytes: size at which the next data file begins.
+        metainfo: `classes` and `palette`.
+        config: the data set's part of a config, for comparison with another.
+        version: of this format.
     """
 
     format: str
@@ -149,10 +150,10 @@ class Part:
     """What a data file holds, or several of them one after the other.
 
     Attributes:
-      sizes: bytes of each data file.
-      records: what they hold.
-      samples: number of the record of each sample; several may share one.
-      facts: `SegDataset.facts()` of the records, each kind once.
+        sizes: bytes of each data file.
+        records: what they hold.
+        samples: number of the record of each sample; several may share one.
+        facts: `SegDataset.facts()` of the records, each kind once.
     """
 
     sizes: list[int] = dataclasses.field(default_factory=list)
@@ -190,7 +191,7 @@ class Index:
         """Reads the index of a whole data set.
 
         Raises:
-          DataError: no such file, another version, no index or a damaged one.
+            DataError: no such file, another version, no index or a damaged one.
         """
         index = cls.read_part(path)
         try:
@@ -204,7 +205,7 @@ class Index:
         """Reads what one data file holds; its records count the files before it.
 
         Raises:
-          DataError: as `read`.
+            DataError: as `read`.
         """
         try:
             stored = json.loads(read_bytes(path))

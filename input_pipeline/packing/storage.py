@@ -36,8 +36,8 @@ def to_arrays(content: np.ndarray, record: Record) -> list[np.ndarray]:
     """The image, and the label if there is one, as views of a record's bytes.
 
     Args:
-      content: (record.num_bytes,) uint8.
-      record: what is in it.
+        content: (record.num_bytes,) uint8.
+        record: what is in it.
     """
     content.flags.writeable = False
     arrays, offset = [], 0
@@ -55,7 +55,7 @@ def checksum(content: bytes | np.ndarray) -> int:
     one column. It takes 0.1 ms a megabyte, a tenth of what a CRC-32 of all bytes does.
 
     Args:
-      content: bytes, or (n,) uint8.
+        content: bytes, or (n,) uint8.
     """
     content = np.frombuffer(content, np.uint8)
     rows = len(content) // (8 * _COLUMNS)
@@ -130,7 +130,7 @@ class RawReader:
         """The image, and the label if there is one; neither can be written to.
 
         Raises:
-          DataError: a file that is missing or truncated, or damaged bytes.
+            DataError: a file that is missing or truncated, or damaged bytes.
         """
         path = self._paths[record.shard]
         content = np.empty(record.num_bytes, np.uint8)
@@ -169,7 +169,7 @@ class ArrayRecordReader:
         """The image, and the label if there is one; neither can be written to.
 
         Raises:
-          DataError: damaged bytes.
+            DataError: damaged bytes.
         """
         path = self._paths[record.shard]
         try:
@@ -197,7 +197,7 @@ def open_shards(folder: pathlib.Path, index: Index) -> RawReader | ArrayRecordRe
     """A reader of all data files of a packed data set.
 
     Raises:
-      DataError: a file that is missing, or has another size than when it was written.
+        DataError: a file that is missing, or has another size than when it was written.
     """
     paths = []
     for shard, size in enumerate(index.part.sizes):

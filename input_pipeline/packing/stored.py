@@ -17,13 +17,13 @@ def parse(kind: Any, value: Any, where: str = "") -> Any:
     """Turns what `json.loads` gives into an object of a type.
 
     Args:
-      kind: a dataclass, `int` (from 0), `str`, `bool`, `dict` (of anything), `list[T]`,
-        `tuple[T, ...]`, `tuple[T, T]`, `dict[str, T]`, or `T | None`.
-      value: of JSON.
-      where: its path, for errors.
+        kind: a dataclass, `int` (from 0), `str`, `bool`, `dict` (of anything),
+            `list[T]`, `tuple[T, ...]`, `tuple[T, T]`, `dict[str, T]`, or `T | None`.
+        value: of JSON.
+        where: its path, for errors.
 
     Raises:
-      Malformed: a value of another type, a key that is missing, or one too many.
+        Malformed: a value of another type, a key that is missing, or one too many.
     """
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)

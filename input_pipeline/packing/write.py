@@ -59,20 +59,20 @@ def pack(
     the same arguments ended.
 
     Args:
-      dataset: what to write.
-      folder: where to; made if it does not exist.
-      format: 'raw' or 'arrayrecord'; see `storage.py`.
-      config: the data set's part of a config, which is kept with it.
-      shard_bytes: size at which the next data file begins.
-      num_threads: samples decoded at a time.
-      progress: called with the number of samples that are done since the last call.
+        dataset: what to write.
+        folder: where to; made if it does not exist.
+        format: 'raw' or 'arrayrecord'; see `storage.py`.
+        config: the data set's part of a config, which is kept with it.
+        shard_bytes: size at which the next data file begins.
+        num_threads: samples decoded at a time.
+        progress: called with the number of samples that are done since the last call.
 
     Returns:
-      The index.
+        The index.
 
     Raises:
-      DataError: a file that cannot be used, a folder with another data set, or a
-        complete one, or a disk that is full.
+        DataError: a file that cannot be used, a folder with another data set, or a
+            complete one, or a disk that is full.
     """
     if format not in FORMATS:
         raise DataError(f"format is {format!r}; it must be one of {FORMATS}.")
@@ -133,7 +133,7 @@ class _Numbering:
     """Which record a sample has: that of an earlier one of the same files, or a new.
 
     Attributes:
-      facts: of the records so far, each kind once.
+        facts: of the records so far, each kind once.
     """
 
     def __init__(self, dataset: SegDataset, done: Part):
@@ -168,10 +168,10 @@ class _Decoded:
     """What becomes a record.
 
     Attributes:
-      arrays: the image, and the label if there is one.
-      facts: number of the facts.
-      name: `img_path` of the data set's record.
-      sources: the files behind it.
+        arrays: the image, and the label if there is one.
+        facts: number of the facts.
+        name: `img_path` of the data set's record.
+        sources: the files behind it.
     """
 
     arrays: tuple[np.ndarray, ...]
@@ -237,7 +237,7 @@ def read_source(path: str) -> Source:
     """Size and checksum of a file.
 
     Raises:
-      DataError: if it cannot be opened.
+        DataError: if it cannot be opened.
     """
     try:
         with open_file(path) as file:

@@ -56,14 +56,14 @@ class RandomCrop(Transform):
     """Cuts a window out of image and targets; a smaller image is taken whole.
 
     Attributes:
-      crop_size: (h, w), or one number for both. Mind that scales are (w, h).
-      cat_max_ratio: while one class has this share of the counting pixels, or is
-        alone, the place is drawn anew; ten times at most. 1.0 takes any place.
-      ignore_index: label that does not count for `cat_max_ratio`; by default the data
-        set's.
-      crop_first: where it stands right behind a resizing, interpolate little more than
-        the window, by which pixels change by one grey level at most; see
-        `resized_crop.py`.
+        crop_size: (h, w), or one number for both. Mind that scales are (w, h).
+        cat_max_ratio: while one class has this share of the counting pixels, or is
+            alone, the place is drawn anew; ten times at most. 1.0 takes any place.
+        ignore_index: label that does not count for `cat_max_ratio`; by default the data
+            set's.
+        crop_first: where it stands right behind a resizing, interpolate little more
+            than the window, by which pixels change by one grey level at most; see
+            `resized_crop.py`.
     """
 
     crop_size: int | tuple[int, int]
@@ -95,11 +95,11 @@ class RandomCrop(Transform):
         """Draws (top, left) in an image of `shape` = (h, w).
 
         Args:
-          shape: (h, w) of the image.
-          label_at: the label in the window at (top, left); called only where
-            `cat_max_ratio` needs it.
-          results: the record, for the data set's `ignore_index`.
-          rng: what draws.
+            shape: (h, w) of the image.
+            label_at: the label in the window at (top, left); called only where
+                `cat_max_ratio` needs it.
+            results: the record, for the data set's `ignore_index`.
+            rng: what draws.
         """
         place = self._draw_place(shape, rng)
         if self.cat_max_ratio < 1.0:

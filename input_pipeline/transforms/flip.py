@@ -24,11 +24,11 @@ class RandomFlip(Transform):
     """Mirrors image and targets, or leaves them.
 
     Attributes:
-      prob: probability of a flip, shared evenly by the directions; or one probability
-        a direction.
-      direction: 'horizontal', 'vertical' or 'diagonal' (both), or several of them.
-      on_device: draw only, and say in `device_flip` what is left to do: horizontal and
-        vertical, two truth values.
+        prob: probability of a flip, shared evenly by the directions; or one probability
+            a direction.
+        direction: 'horizontal', 'vertical' or 'diagonal' (both), or several of them.
+        on_device: draw only, and say in `device_flip` what is left to do: horizontal
+            and vertical, two truth values.
     """
 
     prob: float | tuple[float, ...]

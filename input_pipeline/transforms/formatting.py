@@ -19,7 +19,7 @@ class PackSegInputs(Transform):
     What is left to the device stays with them (`DEVICE_KEYS`).
 
     Attributes:
-      meta_keys: further keys to keep, where a record has them.
+        meta_keys: further keys to keep, where a record has them.
     """
 
     meta_keys: tuple[str, ...] = ("img_path", "ori_shape", "img_shape")

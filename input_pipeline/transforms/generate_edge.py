@@ -23,12 +23,12 @@ def label_edges(label: np.ndarray, ignore_index: int, width: int) -> np.ndarray:
     """Marks with 1 where two classes touch; everywhere else is 0.
 
     Args:
-      label: (H, W) class ids.
-      ignore_index: the id whose borders are no edges.
-      width: side in pixels of the square by which edges are dilated.
+        label: (H, W) class ids.
+        ignore_index: the id whose borders are no edges.
+        width: side in pixels of the square by which edges are dilated.
 
     Returns:
-      (H, W) in the type of the label.
+        (H, W) in the type of the label.
     """
     counts = label != ignore_index
     edges = np.zeros(label.shape, np.uint8)
@@ -46,11 +46,11 @@ class GenerateEdge(Transform):
     resize changes their width. PIDNet's boundary branch learns from it.
 
     Attributes:
-      edge_width: side in pixels of the square by which edges are dilated.
-      ignore_index: label whose borders are no edges; by default the data set's.
+        edge_width: side in pixels of the square by which edges are dilated.
+        ignore_index: label whose borders are no edges; by default the data set's.
 
     Raises:
-      DataError: a sample without a label.
+        DataError: a sample without a label.
     """
 
     edge_width: int = 3

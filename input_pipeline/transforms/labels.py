@@ -29,7 +29,7 @@ def narrow_ids(
     their `stand_ins`.
 
     Raises:
-      DataError: another id below 0 or above 65535.
+        DataError: another id below 0 or above 65535.
     """
     if label.dtype == np.uint8:
         return label
@@ -44,7 +44,7 @@ def stand_ins(label_map: Mapping[int, int] | None) -> dict[int, int]:
     """What a label has in place of the ids of a label_map that no uint16 holds.
 
     Returns:
-      {id: 65535, the next one: 65534, ...}
+        {id: 65535, the next one: 65534, ...}
     """
     outside = sorted(i for i in label_map or () if not 0 <= i <= 65535)
     return {one: 65535 - place for place, one in enumerate(outside)}
@@ -89,7 +89,7 @@ def class_of_id(
     holds are not reduced: their `stand_ins` become what `label_map` says.
 
     Returns:
-      (size,) int32.
+        (size,) int32.
     """
     table = np.arange(size, dtype=np.int32)
     if reduce_zero_label:
@@ -201,15 +201,15 @@ def ids_of_colors(
     """Turns a colour-coded label into positions in the palette.
 
     Args:
-      label: (H, W, 3) RGB or (H, W, 4) RGBA uint8; alpha is not looked at.
-      palette: one (r, g, b) an id.
-      source: the file, for errors.
+        label: (H, W, 3) RGB or (H, W, 4) RGBA uint8; alpha is not looked at.
+        palette: one (r, g, b) an id.
+        source: the file, for errors.
 
     Returns:
-      (H, W) uint8, or uint16 if the palette has more than 256 colours.
+        (H, W) uint8, or uint16 if the palette has more than 256 colours.
 
     Raises:
-      DataError: no palette, two equal colours in it, or a colour that is not in it.
+        DataError: no palette, two equal colours in it, or a colour that is not in it.
     """
     if label.dtype != np.uint8 or label.shape[2] not in (3, 4):
         raise DataError(

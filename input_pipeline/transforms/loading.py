@@ -26,11 +26,11 @@ class LoadImageFromFile(Transform):
     Resize between the two leaves it alone.
 
     Attributes:
-      color_type: 'color' (RGB, uint8), 'grayscale' or 'unchanged' (any type and number
-        of channels); see `decode.read_image`.
-      to_float32: convert the pixels to float32.
-      backend_args: None or {'backend': 'local'}; files are read from local paths.
-      max_pixels: the largest height * width that is decoded.
+        color_type: 'color' (RGB, uint8), 'grayscale' or 'unchanged' (any type and
+            number of channels); see `decode.read_image`.
+        to_float32: convert the pixels to float32.
+        backend_args: None or {'backend': 'local'}; files are read from local paths.
+        max_pixels: the largest height * width that is decoded.
     """
 
     color_type: str = "color"
@@ -84,12 +84,12 @@ class LoadAnnotations(Transform):
     `reduce_zero_label` does not move them, `label_map` does.
 
     Attributes:
-      reduce_zero_label: None, or the same value as the data set's.
-      max_pixels: the largest height * width that is decoded.
+        reduce_zero_label: None, or the same value as the data set's.
+        max_pixels: the largest height * width that is decoded.
 
     Raises:
-      DataError: on a label that cannot be read, is of another size than the image, or
-        has ids or colours that are no classes.
+        DataError: on a label that cannot be read, is of another size than the image, or
+            has ids or colours that are no classes.
     """
 
     reduce_zero_label: bool | None = None

@@ -32,11 +32,11 @@ class Pad(Transform):
     are part of the image, and are normalised with it.
 
     Attributes:
-      size: (w, h), as in mmcv. Mind that crop sizes are (h, w).
-      size_divisor: number whose multiple both sides become, if `size` is None.
-      pad_val: value of the image's new pixels, or a dict of the values for 'img' and
-        'seg', the targets. By default these are padded with what counts nowhere: the
-        data set's `ignore_index`, or 0 of measured quantities.
+        size: (w, h), as in mmcv. Mind that crop sizes are (h, w).
+        size_divisor: number whose multiple both sides become, if `size` is None.
+        pad_val: value of the image's new pixels, or a dict of the values for 'img' and
+            'seg', the targets. By default these are padded with what counts nowhere:
+            the data set's `ignore_index`, or 0 of measured quantities.
     """
 
     size: tuple[int, int] | None = None

@@ -18,11 +18,11 @@ class Distortion(NamedTuple):
     """What one image gets; None leaves a step out.
 
     Attributes:
-      brightness: added to each channel.
-      contrast: factor of each channel.
-      contrast_first: contrast before saturation and hue; otherwise after them.
-      saturation: factor of the saturation.
-      hue: added to the hue, modulo 180 (units of two degrees).
+        brightness: added to each channel.
+        contrast: factor of each channel.
+        contrast_first: contrast before saturation and hue; otherwise after them.
+        saturation: factor of the saturation.
+        hue: added to the hue, modulo 180 (units of two degrees).
     """
 
     brightness: float | None = None
@@ -83,15 +83,15 @@ class PhotoMetricDistortion(Transform):
     In order: brightness, contrast (or last, by the toss of a coin), saturation, hue.
 
     Attributes:
-      brightness_delta: largest value added to or subtracted from each channel.
-      contrast_range: smallest and largest factor of each channel.
-      saturation_range: smallest and largest factor of the saturation.
-      hue_delta: hue moves by -hue_delta..hue_delta-1, in units of two degrees.
-      on_device: draw only, and put the `Distortion` as an array into
-        `device_distortion`: what is left to do.
+        brightness_delta: largest value added to or subtracted from each channel.
+        contrast_range: smallest and largest factor of each channel.
+        saturation_range: smallest and largest factor of the saturation.
+        hue_delta: hue moves by -hue_delta..hue_delta-1, in units of two degrees.
+        on_device: draw only, and put the `Distortion` as an array into
+            `device_distortion`: what is left to do.
 
     Raises:
-      DataError: the image is not RGB uint8, for which alone the steps are defined.
+        DataError: the image is not RGB uint8, for which alone the steps are defined.
     """
 
     brightness_delta: int = 32

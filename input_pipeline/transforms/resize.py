@@ -76,7 +76,7 @@ class Resizing(Transform):
     A RandomCrop behind one needs no more than these to join it (`resized_crop.py`).
 
     Attributes:
-      interpolation: of the image; a name of `INTERPOLATION`.
+        interpolation: of the image; a name of `INTERPOLATION`.
     """
 
     moves_pixels: ClassVar[bool] = False
@@ -90,7 +90,7 @@ class Resizing(Transform):
         """Draws or computes the (w, h) that the image of a record is resized to.
 
         Raises:
-          DataError: a side that becomes zero pixels long.
+            DataError: a side that becomes zero pixels long.
         """
         before = image_size(results)
         after = self.output_size(before, rng)
@@ -124,10 +124,11 @@ class Resize(Resizing):
     """Resizes to a scale, or by a factor.
 
     Attributes:
-      scale: (w, h), or one number for both; with `keep_ratio` the box to fit.
-      scale_factor: factor, or (factor_w, factor_h); used if `scale` is None.
-      keep_ratio: keep the ratio of width to height.
-      interpolation: of the image; 'nearest', 'bilinear', 'bicubic', 'area', 'lanczos'.
+        scale: (w, h), or one number for both; with `keep_ratio` the box to fit.
+        scale_factor: factor, or (factor_w, factor_h); used if `scale` is None.
+        keep_ratio: keep the ratio of width to height.
+        interpolation: of the image; 'nearest', 'bilinear', 'bicubic', 'area',
+            'lanczos'.
     """
 
     scale: int | tuple[int, int] | None = None
@@ -162,11 +163,11 @@ class RandomResize(Resizing):
     """Resizes to a scale drawn from a range.
 
     Attributes:
-      scale: (w, h), to be multiplied by a ratio from `ratio_range`; or two of them,
-        between which width and height are drawn independently (`ratio_range` None).
-      ratio_range: smallest and largest ratio.
-      keep_ratio: keep the ratio of width to height of the image.
-      interpolation: of the image, as in `Resize`.
+        scale: (w, h), to be multiplied by a ratio from `ratio_range`; or two of them,
+            between which width and height are drawn independently (`ratio_range` None).
+        ratio_range: smallest and largest ratio.
+        keep_ratio: keep the ratio of width to height of the image.
+        interpolation: of the image, as in `Resize`.
     """
 
     scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
@@ -221,8 +222,8 @@ class ResizeShortestEdge(Resizing):
     """Resizes the short side to a length, the long side being bounded.
 
     Attributes:
-      scale: length of the short side; of a tuple, the smaller number.
-      max_size: largest length of the long side.
+        scale: length of the short side; of a tuple, the smaller number.
+        max_size: largest length of the long side.
     """
 
     scale: int | tuple[int, int]
@@ -243,10 +244,10 @@ class RandomChoiceResize(Resizing):
     """Resizes to one of several scales, each as likely.
 
     Attributes:
-      scales: the scales; (w, h) or one number each.
-      resize_type: 'Resize' or 'ResizeShortestEdge'.
-      keep_ratio: of 'Resize'.
-      max_size: of 'ResizeShortestEdge', which needs it.
+        scales: the scales; (w, h) or one number each.
+        resize_type: 'Resize' or 'ResizeShortestEdge'.
+        keep_ratio: of 'Resize'.
+        max_size: of 'ResizeShortestEdge', which needs it.
     """
 
     scales: tuple[int | tuple[int, int], ...]

@@ -14,8 +14,8 @@ class ResizeToMultiple(Resizing):
     """Stretches both sides to the next multiple of a number.
 
     Attributes:
-      size_divisor: the number.
-      interpolation: of the image, as in `Resize`; None is 'bilinear'.
+        size_divisor: the number.
+        interpolation: of the image, as in `Resize`; None is 'bilinear'.
     """
 
     size_divisor: int = 32

@@ -33,7 +33,7 @@ def join_resize_and_crop(pipeline: Sequence[Callable]) -> list[Callable]:
     """A pipeline in which each resizing with a RandomCrop behind it is one step.
 
     Raises:
-      ValueError: a RandomCrop with `crop_first` that is behind no resizing.
+        ValueError: a RandomCrop with `crop_first` that is behind no resizing.
     """
     joined = []
     for transform in pipeline:
@@ -91,9 +91,9 @@ def label_window(
     """Rows and columns of a label as `resize(label, size, "nearest")` has them.
 
     Args:
-      label: (H, W) of any type.
-      size: (w, h) of the whole result.
-      window: its rows and columns.
+        label: (H, W) of any type.
+        size: (w, h) of the whole result.
+        window: its rows and columns.
     """
     rows, columns = (
         np.minimum(
@@ -120,11 +120,11 @@ def image_window(
     """Rows and columns of an image as `resize(img, size, interpolation)` has them.
 
     Args:
-      img: (H, W, C).
-      size: (w, h) of the whole result.
-      window: its rows and columns.
-      interpolation: as in `Resize`.
-      tolerance: source pixels by which the result may be displaced.
+        img: (H, W, C).
+        size: (w, h) of the whole result.
+        window: its rows and columns.
+        interpolation: as in `Resize`.
+        tolerance: source pixels by which the result may be displaced.
     """
     rows, columns = window
     same_size = size == img.shape[1::-1]
@@ -154,14 +154,14 @@ def _source_span(
     """What of one side has to be resized to get `span` of the result.
 
     Args:
-      span: places in the result.
-      source: length of the side.
-      target: its length in the whole result.
-      tolerance: as in `image_window`.
+        span: places in the result.
+        source: length of the side.
+        target: its length in the whole result.
+        tolerance: as in `image_window`.
 
     Returns:
-      First place of the source, the place of the result that becomes of it, and the
-      end in the source.
+        First place of the source, the place of the result that becomes of it, and the
+        end in the source.
     """
     scale = source / target
     stop = min(source, math.ceil((span.stop + 0.5) * scale) + 2)

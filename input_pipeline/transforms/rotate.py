@@ -22,13 +22,13 @@ def rotate(
     """Rotates (H, W) or (H, W, C) clockwise.
 
     Args:
-      array: what to rotate.
-      degrees: the angle.
-      interpolation: 'bilinear' for images, 'nearest' for labels.
-      pad_val: value of the pixels that come in, in every channel. (mmcv sets the first
-        channel only, and zero in the others.)
-      center: (x, y) to rotate about; None is the middle.
-      auto_bound: grow the result so that nothing is cut off.
+        array: what to rotate.
+        degrees: the angle.
+        interpolation: 'bilinear' for images, 'nearest' for labels.
+        pad_val: value of the pixels that come in, in every channel. (mmcv sets the
+            first channel only, and zero in the others.)
+        center: (x, y) to rotate about; None is the middle.
+        auto_bound: grow the result so that nothing is cut off.
     """
     height, width = array.shape[:2]
     if center is None:
@@ -55,13 +55,13 @@ class RandomRotate(Transform):
     """Rotates image and targets by a random angle.
 
     Attributes:
-      prob: probability of a rotation.
-      degree: largest angle, either way; or smallest and largest.
-      pad_val: value of the image's pixels that come in.
-      seg_pad_val: the same of the targets; by default what counts nowhere: the data
-        set's `ignore_index`, or 0 of measured quantities.
-      center: (x, y) to rotate about; None is the middle.
-      auto_bound: grow the result so that nothing is cut off; not with `center`.
+        prob: probability of a rotation.
+        degree: largest angle, either way; or smallest and largest.
+        pad_val: value of the image's pixels that come in.
+        seg_pad_val: the same of the targets; by default what counts nowhere: the data
+            set's `ignore_index`, or 0 of measured quantities.
+        center: (x, y) to rotate about; None is the middle.
+        auto_bound: grow the result so that nothing is cut off; not with `center`.
     """
 
     prob: float

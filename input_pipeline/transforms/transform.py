@@ -14,17 +14,18 @@ class Transform:
     for all its instances, and makes a property of what depends on its fields.
 
     Attributes:
-      draws: the result depends on `rng`.
-      changes_size: `img` may come out with another height or width; `output_size` then
-        says which.
-      moves_pixels: the result is not the whole image any more, or not in its place:
-        cropped, padded, flipped, rotated. An image that is only stretched has not moved.
-      touches_pixels: the transform reads or changes `img` or a target.
-      loads_image: `img` comes from here.
-      makes_targets: the keys of the targets (`gt_*`) that come from here; `img` then
-        stays as it is, and for images without labels the transform is left out.
-      can_leave_to_device: the field `on_device` leaves the work to the training step;
-        the transform then draws only.
+        draws: the result depends on `rng`.
+        changes_size: `img` may come out with another height or width; `output_size`
+            then says which.
+        moves_pixels: the result is not the whole image any more, or not in its place:
+            cropped, padded, flipped, rotated. An image that is only stretched has not
+            moved.
+        touches_pixels: the transform reads or changes `img` or a target.
+        loads_image: `img` comes from here.
+        makes_targets: the keys of the targets (`gt_*`) that come from here; `img` then
+            stays as it is, and for images without labels the transform is left out.
+        can_leave_to_device: the field `on_device` leaves the work to the training step;
+            the transform then draws only.
     """
 
     draws: ClassVar[bool] = True
@@ -45,11 +46,11 @@ class Transform:
         """(w, h) of the result for an image of `size` = (w, h).
 
         Args:
-          size: (w, h) before.
-          rng: what draws, where the size is drawn.
+            size: (w, h) before.
+            rng: what draws, where the size is drawn.
 
         Returns:
-          (w, h), or None where it cannot be told.
+            (w, h), or None where it cannot be told.
         """
         return None if self.changes_size else size
 

@@ -54,8 +54,8 @@ def flatten(state) -> dict:
     """Returns the leaves of a pytree of arrays by their '/'-joined paths.
 
     Raises:
-      TypeError: A leaf has no shape and dtype, is a typed PRNG key (store
-        `jax.random.key_data` of it), or two leaves have one path.
+        TypeError: A leaf has no shape and dtype, is a typed PRNG key (store
+            `jax.random.key_data` of it), or two leaves have one path.
     """
     flat = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]:
@@ -138,13 +138,13 @@ def build(
     """Returns the manifest of one checkpoint, without metrics: what `read` gives back.
 
     Args:
-      step: Number of updates; it is the data iterator's state as well, for batch i of
-        a run is a function of the seed, the number of samples and i.
-      arrays: From `describe`.
-      config: The resolved config, plain JSON types.
-      best_by: Metric and mode ('max' or 'min') by which the run keeps its best.
-      samples: Of the training data set; None for weights that were converted.
-      source: Of weights that were converted: what the file had besides, plain data.
+        step: Number of updates; it is the data iterator's state as well, for batch i of
+            a run is a function of the seed, the number of samples and i.
+        arrays: From `describe`.
+        config: The resolved config, plain JSON types.
+        best_by: Metric and mode ('max' or 'min') by which the run keeps its best.
+        samples: Of the training data set; None for weights that were converted.
+        source: Of weights that were converted: what the file had besides, plain data.
     """
     return _seal(
         {
@@ -170,9 +170,9 @@ def read(step_dir: Path) -> dict:
     """Reads and verifies `step_dir`'s manifest.
 
     Raises:
-      DamagedCheckpointError: It is missing, does not parse, fails its checksum, or
-        is of another step than the directory's name.
-      CheckpointError: It was written by a later version of this format.
+        DamagedCheckpointError: It is missing, does not parse, fails its checksum, or is
+            of another step than the directory's name.
+        CheckpointError: It was written by a later version of this format.
     """
     path = step_dir / ITEM / FILE_NAME
     try:
@@ -213,8 +213,8 @@ def add_metrics(step_dir: Path, metrics: Mapping[str, float]) -> None:
     The file is replaced at once, so that a reader finds either the old or the new one.
 
     Args:
-      step_dir: The checkpoint's.
-      metrics: One that is not finite is stored as null.
+        step_dir: The checkpoint's.
+        metrics: One that is not finite is stored as null.
     """
     finite = {
         name: float(value) if math.isfinite(value) else None
@@ -239,7 +239,7 @@ def check_structure(step_dir: Path, arrays: Mapping, wanted: Mapping) -> None:
     """Compares names, shapes and dtypes of a checkpoint with a wanted flat state.
 
     Raises:
-      StructureMismatchError: Lists every difference at once.
+        StructureMismatchError: Lists every difference at once.
     """
     lines = []
     for name in sorted(set(arrays) | set(wanted)):
@@ -271,7 +271,7 @@ def check_data(step_dir: Path, arrays: Mapping, restored: Mapping) -> None:
     """Compares checksums of what was read with those of what was written.
 
     Raises:
-      DamagedCheckpointError: Names the arrays that differ.
+        DamagedCheckpointError: Names the arrays that differ.
     """
     found = checksums(restored)
     bad = [name for name in found if found[name] != arrays[name]["checksum"]]

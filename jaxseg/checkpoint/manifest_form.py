@@ -13,10 +13,10 @@ def check_manifest(body: Mapping[str, Any]) -> str | None:
     """The first entry of a manifest that is not of the form that `manifest.build` gives.
 
     Args:
-      body: Parsed, so of JSON's types.
+        body: Parsed, so of JSON's types.
 
     Returns:
-      Its name, such as 'step'; None of a sound one.
+        Its name, such as 'step'; None of a sound one.
     """
     for name, is_sound in _ENTRIES.items():
         is_there = name in body or name in ("samples", "source")

@@ -59,14 +59,14 @@ def read_arrays(
     """Reads the arrays that `targets` names; the others stay on the disk.
 
     Args:
-      step_dir: The checkpoint's.
-      targets: How to restore each.
-      arrays: What the manifest says of each. Nothing is read where the files hold
-        another shape or dtype: a few bytes of them may stand for gigabytes.
+        step_dir: The checkpoint's.
+        targets: How to restore each.
+        arrays: What the manifest says of each. Nothing is read where the files hold
+            another shape or dtype: a few bytes of them may stand for gigabytes.
 
     Raises:
-      DamagedCheckpointError: Orbax could not read them, whatever it raised, or they
-        are not what the manifest says.
+        DamagedCheckpointError: Orbax could not read them, whatever it raised, or they
+            are not what the manifest says.
     """
     try:
         _check_stored(step_dir, {name: arrays[name] for name in targets})
@@ -115,11 +115,11 @@ class SavedWeights:
     """A checkpoint whose manifest is read, and whose arrays are not.
 
     Attributes:
-      path: The step's directory.
-      arrays: What the manifest says of each array of a model, by name.
-      config: The resolved config of the run.
-      source: Of converted weights, else None.
-      step: Number of updates.
+        path: The step's directory.
+        arrays: What the manifest says of each array of a model, by name.
+        config: The resolved config of the run.
+        source: Of converted weights, else None.
+        step: Number of updates.
     """
 
     path: Path
@@ -132,8 +132,8 @@ class SavedWeights:
         """Reads and verifies some of the arrays.
 
         Raises:
-          DamagedCheckpointError: They are not those that were written.
-          RemovedCheckpointError: The run that goes on there has removed them.
+            DamagedCheckpointError: They are not those that were written.
+            RemovedCheckpointError: The run that goes on there has removed them.
         """
         arrays = {name: self.arrays[name] for name in names}
         targets = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in arrays}
@@ -163,18 +163,19 @@ def load_weights(
     made again among those that are there then.
 
     Args:
-      path: A workdir, its `checkpoints` directory, or one step of that.
-      which: 'latest' or 'best' (by the config's `save_best`), unless `path` is a step.
-      collections: First keys of the state to read; absent ones are left out.
+        path: A workdir, its `checkpoints` directory, or one step of that.
+        which: 'latest' or 'best' (by the config's `save_best`), unless `path` is a
+            step.
+        collections: First keys of the state to read; absent ones are left out.
 
     Returns:
-      The collections as nested dicts of numpy arrays; 'config', the resolved config
-      of the run; 'source' of converted weights, else None; 'step' and 'path' of the
-      checkpoint read.
+        The collections as nested dicts of numpy arrays; 'config', the resolved config
+        of the run; 'source' of converted weights, else None; 'step' and 'path' of the
+        checkpoint read.
 
     Raises:
-      NoCheckpointError: No finished checkpoint is there.
-      DamagedCheckpointError: The chosen one is damaged: name another step.
+        NoCheckpointError: No finished checkpoint is there.
+        DamagedCheckpointError: The chosen one is damaged: name another step.
     """
 
     def read(step_dir):
@@ -195,7 +196,7 @@ def open_weights(path: str | Path, which: str = "latest") -> SavedWeights:
     """`load_weights` but for the arrays, which the caller reads once they fit.
 
     Raises:
-      As `load_weights`.
+        As `load_weights`.
     """
     return _of_a_step(path, which, _open)
 

@@ -65,12 +65,12 @@ class Checkpoints:
         """Opens `directory`, and removes what a killed run left unfinished in it.
 
         Args:
-          directory: Where the steps live, e.g. `workdir/checkpoints`; is created.
-          max_keep: Number of latest checkpoints to keep. At least 2 where another
-            process evaluates while this one trains.
-          best_metric: Name in `add_metrics` by which one best checkpoint is kept as
-            well; None keeps none.
-          best_mode: 'max' or 'min': which values of the metric are better.
+            directory: Where the steps live, e.g. `workdir/checkpoints`; is created.
+            max_keep: Number of latest checkpoints to keep. At least 2 where another
+                process evaluates while this one trains.
+            best_metric: Name in `add_metrics` by which one best checkpoint is kept as
+                well; None keeps none.
+            best_mode: 'max' or 'min': which values of the metric are better.
         """
         if max_keep < 1:
             raise ValueError(f"max_keep is {max_keep}; at least 1 is needed")
@@ -147,18 +147,19 @@ class Checkpoints:
         the run may go on: `wait` raises where the failure must not pass.
 
         Args:
-          step: Number of updates the state has seen; also the data iterator's state.
-          state: Pytree of arrays, sharded or not. The caller may donate it afterwards.
-          config: The resolved config, plain JSON types.
-          samples: Of the training data set, by which a resumed run knows it again.
-          source: Of weights that were converted: what `load_weights` says of it.
+            step: Number of updates the state has seen; also the data iterator's state.
+            state: Pytree of arrays, sharded or not. The caller may donate it
+                afterwards.
+            config: The resolved config, plain JSON types.
+            samples: Of the training data set, by which a resumed run knows it again.
+            source: Of weights that were converted: what `load_weights` says of it.
 
         Returns:
-          False where `step` is the latest checkpoint already: nothing is written.
+            False where `step` is the latest checkpoint already: nothing is written.
 
         Raises:
-          ValueError: A later step exists.
-          HostsDriftedError: The hosts do not hold the same state.
+            ValueError: A later step exists.
+            HostsDriftedError: The hosts do not hold the same state.
         """
         self._finish_save()
         latest = self.latest_step()
@@ -200,8 +201,8 @@ class Checkpoints:
         Which ones are kept is decided at the next save. A NaN never becomes the best.
 
         Raises:
-          ValueError: `best_metric` is not in `metrics`.
-          DamagedCheckpointError: The checkpoint's manifest cannot be read.
+            ValueError: `best_metric` is not in `metrics`.
+            DamagedCheckpointError: The checkpoint's manifest cannot be read.
         """
         if self._best_by and self._best_by[0] not in metrics:
             raise ValueError(
@@ -223,8 +224,8 @@ class Checkpoints:
         """Returns the manifest of the newest checkpoint whose manifest is readable.
 
         Raises:
-          NoCheckpointError: There is no checkpoint.
-          DamagedCheckpointError: No checkpoint has one.
+            NoCheckpointError: There is no checkpoint.
+            DamagedCheckpointError: No checkpoint has one.
         """
         error = NoCheckpointError(f"{self.directory}: no checkpoint")
         for step in reversed(self.steps()):
@@ -238,7 +239,7 @@ class Checkpoints:
         """Blocks until the save in progress is on the disk.
 
         Raises:
-          CheckpointError: The last `save` failed.
+            CheckpointError: The last `save` failed.
         """
         self._finish_save()
         if self._error is not None:
@@ -250,19 +251,20 @@ class Checkpoints:
         """Reads a state, verified, onto the devices that `abstract_state` names.
 
         Args:
-          abstract_state: Pytree of `jax.ShapeDtypeStruct` (or arrays). A leaf's
-            `sharding` may be of another mesh than the one that saved.
-          step: None: the newest sound checkpoint. One that is damaged is passed over
-            with a warning, and renamed to `<step>.damaged` once an older one is read.
+            abstract_state: Pytree of `jax.ShapeDtypeStruct` (or arrays). A leaf's
+                `sharding` may be of another mesh than the one that saved.
+            step: None: the newest sound checkpoint. One that is damaged is passed over
+                with a warning, and renamed to `<step>.damaged` once an older one is
+                read.
 
         Returns:
-          (state, step).
+            (state, step).
 
         Raises:
-          NoCheckpointError: There is no checkpoint, or not the one asked for.
-          StructureMismatchError: The checkpoint is of another model; nothing older is
-            tried.
-          DamagedCheckpointError: `step` is damaged, or every checkpoint is.
+            NoCheckpointError: There is no checkpoint, or not the one asked for.
+            StructureMismatchError: The checkpoint is of another model; nothing older is
+                tried.
+            DamagedCheckpointError: `step` is damaged, or every checkpoint is.
         """
         self._finish_save()
         steps = self.steps()

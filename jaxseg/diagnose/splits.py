@@ -120,8 +120,8 @@ class PairedFiles(SegDataset):
     """A folder data set with those labels that there are.
 
     Attributes:
-      source: the data set, without labels.
-      pairs: its (image, label) paths; None for a label that is missing.
+        source: the data set, without labels.
+        pairs: its (image, label) paths; None for a label that is missing.
     """
 
     source: SegDataset

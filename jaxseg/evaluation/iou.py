@@ -17,8 +17,8 @@ class Scores(NamedTuple):
     """Scores in percent, rounded to two decimals; NaN where they are not defined.
 
     Attributes:
-      summary: By name: 'aAcc', and the means over the classes, 'mIoU', 'mAcc', ...
-      per_class: By name without the m: 'IoU', 'Acc', ..., float64 (C,).
+        summary: By name: 'aAcc', and the means over the classes, 'mIoU', 'mAcc', ...
+        per_class: By name without the m: 'IoU', 'Acc', ..., float64 (C,).
     """
 
     summary: dict[str, float]
@@ -51,19 +51,20 @@ def segmentation_metrics(
     and Fscore of one of which no pixel is right (its precision and recall are 0).
 
     Args:
-      confusion: Integers (C + 1, C), [label, pred], row C for labels out of range, as
-        `confusion.confusion_matrix` counts.
-      metrics: Some of 'mIoU' (gives IoU and Acc), 'mDice' (Dice and Acc) and 'mFscore'
-        (Fscore, Precision and Recall).
-      nan_to_num: What a NaN becomes before the means are taken; None leaves it.
-      beta: Weight of the recall in Fscore.
+        confusion: Integers (C + 1, C), [label, pred], row C for labels out of range, as
+            `confusion.confusion_matrix` counts.
+        metrics: Some of 'mIoU' (gives IoU and Acc), 'mDice' (Dice and Acc) and
+            'mFscore' (Fscore, Precision and Recall).
+        nan_to_num: What a NaN becomes before the means are taken; None leaves it.
+        beta: Weight of the recall in Fscore.
 
     Returns:
-      `Scores`; the summary has aAcc, the part of the labelled pixels that is right, and
-      for each score of `metrics` the mean over the classes.
+        `Scores`; the summary has aAcc, the part of the labelled pixels that is right,
+        and
+        for each score of `metrics` the mean over the classes.
 
     Raises:
-      ValueError: A metric is unknown, or the matrix has another shape.
+        ValueError: A metric is unknown, or the matrix has another shape.
     """
     confusion = np.asarray(confusion)
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1] + 1:
@@ -120,11 +121,11 @@ def format_table(per_class: Mapping[str, np.ndarray], classes: Sequence[str]) ->
     """Lays out `Scores.per_class` as text, a line a class, numbers with two decimals.
 
     Args:
-      per_class: Arrays (C,) by the name of the score.
-      classes: The C class names.
+        per_class: Arrays (C,) by the name of the score.
+        classes: The C class names.
 
     Returns:
-      Lines of one width, joined by newlines.
+        Lines of one width, joined by newlines.
     """
     for name, values in per_class.items():
         if len(values) != len(classes):

@@ -44,8 +44,16 @@ class _PixelDecoder(nn.Module):
     def __call__(
         self, inputs: Sequence[jax.Array], train: bool
     ) -> tuple[jax.Array, jax.Array]:
-        """Maps, the finest first -> the mask features (N, h, w, out_channels) at the
-        size of the first, and the memory that queries look at, which is the last."""
+        """Decodes.
+
+        Args:
+            inputs: maps (N, h, w, c), the finest first.
+            train: whether batch norms take their statistics from the batch.
+
+        Returns:
+            The mask features (N, h, w, out_channels) at the size of the first map, and
+            the memory that queries look at, which is the last map.
+        """
         act, last = self.cfg.act_cfg, len(inputs) - 2
         y = self._conv(3, act, "last_feat_conv")(inputs[-1], train)
         for i in range(last, -1, -1):

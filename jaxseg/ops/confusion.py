@@ -20,14 +20,14 @@ def confusion_matrix(
     """Counts the pixels of every pair of true and predicted class.
 
     Args:
-      pred: Predicted classes, integers in [0, num_classes), of any shape; fewer than
-        2 ** 31 pixels.
-      label: True classes, integers, of the same shape.
-      num_classes: C, the number of classes.
-      ignore_index: Pixels with this label are not counted at all.
+        pred: Predicted classes, integers in [0, num_classes), of any shape; fewer than
+            2 ** 31 pixels.
+        label: True classes, integers, of the same shape.
+        num_classes: C, the number of classes.
+        ignore_index: Pixels with this label are not counted at all.
 
     Returns:
-      int32 (C + 1, C), [label, pred].
+        int32 (C + 1, C), [label, pred].
     """
     if pred.shape != label.shape:
         raise ValueError(
@@ -54,11 +54,11 @@ def add_to_total(total: jax.Array, counts: jax.Array) -> jax.Array:
     JAX has no 64-bit integers by default, so a total is kept in two 32-bit halves.
 
     Args:
-      total: uint32 (2, C + 1, C), from `empty_total` or this function.
-      counts: int32 (C + 1, C), non-negative.
+        total: uint32 (2, C + 1, C), from `empty_total` or this function.
+        counts: int32 (C + 1, C), non-negative.
 
     Returns:
-      The new total.
+        The new total.
     """
     low = total[0] + counts.astype(jnp.uint32)
     carry = (low < total[0]).astype(jnp.uint32)
@@ -75,14 +75,14 @@ def add_label_maps(
     """Adds the pixels of label maps to a total.
 
     Args:
-      total: uint32 (2, C + 1, C).
-      preds: Predicted classes, (N, H, W); fewer than 2 ** 31 pixels each.
-      labels: True classes, (N, H, W).
-      is_sample: (N,) bool, which of them count.
-      ignore_index: As of `confusion_matrix`.
+        total: uint32 (2, C + 1, C).
+        preds: Predicted classes, (N, H, W); fewer than 2 ** 31 pixels each.
+        labels: True classes, (N, H, W).
+        is_sample: (N,) bool, which of them count.
+        ignore_index: As of `confusion_matrix`.
 
     Returns:
-      The new total.
+        The new total.
     """
     # One image at a time: a count of one image cannot overflow 32 bits.
     for pred, label, counts_too in zip(preds, labels, is_sample, strict=True):

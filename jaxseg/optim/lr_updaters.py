@@ -21,10 +21,10 @@ class LrUpdater:
     `max_iters`.
 
     Attributes:
-      warmup: None, 'constant', 'linear' or 'exp'.
-      warmup_iters: Iterations that the warm-up takes.
-      warmup_ratio: Factor of the first iteration.
-      by_epoch: Must be False.
+        warmup: None, 'constant', 'linear' or 'exp'.
+        warmup_iters: Iterations that the warm-up takes.
+        warmup_ratio: Factor of the first iteration.
+        by_epoch: Must be False.
     """
 
     warmup: str | None = None

@@ -45,12 +45,12 @@ class Optimizer(NamedTuple):
     """What the training needs of an `optim_wrapper`.
 
     Attributes:
-      transform: `init(params)` and `update(grads, opt_state, params, step=step)`, with
-        `step` the iteration, from 0, an integer scalar.
-      learning_rate: Schedule of the parameters without a multiplier: iteration ->
-        float32 scalar, for the log.
-      description: What was understood, for the log: a line for the optimiser and one
-        for every group.
+        transform: `init(params)` and `update(grads, opt_state, params, step=step)`,
+            with `step` the iteration, from 0, an integer scalar.
+        learning_rate: Schedule of the parameters without a multiplier: iteration ->
+            float32 scalar, for the log.
+        description: What was understood, for the log: a line for the optimiser and one
+            for every group.
     """
 
     transform: optax.GradientTransformationExtraArgs
@@ -128,21 +128,21 @@ def make_optimizer(
     """Builds the optimiser of a config for a model's parameters.
 
     Args:
-      optim_wrapper: The config's dict: `optimizer`, and optionally `paramwise_cfg`,
-        `constructor`, `clip_grad`, `accumulative_counts`. Its type, as far as it means a
-        compute dtype, concerns the model and is only checked here.
-      param_scheduler: The config's list, see `make_schedule`.
-      max_iters: Iterations of the training.
-      params: The Flax parameter tree, of arrays or ShapeDtypeStructs.
-      frozen: PyTorch keys of modules or parameters to leave as they are,
-        `('backbone.conv1', 'backbone.layer1')`.
+        optim_wrapper: The config's dict: `optimizer`, and optionally `paramwise_cfg`,
+            `constructor`, `clip_grad`, `accumulative_counts`. Its type, as far as it
+            means a compute dtype, concerns the model and is only checked here.
+        param_scheduler: The config's list, see `make_schedule`.
+        max_iters: Iterations of the training.
+        params: The Flax parameter tree, of arrays or ShapeDtypeStructs.
+        frozen: PyTorch keys of modules or parameters to leave as they are,
+            `('backbone.conv1', 'backbone.layer1')`.
 
     Returns:
-      An `Optimizer`.
+        An `Optimizer`.
 
     Raises:
-      ConfigError: The config is wrong, or a pattern in it fits no parameter; the
-        message names the config path.
+        ConfigError: The config is wrong, or a pattern in it fits no parameter; the
+            message names the config path.
     """
     if not isinstance(optim_wrapper, Mapping):
         raise ConfigError(f"optim_wrapper is {optim_wrapper!r:.80}, it takes a dict")

@@ -30,11 +30,12 @@ class BaseOptimizer(NamedTuple):
     """An optimiser before its groups.
 
     Attributes:
-      name: Its type in the config.
-      lr: The base learning rate.
-      weight_decay: The base weight decay; None where the optimiser has no such argument.
-      factory: Makes the transformation of a group from the group's learning rate (a
-        number or a traced scalar) and weight decay.
+        name: Its type in the config.
+        lr: The base learning rate.
+        weight_decay: The base weight decay; None where the optimiser has no such
+            argument.
+        factory: Makes the transformation of a group from the group's learning rate (a
+            number or a traced scalar) and weight decay.
     """
 
     name: str
@@ -144,12 +145,12 @@ def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
     """Builds `optim_wrapper.optimizer`.
 
     Args:
-      config: `dict(type=..., lr=..., ...)`: 'SGD', 'Adam' or 'AdamW' with torch's
-        arguments and defaults, or the name of an optimiser of optax with optax's
-        arguments, but for `lr`. (The Adam of optax is 'adam'.)
+        config: `dict(type=..., lr=..., ...)`: 'SGD', 'Adam' or 'AdamW' with torch's
+            arguments and defaults, or the name of an optimiser of optax with optax's
+            arguments, but for `lr`. (The Adam of optax is 'adam'.)
 
     Raises:
-      ConfigError: The config is wrong; the message names the config path.
+        ConfigError: The config is wrong; the message names the config path.
     """
     path = "optim_wrapper.optimizer"
     name = config.get("type")

@@ -27,11 +27,11 @@ class Parameter(NamedTuple):
     """One leaf of the parameter tree.
 
     Attributes:
-      key: Its key in a PyTorch state dict, 'backbone.conv1.weight'.
-      shape: Its shape; kernels of 2-D convolutions are HWIO.
-      is_norm: It belongs to a normalisation layer: there is a leaf `scale`.
-      is_depthwise: It belongs to a convolution with one input channel a group. (As in
-        mmengine, that includes every convolution of a one-channel image.)
+        key: Its key in a PyTorch state dict, 'backbone.conv1.weight'.
+        shape: Its shape; kernels of 2-D convolutions are HWIO.
+        is_norm: It belongs to a normalisation layer: there is a leaf `scale`.
+        is_depthwise: It belongs to a convolution with one input channel a group. (As in
+            mmengine, that includes every convolution of a one-channel image.)
     """
 
     key: str
@@ -78,15 +78,15 @@ class DefaultRules:
     Otherwise the first weight decay rule that fits does: norm, bias, depthwise, flat.
 
     Attributes:
-      custom_keys: {part of a key: dict(lr_mult=..., decay_mult=...)}, 1 where absent.
-      bias_lr_mult: For biases, except those of norm layers.
-      norm_decay_mult: For weights and biases of norm layers.
-      bias_decay_mult: For biases.
-      dwconv_decay_mult: For depthwise convolutions.
-      flat_decay_mult: For parameters of one dimension.
-      bypass_duplicate: Accepted and without effect: a tree holds no duplicates.
-      allow_unmatched: A custom key that is part of no parameter's key is logged, in
-        place of an error; mmseg's own configs have such keys.
+        custom_keys: {part of a key: dict(lr_mult=..., decay_mult=...)}, 1 where absent.
+        bias_lr_mult: For biases, except those of norm layers.
+        norm_decay_mult: For weights and biases of norm layers.
+        bias_decay_mult: For biases.
+        dwconv_decay_mult: For depthwise convolutions.
+        flat_decay_mult: For parameters of one dimension.
+        bypass_duplicate: Accepted and without effect: a tree holds no duplicates.
+        allow_unmatched: A custom key that is part of no parameter's key is logged, in
+            place of an error; mmseg's own configs have such keys.
     """
 
     custom_keys: dict = field(default_factory=dict)
@@ -141,9 +141,9 @@ class LayerDecayRules:
     `backbone.`).
 
     Attributes:
-      num_layers: Transformer layers of the backbone.
-      decay_rate: Factor from one layer to the one below it.
-      decay_type: 'layer_wise'.
+        num_layers: Transformer layers of the backbone.
+        decay_rate: Factor from one layer to the one below it.
+        decay_type: 'layer_wise'.
     """
 
     num_layers: int

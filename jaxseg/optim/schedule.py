@@ -34,18 +34,18 @@ def make_schedule(
     """Builds the learning rate schedules of a config.
 
     Args:
-      param_scheduler: The config's list of `dict(type=..., ...)`; with an empty list
-        the learning rate is constant.
-      max_iters: Iterations of the training, where a scheduler without `end` ends.
+        param_scheduler: The config's list of `dict(type=..., ...)`; with an empty list
+            the learning rate is constant.
+        max_iters: Iterations of the training, where a scheduler without `end` ends.
 
     Returns:
-      A function that makes the schedule of a parameter group from its base learning
-      rate (`lr * lr_mult`). A schedule takes the number of the iteration, from 0, as
-      an int or a traced integer, and returns a float32 scalar; from `max_iters` on it
-      returns its last value.
+        A function that makes the schedule of a parameter group from its base learning
+        rate (`lr * lr_mult`). A schedule takes the number of the iteration, from 0, as
+        an int or a traced integer, and returns a float32 scalar; from `max_iters` on it
+        returns its last value.
 
     Raises:
-      ConfigError: The config is wrong; the message names the config path.
+        ConfigError: The config is wrong; the message names the config path.
     """
     share, constant = _coefficients(_build(param_scheduler), max_iters)
 

@@ -45,10 +45,10 @@ class Scheduler:
     """What all schedulers of mmengine have.
 
     Attributes:
-      begin: First iteration in which the scheduler acts; before it the value stays.
-      end: The iteration after its last one; `max_iters` when None. The value stays
-        thereafter.
-      by_epoch: Must be False. (mmengine's own default is True.)
+        begin: First iteration in which the scheduler acts; before it the value stays.
+        end: The iteration after its last one; `max_iters` when None. The value stays
+            thereafter.
+        by_epoch: Must be False. (mmengine's own default is True.)
     """
 
     begin: int = 0
@@ -76,9 +76,9 @@ class PolyLR(Scheduler):
     """From the value at `begin` to eta_min at end - 1, as (1 - t / last) ** power.
 
     Attributes:
-      power: Exponent.
-      eta_min: Absolute, for every group: a group whose learning rate is lower is
-        pulled up.
+        power: Exponent.
+        eta_min: Absolute, for every group: a group whose learning rate is lower is
+            pulled up.
     """
 
     power: float = 1.0
@@ -202,10 +202,10 @@ class CosineAnnealingLR(Scheduler):
     """Half a cosine down to eta_min over `T_max` iterations (then up again).
 
     Attributes:
-      T_max: Half a period; end - begin when None, so that eta_min would be reached at
-        `end`, one iteration after the last one.
-      eta_min: The lowest value, absolute; 0 when neither is given.
-      eta_min_ratio: The lowest value as a part of the group's base learning rate.
+        T_max: Half a period; end - begin when None, so that eta_min would be reached at
+            `end`, one iteration after the last one.
+        eta_min: The lowest value, absolute; 0 when neither is given.
+        eta_min_ratio: The lowest value as a part of the group's base learning rate.
     """
 
     T_max: int | None = None

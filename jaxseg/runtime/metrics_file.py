@@ -43,9 +43,9 @@ class MetricWriter:
         TensorBoard is told to hide the same steps.
 
         Args:
-          workdir: Existing directory of the run.
-          start_step: Number of updates done; 0 for a run from scratch, which keeps
-            no line of an earlier one.
+            workdir: Existing directory of the run.
+            start_step: Number of updates done; 0 for a run from scratch, which keeps no
+                line of an earlier one.
         """
         self._path = Path(workdir) / FILE_NAME
         self._failed = set()
@@ -59,9 +59,9 @@ class MetricWriter:
         """Appends one line, and one scalar event `<split>/<name>` a finite value.
 
         Args:
-          step: Number of updates done.
-          split: 'train' or 'val'.
-          values: Python, numpy or JAX scalars by name.
+            step: Number of updates done.
+            split: 'train' or 'val'.
+            values: Python, numpy or JAX scalars by name.
         """
         if not self._active:
             return

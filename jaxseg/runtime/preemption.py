@@ -42,9 +42,9 @@ class StopSignal:
     thread only: entered in another one, nothing is installed.
 
     Attributes:
-      requested: The run should stop. Between steps `poll` it; within a step (between
-        two batches of an evaluation) one process may just read it.
-      exit_code: 128 + the signal's number; 0 while none has come.
+        requested: The run should stop. Between steps `poll` it; within a step (between
+            two batches of an evaluation) one process may just read it.
+        exit_code: 128 + the signal's number; 0 while none has come.
     """
 
     def __init__(self):
@@ -78,8 +78,8 @@ class StopSignal:
         """Says whether to save and stop now, on every host alike.
 
         Args:
-          step: The current step. In a multi-host run every process polls at every
-            step, with rising numbers.
+            step: The current step. In a multi-host run every process polls at every
+                step, with rising numbers.
         """
         if (
             self._distributed
@@ -104,11 +104,11 @@ class StopSignal:
         among several hosts, which stop together, it is a plain call.
 
         Returns:
-          What the function returns.
+            What the function returns.
 
         Raises:
-          StopRequested: a signal came first. The function is left to itself; end the
-            process with `os._exit`.
+            StopRequested: a signal came first. The function is left to itself; end the
+                process with `os._exit`.
         """
         if not self._previous or self._distributed:
             return function(*args)

@@ -69,11 +69,11 @@ class Progress:
     Where no report comes, a line says now and then how far it is.
 
     Args:
-      total: Number of the last step.
-      start: Steps done before, where a run is resumed.
-      name: Stands in front of every line.
-      stream: Where to; default stderr, and nowhere from process 1 on of several.
-      clock: Seconds from anywhere.
+        total: Number of the last step.
+        start: Steps done before, where a run is resumed.
+        name: Stands in front of every line.
+        stream: Where to; default stderr, and nowhere from process 1 on of several.
+        clock: Seconds from anywhere.
     """
 
     def __init__(

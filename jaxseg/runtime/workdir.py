@@ -37,7 +37,7 @@ class WorkdirLock:
         """Creates `workdir` where it is missing, and locks it.
 
         Raises:
-          WorkdirError: Another process holds it, or it cannot be created or written.
+            WorkdirError: Another process holds it, or it cannot be created or written.
         """
         self._descriptor = None
         self._is_kept = False

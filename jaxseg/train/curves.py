@@ -17,11 +17,11 @@ def draw_curves(metrics_jsonl: str | Path, path: str | Path) -> None:
     Panels without a value are left out; a null (a loss that was not finite) is a gap.
 
     Args:
-      metrics_jsonl: File written by `MetricWriter`.
-      path: Picture to write; its suffix names the format, e.g. `curves.png`.
+        metrics_jsonl: File written by `MetricWriter`.
+        path: Picture to write; its suffix names the format, e.g. `curves.png`.
 
     Raises:
-      ValueError: The file holds nothing to draw.
+        ValueError: The file holds nothing to draw.
     """
     lines = read_metrics(metrics_jsonl)
     train = [line for line in lines if line["split"] == "train"]

@@ -33,8 +33,9 @@ def adapt_in_channels(weight: np.ndarray, channels: int) -> np.ndarray:
 def first_layer(
     state_dict: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
 ) -> str | None:
-    """The key of the backbone's first layer, where it is for 3 channels and the
-    model's is for another number; None otherwise.
+    """The key of a backbone's first layer that was made for another number of channels.
+
+    None where that of the state dict is not for 3 channels, or where the model's is.
 
     Args:
         state_dict: of a checkpoint.

@@ -22,10 +22,10 @@ def torch_key(path: Sequence[str]) -> str:
     leaves alone differ.
 
     Args:
-      path: Names from the root, `('backbone', 'layer1.0', 'conv1', 'kernel')`.
+        path: Names from the root, `('backbone', 'layer1.0', 'conv1', 'kernel')`.
 
     Returns:
-      The key, 'backbone.layer1.0.conv1.weight'.
+        The key, 'backbone.layer1.0.conv1.weight'.
     """
     *modules, leaf = path
     return ".".join([*modules, LEAVES.get(leaf, leaf)])
