@@ -97,7 +97,7 @@ def test_files_of_weights(tmp_path):
 
 @pytest.mark.long
 def test_files_of_weights_at_length(tmp_path):
-    fuzz_files(tmp_path, 3000)
+    fuzz_files(tmp_path, 600)
 
 
 BODY = manifest.build(
@@ -164,7 +164,7 @@ def test_manifests(tmp_path):
 
 @pytest.mark.long
 def test_manifests_at_length(tmp_path):
-    fuzz_manifests(tmp_path, 20_000)
+    fuzz_manifests(tmp_path, 6000)
 
 
 def test_a_manifest_deeper_than_the_stack(tmp_path):
