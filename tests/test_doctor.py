@@ -654,7 +654,8 @@ def test_the_command(data, tmp_path):
     )
     assert result.returncode == 1, result.stderr
     assert "images/val/00.png: the PNG image of 150 bytes" in result.stdout
-    assert result.stderr == ""
+    ran = f"{ROOT}/tests/tiny.py: is run, as a program with get_config()\n"
+    assert result.stderr == ran
     assert cv2.imread(str(tmp_path / "out/samples.png")) is not None
 
 

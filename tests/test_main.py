@@ -154,7 +154,7 @@ TINY = "--config=tests/tiny.py:{data}"
             "Unknown command line flag 'confg'. Did you mean: config",
         ),
         ([TINY, "train"], "unknown argument 'train'; all are flags, --name=value"),
-        ([TINY, "--resume=x"], "flag --resume=x: Non-boolean argument to boolean flag"),
+        ([TINY, "--resume=x"], "Non-boolean argument to boolean flag"),
         (
             [TINY, "--config.mesh"],
             "error: --config.mesh needs a value: --config.mesh=V",

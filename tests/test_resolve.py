@@ -242,17 +242,17 @@ def test_a_slot_takes_its_role_alone(config, message):
 
 def test_a_scope_is_part_of_the_name_unless_a_class_says_otherwise(monkeypatch):
     assert resolve(HEAD | dict(type="mmseg.FCNHead"), "x") == resolve(HEAD, "x")
-    with pytest.raises(ConfigError, match="'mmdet.CrossEntropyLoss' is not known"):
-        resolve(dict(type="mmdet.CrossEntropyLoss"), "x", slot=Loss)
-    monkeypatch.setattr(DiceLoss, "aliases", ("mmdet.DiceLoss",), raising=False)
-    assert resolve(dict(type="mmdet.DiceLoss"), "x", slot=Loss) == DiceLoss()
+    with pytest.raises(ConfigError, match="'mmdet.KLDivLoss' is not known"):
+        resolve(dict(type="mmdet.KLDivLoss"), "x", slot=Loss)
+    monkeypatch.setattr(DiceLoss, "aliases", ("mmdet.OtherDice",), raising=False)
+    assert resolve(dict(type="mmdet.OtherDice"), "x", slot=Loss) == DiceLoss()
 
     class Child(DiceLoss):
         """It is not what mmdet calls by that name."""
 
     monkeypatch.setattr(losses, "DiceLoss", Child)
-    with pytest.raises(ConfigError, match="'mmdet.DiceLoss' is not known"):
-        resolve(dict(type="mmdet.DiceLoss"), "x", slot=Loss)
+    with pytest.raises(ConfigError, match="'mmdet.OtherDice' is not known"):
+        resolve(dict(type="mmdet.OtherDice"), "x", slot=Loss)
 
 
 def test_no_name_stands_for_two_classes():

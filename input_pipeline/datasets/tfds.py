@@ -152,7 +152,7 @@ class TFDSDataset(SegDataset):
         for key in (self.image_key, self.label_key):
             if key not in features:
                 raise DataError(
-                    f"{self._label()} has no feature {key!r}; it has {list(features)} "
+                    f"{self._label()} has no feature {key!r}; it has {sorted(features)} "
                     "(image_key, label_key)."
                 )
             if not isinstance(

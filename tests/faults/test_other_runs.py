@@ -70,8 +70,8 @@ def test_a_run_goes_on_from_mesh_to_mesh(command, tiny, tmp_path):
 
 
 def test_another_model_is_refused_with_every_difference(command, tiny, copy):
-    run = command(*tiny, "--workdir", copy, "--config.model.decode_head.channels=6")
-    output = run.finish(1)
+    changed = ("--config.model.decode_head.channels=6", "--resume_changed")
+    output = command(*tiny, "--workdir", copy, *changed).finish(1)
     assert "Traceback" not in output
     assert "differs: params/decode_head/convs.0/conv/kernel" in output
     assert "float32[3, 3, 4, 8] in the checkpoint" in output

@@ -295,8 +295,8 @@ def test_scales_and_flips_are_averaged_where_the_config_asks_for_it(trained, tmp
     assert (label_map != plain_model.predict(image)).any()
     # And so do the files that --mode predict writes.
     Image.fromarray(image).save(tmp_path / "a.png")
-    [(_, path)] = predict_files(model, [tmp_path / "a.png"], tmp_path / "output")
-    np.testing.assert_array_equal(np.asarray(Image.open(path)), label_map)
+    [done] = predict_files(model, [tmp_path / "a.png"], tmp_path / "output")
+    np.testing.assert_array_equal(np.asarray(Image.open(done.label_map)), label_map)
 
 
 def test_a_tta_in_reserve_changes_nothing(trained):
@@ -309,7 +309,6 @@ def test_a_tta_in_reserve_changes_nothing(trained):
 
 
 def test_tta_wants_the_image_at_its_own_size(trained):
-    model = load_model(with_tta(TTA, dict(type="Pad", size=[64, 64])), trained[0])
-    image = np.zeros((32, 48, 3), np.uint8)
-    with pytest.raises(ConfigError, match="given array: it is 32x48, and 64x64 after"):
-        model.predict(image)
+    config = with_tta(TTA, dict(type="Pad", size=[64, 64]))
+    with pytest.raises(ConfigError, match="Pad crops, pads, flips or rotates"):
+        load_model(config, trained[0])

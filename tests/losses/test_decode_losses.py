@@ -238,7 +238,7 @@ class EdgeLoss(Loss):
 
 
 def test_a_users_loss_reads_a_second_map(monkeypatch):
-    monkeypatch.setitem(strips._STRIP_BYTES, "cpu", 1)
+    monkeypatch.setattr(strips, "_CPU_STRIP_BYTES", 1)
     logits, label = case((13, 11), "float32")
     edge = jnp.asarray(np.random.default_rng(1).random((2, 13, 11)) < 0.3)
     targets = {"gt_seg_map": label, "gt_edge_map": edge}

@@ -8,6 +8,7 @@ import pytest
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.load import LoadError
+from jaxseg.weights.part import Part
 from jaxseg.weights.starting_weights import load_from
 from jaxseg.weights.state_dict import to_state_dict
 
@@ -45,7 +46,7 @@ def source(tmp_path, request):
 
 def test_another_number_of_classes_starts_fresh_and_says_so(source, caplog):
     caplog.set_level(logging.INFO, "jaxseg")
-    loaded = load_from(source, variables(classes=6, value=9.0), None)
+    loaded = load_from(source, variables(classes=6, value=9.0), Part())
     fresh = loaded["params"]["decode_head"]["conv_seg"]
     assert fresh["kernel"].shape == (1, 1, 3, 6)
     assert fresh["kernel"].max() == fresh["bias"].max() == 9.0
@@ -63,7 +64,7 @@ def test_a_classifier_that_differs_in_more_than_its_classes_is_an_error(tmp_path
     path = tmp_path / "a.npz"
     write_weights(path, state_dict, {})
     with pytest.raises(LoadError) as error:
-        load_from(str(path), variables(classes=6, width=5), None)
+        load_from(str(path), variables(classes=6, width=5), Part())
     lines = str(error.value).splitlines()
     assert lines[0] == f"{path} does not fit the model in 4 keys:"
     assert [line.split(" is ")[0] for line in lines[1:]] == [

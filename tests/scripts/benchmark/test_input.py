@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from jaxseg.errors import JaxsegError
 from scripts.benchmark.measuring import input_rows
 from scripts.benchmark.measuring.against import AgainstError
 from scripts.benchmark.measuring.input_rows import (
@@ -59,7 +60,7 @@ def test_files_from_a_folder_of_images(tmp_path):
         read = cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_UNCHANGED)
         assert read.shape[:2] == (96, 128)
     (tmp_path / "images/a.png").unlink()
-    with pytest.raises(ValueError, match="images: no image in it ends in"):
+    with pytest.raises(JaxsegError, match="images: no image in it ends in"):
         make_files(tmp_path / "again", SMALL, tmp_path / "images", 2)
 
 
