@@ -262,10 +262,14 @@ def test_no_name_stands_for_two_classes():
     assert len(names) == len(set(names))
 
 
+def dataclass_of(module, name):
+    cls = dataclasses.make_dataclass(name, [])
+    cls.__module__ = module
+    return cls
+
+
 def test_a_registered_name_that_a_table_has(registry):
-    register(
-        dataclasses.make_dataclass("FCNHead", [], namespace={"__module__": "mine"})
-    )
+    register(dataclass_of("mine", "FCNHead"))
     with pytest.raises(
         ConfigError, match="FCNHead is jaxseg's own, and mine registers"
     ):
@@ -368,9 +372,7 @@ def test_a_users_class(registry):
         resolve(config, "model.neck", slot=Neck)
     with pytest.raises(TypeError, match="str is no dataclass"):
         register(str)
-    other = dataclasses.make_dataclass(
-        "MyHead", [], namespace={"__module__": "somewhere.else"}
-    )
+    other = dataclass_of("somewhere.else", "MyHead")
     with pytest.raises(ValueError, match="MyHead of somewhere.else is registered alre"):
         register(other)
 
