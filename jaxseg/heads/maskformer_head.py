@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxseg.errors import FieldError
 from jaxseg.heads.head import Head
 from jaxseg.heads.matching import MatchingCfg
-from jaxseg.layers.conv import Conv2d, torch_default_bias
+from jaxseg.layers.conv import Conv2d, caffe2_xavier, torch_default_bias
 from jaxseg.layers.detr import DetrDecoderCfg, DetrTransformerDecoder
 from jaxseg.layers.pixel_decoder import PixelDecoder
 from jaxseg.layers.positional_encoding import SinePositionalEncoding
@@ -29,7 +29,6 @@ from jaxseg.ops.strips.upsampled import Upsampled
 _CHUNK = 8
 
 _torch_linear = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-_caffe2_xavier = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
 
 
 class Outputs(NamedTuple):
@@ -103,7 +102,7 @@ class MaskFormerHead(Head, kw_only=True):
         width = decoder.embed_dims
         if memory.shape[-1] != width or self.enforce_decoder_input_project:
             memory = Conv2d(
-                width, kernel_init=_caffe2_xavier, name="decoder_input_proj"
+                width, kernel_init=caffe2_xavier, name="decoder_input_proj"
             )(memory)
         memory = memory.reshape(len(memory), -1, width)  # (N, h * w, C)
         query_pos = self._query_positions(width).astype(memory.dtype)

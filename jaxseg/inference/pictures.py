@@ -64,8 +64,9 @@ def _images_below(folder):
     """A folder's images at any depth; the log says what it leaves out."""
     files = [p for p in folder.rglob("*") if p.is_file()]
     found = [p for p in files if p.suffix.lower() in SUFFIXES]
+    suffixes = (p.suffix.lower() for p in files)
     others = collections.Counter(
-        p.suffix.lower() or "no suffix" for p in files if p not in set(found)
+        s or "no suffix" for s in suffixes if s not in SUFFIXES
     )
     if others:
         kinds = ", ".join(f"{number} of {kind}" for kind, number in others.items())

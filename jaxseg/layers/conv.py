@@ -15,6 +15,8 @@ from jaxseg.ops.pair import Pair, as_pair
 # torch's names of the starting values, for kernels whose last axis is the output.
 kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 xavier_uniform = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+# caffe2's XavierFill.
+caffe2_xavier = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
 kaiming_normal_fan_in = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 # torch's default of a transposed convolution, kaiming_uniform(a=sqrt(5)) over outputs.
 torch_default = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")

@@ -7,12 +7,9 @@ import flax.linen as nn
 import jax
 
 from jaxseg.layers.activation import Act, ReLU
-from jaxseg.layers.conv import Conv2d, ConvModule, kaiming_normal
+from jaxseg.layers.conv import Conv2d, ConvModule, caffe2_xavier, kaiming_normal
 from jaxseg.layers.norm import GN, Norm
 from jaxseg.ops.resize import resize
-
-# caffe2's XavierFill.
-_caffe2_xavier = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +55,7 @@ class _PixelDecoder(nn.Module):
         y = self._conv(3, act, "last_feat_conv")(inputs[-1], train)
         for i in range(last, -1, -1):
             # mmdet leaves the last pair of convolutions at ConvModule's values.
-            init = kaiming_normal if i == last else _caffe2_xavier
+            init = kaiming_normal if i == last else caffe2_xavier
             x = self._conv(1, None, f"lateral_convs.{i}", init)(inputs[i], train)
             y = x + resize(y, x.shape[1:3], mode="nearest")
             y = self._conv(3, act, f"output_convs.{i}", init)(y, train)
@@ -66,12 +63,12 @@ class _PixelDecoder(nn.Module):
             self.out_channels,
             3,
             padding=1,
-            kernel_init=_caffe2_xavier,
+            kernel_init=caffe2_xavier,
             name="mask_feature",
         )(y)
         return features, inputs[-1]
 
-    def _conv(self, side, act_cfg, name, init=_caffe2_xavier):
+    def _conv(self, side, act_cfg, name, init=caffe2_xavier):
         return ConvModule(
             self.feat_channels,
             side,
