@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+from tests.xla_flags import xla_flags
+
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla_flags(8)}"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import numpy as np
@@ -104,7 +104,7 @@ def command(tmp_path_factory):
     environment = {
         **os.environ,
         "HOME": str(folder),
-        "XLA_FLAGS": "",
+        "XLA_FLAGS": xla_flags(),
         "PYTHONUNBUFFERED": "1",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }

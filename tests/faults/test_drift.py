@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.xla_flags import xla_flags
+
 PROGRAM = """
 import sys
 import jax, numpy as np
@@ -44,7 +46,7 @@ def test_copies_that_differ_are_not_saved_and_named(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "XLA_FLAGS": xla_flags(), "JAX_PLATFORMS": "cpu"}
     both = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM, address, str(rank), str(tmp_path)],

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from tests.xla_flags import xla_flags
+
 pytestmark = pytest.mark.faults
 
 
@@ -27,8 +29,7 @@ def evaluate(command, workdir, output, *arguments, **environment):
 def test_the_number_of_devices_changes_no_score(
     command, undisturbed, tmp_path, devices
 ):
-    flags = f"--xla_force_host_platform_device_count={devices}"
-    evaluate(command, undisturbed, tmp_path, XLA_FLAGS=flags).finish()
+    evaluate(command, undisturbed, tmp_path, XLA_FLAGS=xla_flags(devices)).finish()
     found = json.loads((tmp_path / "eval.json").read_text())
     assert found == json.loads((undisturbed / "eval.json").read_text())
 

@@ -16,8 +16,9 @@ import pytest
 
 from jaxseg.checkpoint.store import load_weights
 from jaxseg.runtime.metrics_file import read_metrics
+from tests.xla_flags import xla_flags
 
-TWO_DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+TWO_DEVICES = {"XLA_FLAGS": xla_flags(2)}
 STEPS = ("--config.train_cfg.max_iters=20", "--config.train_cfg.val_interval=20")
 
 
@@ -302,9 +303,7 @@ def test_a_run_goes_on_with_other_hosts_devices_or_workers(
         f"--workdir={workdir}",
         f"--config.train_dataloader.num_workers={workers}",
     ]
-    variables = record[1](tmp_path / "record") | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"
-    }
+    variables = record[1](tmp_path / "record") | {"XLA_FLAGS": xla_flags(devices)}
     if hosts == 1:
         runs = [command(*arguments, **variables)]
     else:

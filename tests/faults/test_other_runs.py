@@ -12,6 +12,7 @@ import pytest
 from jaxseg.checkpoint.store import CheckpointError, Checkpoints, load_weights
 from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import sharding
+from tests.xla_flags import xla_flags
 
 STORED = Path(__file__).parent / "format_1"
 
@@ -32,7 +33,7 @@ def test_another_number_of_devices_and_workers(command, tiny, copy, undisturbed)
         "--workdir",
         copy,
         "--config.train_dataloader.num_workers=1",
-        XLA_FLAGS="--xla_force_host_platform_device_count=4",
+        XLA_FLAGS=xla_flags(4),
     ).finish()
     assert "resumed at step 40" in output
     # Another order of summation; measured over 60 steps on 2 and 4 devices: 2.3e-7.
@@ -55,7 +56,7 @@ WIDE = (
 def test_a_run_goes_on_from_mesh_to_mesh(command, tiny, tmp_path):
     assert 3 * 3 * 16 * 512 >= sharding._SMALLEST_SPLIT
     command(*tiny, *WIDE, "--workdir", tmp_path / "whole").finish()
-    four = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    four = {"XLA_FLAGS": xla_flags(4)}
     workdir = ("--workdir", tmp_path / "parts")
     for mesh, until in (({"data": 4}, 8), ({"data": 1, "fsdp": 4}, 18)):
         run = command(*tiny, *WIDE, *workdir, f"--config.mesh={mesh}", **four)

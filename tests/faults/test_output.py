@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.xla_flags import xla_flags
+
 pytestmark = pytest.mark.faults
 
 
@@ -24,7 +26,7 @@ def test_output_that_cannot_be_written_costs_no_step(
     command = (sys.executable, "-W", "error", "-m", "jaxseg.main", *tiny)
     subprocess.run(
         ["bash", "-c", program, "bash", *command, "--workdir", tmp_path / "run"],
-        env={**os.environ, "XLA_FLAGS": "", "HOME": str(tmp_path)},
+        env={**os.environ, "XLA_FLAGS": xla_flags(), "HOME": str(tmp_path)},
         check=True,
         timeout=300,
     )

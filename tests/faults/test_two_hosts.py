@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxseg.runtime.metrics_file import read_metrics
+from tests.xla_flags import xla_flags
 
 pytestmark = pytest.mark.faults
 
@@ -49,8 +50,7 @@ def losses_of(workdir):
 def one_process(command, tiny, tmp_path_factory):
     """The same run in one process with two devices."""
     workdir = tmp_path_factory.mktemp("one_process")
-    flags = "--xla_force_host_platform_device_count=2"
-    command(*tiny, f"--workdir={workdir}", XLA_FLAGS=flags).finish()
+    command(*tiny, f"--workdir={workdir}", XLA_FLAGS=xla_flags(2)).finish()
     return losses_of(workdir)
 
 

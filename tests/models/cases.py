@@ -17,9 +17,6 @@ from jaxseg.resolve import resolve
 from jaxseg.testing.reference import fill
 from jaxseg.weights.names import torch_key
 
-# Nothing here runs long; this halves the time that it takes to compile.
-QUICKLY = {"xla_backend_optimization_level": 0}
-
 BN = dict(type="BN", requires_grad=True)
 
 

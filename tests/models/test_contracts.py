@@ -20,7 +20,6 @@ from tests.models.cases import (
     NECKS,
     NEEDED_ELSEWHERE,
     OF_MASKS,
-    QUICKLY,
     build,
     maps,
     weights,
@@ -98,7 +97,7 @@ def train_step(module, variables, inputs):
 @pytest.mark.parametrize("name", MODULES)
 def test_gradients_are_finite_under_jit(name):
     module, inputs = build(name), maps(name)
-    step = jax.jit(train_step, static_argnums=0, compiler_options=QUICKLY)
+    step = jax.jit(train_step, static_argnums=0)
     (value, (_, new)), gradients = step(module, weights(module, *inputs), inputs)
     assert jnp.isfinite(value) and value > 0
     for leaf in jax.tree.leaves((gradients, new)):
@@ -131,7 +130,7 @@ def test_losses_are_float32_and_their_gradients_finite(name, dtype):
     loss = losses.CrossEntropyLoss() if is_sampler else entry
     loss.check_channels(channels)
 
-    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     @jax.value_and_grad
     def value_of(logits):
         sampler = entry if is_sampler else None
@@ -168,7 +167,7 @@ def test_segmentor(dtype):
     )
     assert (logits.shape, logits.dtype) == ((2, 37, 29, 3), jnp.float32)
 
-    @functools.partial(jax.jit, compiler_options=QUICKLY)
+    @jax.jit
     def losses_of(variables):
         return model.apply(
             variables,

@@ -29,13 +29,11 @@ from tests.models.cases import (
     HEADS,
     MODULES,
     PYRAMID,
-    QUICKLY,
     build,
     weights,
 )
 
 FLAG = "takes_padding"
-jit = functools.partial(jax.jit, compiler_options=QUICKLY)
 
 
 class Port(BaseDecodeHead, kw_only=True):
@@ -218,9 +216,9 @@ def test_in_a_bucket(name):
         with known.tracing(2, arrays):
             return run(variables, x)
 
-    outputs = jit(masked)(variables, padded, known.arrays(sizes))
+    outputs = jax.jit(masked)(variables, padded, known.arrays(sizes))
     for i, size in enumerate(sizes):
-        alone = jit(run)(variables, image(name, size))
+        alone = jax.jit(run)(variables, image(name, size))
         for output, expected in zip(outputs, alone, strict=True):
             lengths = (
                 known.length_at(axis, output.shape[1 + axis], size[axis])
@@ -234,7 +232,7 @@ def test_in_a_bucket(name):
 def test_in_bands(name):
     run, variables = model_of(name)
     x = image(name, (64, 48))
-    alone = jit(run)(variables, x)
+    alone = jax.jit(run)(variables, x)
     for count in (2, 4):
         bands = SplitRows("rows", count, x.shape[1:3])
 
@@ -248,5 +246,5 @@ def test_in_bands(name):
             in_specs=(P(), P(None, "rows")),
             out_specs=P(None, "rows"),
         )
-        for found, expected in zip(jit(mapped)(variables, x), alone, strict=True):
+        for found, expected in zip(jax.jit(mapped)(variables, x), alone, strict=True):
             close(np.asarray(found), expected)

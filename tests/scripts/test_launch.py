@@ -16,6 +16,7 @@ import yaml
 from absl import flags
 
 import jaxseg.main  # noqa: F401 - defines the flags
+from tests.xla_flags import xla_flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 LAUNCH = ROOT / "scripts/launch"
@@ -187,7 +188,7 @@ def test_slurm_stops_requeues_and_resumes(stand_ins, tiny_data, tmp_path):
         **stand_ins.environment,
         "SLURM_JOB_ID": job,
         "JAX_COORDINATOR_BIND_ADDRESS": address,  # not all of this host's addresses
-        "XLA_FLAGS": "",
+        "XLA_FLAGS": xla_flags(),
         "HOME": str(tmp_path),
     }
     workdir = tmp_path / "run"

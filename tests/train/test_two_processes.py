@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from tests.xla_flags import xla_flags
+
 PROGRAM = """
 import shutil, sys, time
 from pathlib import Path
@@ -94,7 +96,7 @@ def read_line(process):
 
 
 def test_two_processes_save_fall_back_and_stop_as_one(tmp_path, address, spawn):
-    environment = {**os.environ, "XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "XLA_FLAGS": xla_flags(), "JAX_PLATFORMS": "cpu"}
     processes = [
         spawn(PROGRAM, address, rank, tmp_path, env=environment) for rank in range(2)
     ]

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 from scripts.benchmark.measuring.synthetic import varied_sizes
+from tests.xla_flags import xla_flags
 
 ROOT = pathlib.Path(__file__).parents[3]
 TINY = ROOT / "tests/tiny.py"
@@ -53,7 +54,7 @@ def benchmark(*arguments):
         [sys.executable, "-W", "error", "scripts/benchmark/evaluation.py"]
         + [str(argument) for argument in arguments],
         cwd=ROOT,
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": xla_flags()},
         check=False,
         capture_output=True,
         text=True,

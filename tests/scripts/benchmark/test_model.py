@@ -24,6 +24,7 @@ from scripts.benchmark.measuring.program import compile_program
 from scripts.benchmark.measuring.setup import Setup, prepare_config
 from scripts.benchmark.measuring.synthetic import missing_folders, typical_size
 from scripts.benchmark.measuring.timing import Stopwatch
+from tests.xla_flags import xla_flags
 
 ROOT = pathlib.Path(__file__).parents[3]
 TINY = ROOT / "tests/tiny.py"
@@ -56,7 +57,7 @@ def benchmark(*arguments):
             *map(str, arguments),
         ],
         cwd=ROOT,
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": xla_flags()},
         check=False,
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from scripts.benchmark.measuring.against import AgainstError
 from scripts.benchmark.measuring.op_cases import CASES, Case, make_arrays
 from scripts.benchmark.measuring.op_functions import LOSSES, OPS
 from scripts.benchmark.measuring.ops import format_table, measure_ops
+from tests.xla_flags import xla_flags
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -73,7 +74,7 @@ def test_the_command_measures_alone(tmp_path):
     output = subprocess.run(
         [sys.executable, "-W", "error", *script, "--json", str(tmp_path / "ops.json")],
         cwd=ROOT,
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": xla_flags()},
         capture_output=True,
         text=True,
         check=True,
