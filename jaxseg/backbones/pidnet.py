@@ -4,7 +4,6 @@ import flax.linen as nn
 import jax
 
 from jaxseg.backbones.backbone import Backbone
-from jaxseg.errors import ModelSizeError
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.basic_block import BasicBlock, Bottleneck
 from jaxseg.layers.conv import ConvModule
@@ -35,18 +34,15 @@ class PIDNet(Backbone, kw_only=True):
     norm_cfg: Norm = BN()
     act_cfg: Act = ReLU()
 
+    takes_padding = True
+
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, C) -> what P gives after its first fusion, the sum of all, and D.
 
         Their channels are 2, 4 and 2 times `channels` (D of the small model: 2), their
-        size is (H / 8, W / 8). The first and the last are for training's losses.
+        size is (ceil(H / 8), ceil(W / 8)). The first and the last are for training's losses.
         """
-        if x.shape[1] % 8 or x.shape[2] % 8:
-            raise ModelSizeError(
-                "PIDNet takes images whose sides are multiples of 8, found "
-                f"{x.shape[1]}x{x.shape[2]}"
-            )
         c, relu = self.channels, jax.nn.relu
         i = p = d = self._stem(x, train)  # (N, H/8, W/8, 2c)
 

@@ -68,6 +68,9 @@ class EncHead(BaseDecodeHead, kw_only=True):
     add_lateral: bool = False
     loss_se_decode: Loss = CrossEntropyLoss(use_sigmoid=True, loss_weight=0.2)
 
+    takes_padding = True
+    takes_bands = True
+
     @nn.compact
     def __call__(self, inputs, train: bool):
         inputs = self.transform_inputs(inputs)

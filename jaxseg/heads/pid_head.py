@@ -32,6 +32,8 @@ class PIDHead(BaseDecodeHead, kw_only=True):
     loss_decode: tuple[Loss, ...]
 
     target_keys = ("gt_seg_map", "gt_edge_map")
+    takes_padding = True
+    takes_bands = True
 
     def __post_init__(self):
         if len(self.loss_decode) != 4:

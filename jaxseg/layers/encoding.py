@@ -4,6 +4,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.context import pixel_product
+
 
 class Encoding(nn.Module):
     """A residual encoder. https://arxiv.org/abs/1803.08904
@@ -25,16 +27,16 @@ class Encoding(nn.Module):
         words = self.param("codewords", _uniform(-bound, bound), (codes, channels))
         # torch's name is `scale`, which is a norm's weight here (weights/names.py).
         scale = self.param("code_scale", _uniform(-1, 0), (codes,))
-        x = x.reshape(x.shape[0], -1, channels)
         x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         # The square of the difference in its three terms: of every pixel and code word,
         # it would be an array num_codes times as large as the map.
         highest = jax.lax.Precision.HIGHEST
-        product = jnp.einsum("npc,kc->npk", x, words, precision=highest)
+        product = jnp.einsum("nhwc,kc->nhwk", x, words, precision=highest)
         square = jnp.square(x).sum(-1, keepdims=True) + jnp.square(words).sum(-1)
         shares = jax.nn.softmax(scale * (square - 2 * product), axis=-1)
-        total = jnp.einsum("npk,npc->nkc", shares, x, precision=highest)
-        return total - shares.sum(1)[..., None] * words
+        total = pixel_product(shares, x, highest)
+        share = pixel_product(shares, jnp.ones_like(x[..., :1]), highest)
+        return total - share * words
 
 
 def _uniform(low, high):

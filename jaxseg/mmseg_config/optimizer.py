@@ -8,7 +8,9 @@ from jaxseg.config import plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
 from jaxseg.optim import optimizers
-from jaxseg.optim.param_groups import CONSTRUCTORS, Multipliers
+from jaxseg.optim.layer_decay import DECAY_TYPES
+from jaxseg.optim.param_groups import CONSTRUCTORS
+from jaxseg.optim.parameters import Multipliers
 
 PATH = "optim_wrapper"
 
@@ -150,7 +152,7 @@ def _groups(constructor, paramwise_cfg, report):
         if key in paramwise_cfg
     }
     kind = paramwise_cfg.get("decay_type", "layer_wise").removesuffix("_vit")
-    if kind != "layer_wise":
+    if kind not in DECAY_TYPES:
         report.lacks(f"{PATH}.paramwise_cfg.decay_type", f"decay_type={kind!r}")
     return {"constructor": constructor, "paramwise_cfg": rules | {"decay_type": kind}}
 

@@ -116,12 +116,15 @@ def spatial_softmax(x: jax.Array) -> jax.Array:
     return (exponentials / pixels.sum(exponentials)).astype(x.dtype)
 
 
-def pixel_product(weights: jax.Array, x: jax.Array) -> jax.Array:
+def pixel_product(
+    weights: jax.Array, x: jax.Array, precision: jax.lax.Precision | None = None
+) -> jax.Array:
     """Sums over all pixels of x, weighted in several ways.
 
     Args:
         weights: (N, H, W, K).
         x: (N, H, W, C) of the same pixels.
+        precision: of the product, as of `jax.lax.dot_general`.
 
     Returns:
         (N, K, C). As a map (N, K, 1, C) it can go to other operations.
@@ -129,7 +132,7 @@ def pixel_product(weights: jax.Array, x: jax.Array) -> jax.Array:
     pixels = _Pixels.of(x)
     _note_size(x, (weights.shape[3], 1))
     filled = (pixels.filled(part, 0) for part in (weights, x))
-    total = jnp.einsum("nhwk,nhwc->nkc", *filled)
+    total = jnp.einsum("nhwk,nhwc->nkc", *filled, precision=precision)
     return pixels.over_bands(jax.lax.psum, total)
 
 

@@ -27,12 +27,8 @@ from flax import traverse_util
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.optim.optimizers import BaseOptimizer, build_optimizer
-from jaxseg.optim.param_groups import (
-    Multipliers,
-    build_rules,
-    frozen_keys,
-    list_parameters,
-)
+from jaxseg.optim.param_groups import build_rules
+from jaxseg.optim.parameters import Multipliers, frozen_keys, list_parameters
 from jaxseg.optim.schedule import make_schedule
 from jaxseg.registry import lookup
 from jaxseg.resolve import build

@@ -208,10 +208,10 @@ def test_layer_decay_by_both_of_its_names():
             wrapped(
                 constructor="LearningRateDecayOptimizerConstructor",
                 paramwise_cfg=dict(
-                    num_layers=6, decay_rate=0.9, decay_type="stage_wise"
+                    num_layers=6, decay_rate=0.9, decay_type="block_wise"
                 ),
             ),
-            "decay_type='stage_wise'",
+            "decay_type='block_wise'",
         ),
         (v0(optimizer_config=dict(type="MyHook")), "MyHook"),
         (

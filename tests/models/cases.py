@@ -71,7 +71,7 @@ def unet(upsample, **config):
 BACKBONES = {
     "PIDNet": Case(
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
-        ((40, 24, 3),),  # what 8 divides, else it is an error
+        ((37, 23, 3),),
         ((5, 3, 8), (5, 3, 16), (5, 3, 8)),
     ),
     "ResNet": resnet(4, style="caffe"),

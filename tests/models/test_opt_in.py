@@ -165,12 +165,11 @@ def close(found, expected):
 
 def test_who_opts_in():
     padding, bands = (set(opted(f"takes_{what}")) for what in ("padding", "bands"))
-    # The attention and the class token need all pixels on every device.
-    assert padding - bands == {"VisionTransformer"} and bands < padding
-    everyone = {*MODULES, *PORTS}
+    # Attention and a class token need all pixels on every device, and a map of 1/64 of
+    # the image has too few rows to be split.
+    assert padding - bands == {"PIDNet", "VisionTransformer"} and bands < padding
     # These run at exact sizes, and on one device.
-    exact = {"EncHead", "MaskFormerHead", "PIDHead", "PIDNet", "PointHead"}
-    assert everyone - padding <= exact
+    assert {*MODULES, *PORTS} - padding == {"MaskFormerHead", "PointHead"}
 
 
 def test_a_part_that_does_not_opt_in_is_named():
@@ -220,12 +219,14 @@ def test_in_a_bucket(name):
     for i, size in enumerate(sizes):
         alone = jax.jit(run)(variables, image(name, size))
         for output, expected in zip(outputs, alone, strict=True):
-            lengths = (
-                known.length_at(axis, output.shape[1 + axis], size[axis])
-                for axis in range(2)
-            )
-            height, width = lengths
-            close(np.asarray(output)[i : i + 1, :height, :width], expected)
+            found = np.asarray(output)[i : i + 1]
+            if found.ndim > 2:  # a map, and no vector of the whole image
+                height, width = (
+                    known.length_at(axis, output.shape[1 + axis], size[axis])
+                    for axis in range(2)
+                )
+                found = found[:, :height, :width]
+            close(found, expected)
 
 
 @pytest.mark.parametrize("name", opted("takes_bands"))
@@ -244,7 +245,7 @@ def test_in_bands(name):
             run_band,
             mesh=Mesh(np.array(jax.devices()[:count]), ("rows",)),
             in_specs=(P(), P(None, "rows")),
-            out_specs=P(None, "rows"),
+            out_specs=[P(None, "rows") if y.ndim > 2 else P() for y in alone],
         )
         for found, expected in zip(jax.jit(mapped)(variables, x), alone, strict=True):
             close(np.asarray(found), expected)
