@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 from absl import app, flags
 
-from jaxseg.checkpoint.reader import run_of
+from jaxseg.checkpoint.layout import run_of
 from jaxseg.command_line import command, sign_messages
 from jaxseg.config import split_overrides
 from jaxseg.evaluation.evaluate import evaluate_checkpoint

@@ -20,34 +20,18 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
+from jaxseg.checkpoint.errors import (
+    CheckpointError,
+    DamagedCheckpointError,
+    StructureMismatchError,
+)
 from jaxseg.checkpoint.manifest_form import check_manifest
-from jaxseg.errors import JaxsegError
 
 FORMAT = 1
 # One of 5000 arrays takes a megabyte, beside the config.
 _MAX_BYTES = 64 << 20
 ITEM = "manifest"
 FILE_NAME = "manifest.json"
-
-
-class CheckpointError(JaxsegError):
-    """A checkpoint cannot be written, found or used."""
-
-
-class DamagedCheckpointError(CheckpointError):
-    """The files of a checkpoint are incomplete, or not those that were written."""
-
-
-class NoCheckpointError(CheckpointError, FileNotFoundError):
-    """There is no finished checkpoint where one was looked for."""
-
-
-class RemovedCheckpointError(DamagedCheckpointError):
-    """A checkpoint was removed while it was read, by the run that goes on there."""
-
-
-class StructureMismatchError(CheckpointError):
-    """The checkpoint is sound, but it belongs to another model or optimiser."""
 
 
 def flatten(state) -> dict:

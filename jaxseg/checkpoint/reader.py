@@ -12,43 +12,18 @@ import orbax.checkpoint as ocp
 import tensorstore as ts
 
 from jaxseg.checkpoint import manifest
-from jaxseg.checkpoint.manifest import (
+from jaxseg.checkpoint.errors import (
     CheckpointError,
     DamagedCheckpointError,
     NoCheckpointError,
     RemovedCheckpointError,
 )
+from jaxseg.checkpoint.layout import STATE, is_finished, step_dirs, steps_folder
 
 _log = logging.getLogger("jaxseg")
 
-COMMIT_FILE = "commit_success.txt"
-STATE = "state"
 # The trainer removes a step in less; local disks take milliseconds.
 _PRUNING_SECONDS = 0.5
-
-
-def step_dirs(directory: Path, *, finished: bool) -> list[Path]:
-    """Returns the step directories, oldest first, that are finished, or are not."""
-    if not directory.is_dir():
-        return []
-    numbered = [p for p in directory.iterdir() if p.name.isdecimal() and p.is_dir()]
-    numbered.sort(key=lambda p: int(p.name))
-    return [p for p in numbered if _is_finished(p) == finished]
-
-
-def run_of(path: str | Path) -> Path | None:
-    """The work directory that a checkpoint belongs to; None where it is no run's.
-
-    Args:
-        path: A workdir, `WORKDIR:best`, its `checkpoints` directory or one step of it.
-    """
-    path = Path(str(path).removesuffix(":best")).expanduser()
-    if (path / "checkpoints").is_dir():
-        return path
-    for folder in (path, path.parent):
-        if folder.name == "checkpoints" and path.is_dir():
-            return folder.parent
-    return None
 
 
 def read_arrays(
@@ -143,7 +118,7 @@ class SavedWeights:
         except DamagedCheckpointError as error:
             # A step that is being removed looks damaged too, until it is gone.
             time.sleep(_PRUNING_SECONDS)
-            if _is_finished(self.path):
+            if is_finished(self.path):
                 raise
             raise RemovedCheckpointError(
                 f"{self.path}: was removed while it was read, by the run that goes on "
@@ -208,7 +183,7 @@ def _of_a_step(path, which, read):
         raise ValueError(f"which is {which!r}; allowed: 'latest', 'best'")
     failed = None
     while True:
-        step_dir = path if _is_finished(path) else _choose(path, which)
+        step_dir = path if is_finished(path) else _choose(path, which)
         try:
             return read(step_dir)
         except DamagedCheckpointError as error:
@@ -235,8 +210,7 @@ def _open(step_dir, collections=("params", "batch_stats", "ema")):
 
 
 def _choose(path: Path, which: str) -> Path:
-    root = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-    steps = step_dirs(root, finished=True)
+    steps = step_dirs(steps_folder(path), finished=True)
     if not steps:
         raise NoCheckpointError(
             f"{path}: no finished checkpoint; expected a workdir, its checkpoints "
@@ -260,7 +234,3 @@ def _best(steps: list[Path]) -> Path:
             f"{steps[0].parent}: no checkpoint was saved with the metric of save_best"
         )
     return max(scores, key=scores.get)
-
-
-def _is_finished(step_dir: Path) -> bool:
-    return (step_dir / COMMIT_FILE).is_file()

@@ -6,7 +6,7 @@
 
 A directory without its `commit_success.txt` is not a checkpoint, so a process may be
 killed at any moment. `manifest.py` says how what is read is verified;
-`reader.py` reads beside a trainer. No other file knows orbax.
+`reader.py` reads beside a trainer. No file beside these two knows orbax.
 """
 
 import dataclasses
@@ -16,35 +16,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from jaxseg.checkpoint import manifest
-from jaxseg.checkpoint import reader as checkpoint_reader
-from jaxseg.checkpoint.manifest import (
+from jaxseg.checkpoint.errors import (
     CheckpointError,
     DamagedCheckpointError,
     NoCheckpointError,
-    StructureMismatchError,
 )
-from jaxseg.checkpoint.reader import COMMIT_FILE, STATE, load_weights
+from jaxseg.checkpoint.hosts import check_hosts_agree, on_all_hosts
+from jaxseg.checkpoint.layout import COMMIT_FILE, STATE, step_dirs
+from jaxseg.checkpoint.reader import read_arrays
 
 _log = logging.getLogger("jaxseg")
-
-__all__ = [
-    "CheckpointError",
-    "Checkpoints",
-    "DamagedCheckpointError",
-    "HostsDriftedError",
-    "NoCheckpointError",
-    "StructureMismatchError",
-    "load_weights",
-]
-
-
-class HostsDriftedError(CheckpointError):
-    """Arrays that every host holds a copy of are not the same on all of them."""
 
 
 class Checkpoints:
@@ -91,7 +76,7 @@ class Checkpoints:
 
     def _remove_unfinished(self) -> None:
         if jax.process_index() == 0:
-            for path in checkpoint_reader.step_dirs(self.directory, finished=False):
+            for path in step_dirs(self.directory, finished=False):
                 _log.warning("%s: removing an unfinished checkpoint", path)
                 shutil.rmtree(path)
         multihost_utils.sync_global_devices("jaxseg:unfinished_checkpoints_removed")
@@ -173,7 +158,7 @@ class Checkpoints:
             )
         flat = manifest.flatten(state)
         arrays = manifest.describe(flat)
-        _check_hosts_agree(step, arrays)
+        check_hosts_agree(step, arrays)
         body = manifest.build(
             step, arrays, config, self._best_by, samples=samples, source=source
         )
@@ -328,12 +313,12 @@ class Checkpoints:
 
     def _read(self, step: int, abstract_state):
         path = self._path(step)
-        arrays = _on_all_hosts(manifest.read, path)["arrays"]
+        arrays = on_all_hosts(manifest.read, path)["arrays"]
         wanted = manifest.flatten(abstract_state)
         manifest.check_structure(path, arrays, wanted)
         targets = {name: _target(x) for name, x in wanted.items()}
-        restored = _on_all_hosts(checkpoint_reader.read_arrays, path, targets, arrays)
-        _on_all_hosts(manifest.check_data, path, arrays, restored)
+        restored = on_all_hosts(read_arrays, path, targets, arrays)
+        on_all_hosts(manifest.check_data, path, arrays, restored)
         treedef = jax.tree.structure(abstract_state)
         return jax.tree.unflatten(treedef, [restored[name] for name in wanted])
 
@@ -362,44 +347,6 @@ class _LatestAndBest(ocp.checkpoint_managers.PreservationPolicy):
         steps = [info.step for info in checkpoints]
         keep = {*steps[-self.latest :], self.best_step()}
         return [step in keep for step in steps]
-
-
-def _on_all_hosts(read: Callable, path: Path, *args):
-    """What `read` returns; if it finds damage on one host, it is raised on all.
-
-    Hosts that went on from different checkpoints would not notice, and one that goes
-    on alone waits for the others: in orbax, and in the checksums of split arrays.
-    """
-    value = error = None
-    try:
-        value = read(path, *args)
-    except DamagedCheckpointError as damage:
-        error = damage
-    failed = multihost_utils.process_allgather(np.array(error is not None)).ravel()
-    if error is None and failed.any():
-        hosts = ", ".join(map(str, np.flatnonzero(failed)))
-        error = DamagedCheckpointError(f"{path}: processes {hosts} cannot read it")
-    if error is not None:
-        raise error
-    return value
-
-
-def _check_hosts_agree(step: int, arrays: Mapping[str, Mapping]) -> None:
-    """Compares over the hosts the checksums that each computed of its own copies."""
-    if jax.process_count() == 1:
-        return
-    mine = np.array([entry["checksum"] for entry in arrays.values()], np.uint32)
-    sums = multihost_utils.process_allgather(mine)
-    differs = sums != sums[0]
-    if differs.any():
-        hosts = ", ".join(map(str, np.flatnonzero(differs.any(1))))
-        names = [n for n, bad in zip(arrays, differs.any(0), strict=True) if bad]
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        raise HostsDriftedError(
-            f"step {step}: the hosts no longer hold the same state: processes {hosts} "
-            f"differ from process 0 in {', '.join(names[:5])}{more}. Nothing was "
-            "saved; start again to go on from the checkpoint before"
-        )
 
 
 def _target(x) -> ocp.ArrayRestoreArgs:

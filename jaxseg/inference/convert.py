@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxseg.checkpoint.reader import step_dirs
+from jaxseg.checkpoint.layout import step_dirs
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import plain
 from jaxseg.inference.loaded import build_segmentor, fresh_variables

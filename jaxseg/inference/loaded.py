@@ -15,7 +15,7 @@ from input_pipeline import datasets, transforms
 from input_pipeline.class_list import resolve_classes
 from input_pipeline.sources import random_palette
 from input_pipeline.transforms.transform import Transform, does
-from jaxseg.checkpoint.manifest import RemovedCheckpointError
+from jaxseg.checkpoint.errors import RemovedCheckpointError
 from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from jaxseg.checkpoint.layout import FOLDER
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.evaluation.iou import Scores
 from jaxseg.runtime import hosts
@@ -62,7 +63,7 @@ def train(
             hook = run.settings.checkpoint
             with (
                 Checkpoints(
-                    workdir / "checkpoints",
+                    workdir / FOLDER,
                     max_keep=hook.max_keep_ckpts,
                     best_metric=hook.save_best,
                 ) as checkpoints,

@@ -9,7 +9,9 @@ import pytest
 
 from jaxseg.checkpoint import manifest
 from jaxseg.checkpoint import reader as checkpoint_reader
-from jaxseg.checkpoint.store import CheckpointError, Checkpoints, load_weights
+from jaxseg.checkpoint.errors import CheckpointError
+from jaxseg.checkpoint.reader import load_weights
+from jaxseg.checkpoint.store import Checkpoints
 
 CONFIG = {"model": {"type": "EncoderDecoder"}}
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jaxseg.checkpoint.store import (
+from jaxseg.checkpoint.errors import (
     CheckpointError,
-    Checkpoints,
     DamagedCheckpointError,
     StructureMismatchError,
-    load_weights,
 )
+from jaxseg.checkpoint.reader import load_weights
+from jaxseg.checkpoint.store import Checkpoints
 
 CONFIG = {"model": {"type": "EncoderDecoder", "channels": [8, 16]}}
 

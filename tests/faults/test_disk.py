@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from jaxseg.checkpoint.store import load_weights
+from jaxseg.checkpoint.reader import load_weights
 
 # Above what the log with its tracebacks needs, below a checkpoint of the wider model.
 LIMIT = 300 * 1024

@@ -13,7 +13,8 @@ PROGRAM = """
 import sys
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxseg.checkpoint.store import Checkpoints, HostsDriftedError
+from jaxseg.checkpoint.errors import HostsDriftedError
+from jaxseg.checkpoint.store import Checkpoints
 
 address, rank, directory = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 jax.distributed.initialize(address, num_processes=2, process_id=rank)

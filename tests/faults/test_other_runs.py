@@ -9,7 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.checkpoint.store import CheckpointError, Checkpoints, load_weights
+from jaxseg.checkpoint.errors import CheckpointError
+from jaxseg.checkpoint.reader import load_weights
+from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import sharding
 from tests.xla_flags import xla_flags

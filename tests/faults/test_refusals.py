@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.checkpoint.store import load_weights
+from jaxseg.checkpoint.reader import load_weights
 from jaxseg.runtime.workdir import WorkdirLock
 
 

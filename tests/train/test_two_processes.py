@@ -16,7 +16,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 address, rank, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 jax.distributed.initialize(address, 2, rank, coordinator_bind_address=address)
 from jaxseg.checkpoint import manifest
-from jaxseg.checkpoint.store import Checkpoints, DamagedCheckpointError
+from jaxseg.checkpoint.errors import DamagedCheckpointError
+from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.runtime.preemption import StopSignal
 from jaxseg.runtime.workdir import WorkdirError, check_shared
 

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxseg.checkpoint.store import CheckpointError, Checkpoints
+from jaxseg.checkpoint.errors import CheckpointError
+from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.key_table import KeyTable
 from jaxseg.weights.load import (

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jaxseg.checkpoint import manifest
+from jaxseg.checkpoint.errors import DamagedCheckpointError
 from jaxseg.checkpoint.reader import SavedWeights
-from jaxseg.checkpoint.store import Checkpoints, DamagedCheckpointError
+from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.weights.load import LoadError, fill, read_checkpoint
 from jaxseg.weights.part import Part
 from jaxseg.weights.state_dict import to_state_dict

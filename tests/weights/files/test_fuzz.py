@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxseg.checkpoint import manifest
-from jaxseg.checkpoint.manifest import CheckpointError
+from jaxseg.checkpoint.errors import CheckpointError
 from jaxseg.weights.files.mapped_file import CheckpointFileError
 from jaxseg.weights.files.weights_file import read_weights
 
