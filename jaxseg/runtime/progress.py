@@ -117,13 +117,20 @@ class Progress:
         elif shown:
             parts = [f"{name} {text}" for name, text in shown.items()]
             parts = [f"{self._name} {step}/{self._total}", *parts]
-            self.write("  ".join([*parts, f"eta {self._time_left(step, now)}"]))
+            self.write("  ".join([*parts, f"eta {self.time_left(step)}"]))
             self._spoken = now
         elif now - self._spoken >= _SILENCE:
-            self.write(
-                f"{self._name} {step}/{self._total}  eta {self._time_left(step, now)}"
-            )
+            self.write(f"{self._name} {step}/{self._total}  eta {self.time_left(step)}")
             self._spoken = now
+
+    def time_left(self, step: int) -> str:
+        """How long the steps after `step` take, as `h:mm:ss`; ? before the second one."""
+        first_step, first_time = self._first
+        if step == first_step:
+            return "?"
+        passed = self._clock() - first_time
+        seconds = passed / (step - first_step) * (self._total - step)
+        return str(datetime.timedelta(seconds=round(seconds)))
 
     def write(self, text: str) -> None:
         """Prints `text`, above the bar where there is one."""
@@ -142,10 +149,3 @@ class Progress:
 
     def __exit__(self, *exception):
         self.close()
-
-    def _time_left(self, step: int, now: float) -> str:
-        first_step, first_time = self._first
-        if step == first_step:
-            return "?"
-        seconds = (now - first_time) / (step - first_step) * (self._total - step)
-        return str(datetime.timedelta(seconds=round(seconds)))

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import os
 import pathlib
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from jaxseg.train.state import TrainState
 from jaxseg.train.step import StepOptions, make_train_step
 from jaxseg.train.step_log import StepLog
 from jaxseg.train.validation import Validation
+
+_log = logging.getLogger("jaxseg")
 
 
 def train(
@@ -119,6 +122,8 @@ def _run_steps(
     if started.is_complete or stop.requested:
         return state, scores
     batch = feed.next()
+    if jax.process_index() == 0:
+        _log.info("the training step is compiled, which may take minutes")
     with phases.on("compile"):
         step_fn = stop.run(_compile, session.run, started, batch)
     log.meter.reset()

@@ -12,6 +12,9 @@ from jaxseg.train.skipped import SkippedSteps
 from jaxseg.train.start import Start
 from jaxseg.train.state import TrainState
 
+# Steps after which a line says how long the others will take.
+_MEASURED = 10
+
 
 class StepLog:
     """Results of the steps, for `metrics.jsonl`, the screen and the skipped steps.
@@ -25,6 +28,7 @@ class StepLog:
     ):
         self.meter = Meter()
         self._learning_rate = started.optimizer.learning_rate
+        self._first, self._last = started.step + 1, run.settings.train_loop.max_iters
         self._batch_size = run.settings.train_dataloader.batch_size
         self._skipped = SkippedSteps(run, started.step)
         self._writer = writer
@@ -37,6 +41,12 @@ class StepLog:
         self._recent.append((step, result))
         self.meter.count(self._batch_size)
         self._progress.update(step)
+        left = self._last - step
+        if step == self._first + _MEASURED and left > 0:
+            self._progress.write(
+                f"about {self._progress.time_left(step)} for the {left} steps that are "
+                "left; evaluations come on top"
+            )
 
     def read(self, unread: int) -> None:
         """Looks at the results of the steps but for so many of the last ones.

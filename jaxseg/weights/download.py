@@ -5,7 +5,9 @@ import http.client
 import logging
 import os
 import pathlib
+import queue
 import re
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -17,6 +19,7 @@ from jaxseg.weights.files.atomic_file import replaced
 _log = logging.getLogger("jaxseg")
 
 _SECONDS = 30  # without a byte
+_HEADER_SECONDS = 120  # until the headers are there, on all ways that it is sent on
 _MOST_SECONDS = 6 * 3600  # in all; a server may send a byte now and then for ever
 _MOST_BYTES = 16 << 30
 _CHUNK = 1 << 20
@@ -134,11 +137,30 @@ def _opener():
 
 
 def _open(request):
+    """The answer, once its headers are there.
+
+    Each of their bytes may come in time, and the last one never: the wait has a limit
+    of its own, which needs a thread, for no timeout of a socket is one in all.
+    """
+    results = queue.SimpleQueue()
+
+    def ask():
+        try:
+            results.put((_opener().open(request, timeout=_SECONDS), None))
+        except urllib.error.HTTPError as error:
+            error.close()  # it is an answer, too, and holds its connection
+            results.put((None, error))
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            results.put((None, error))
+
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        return _opener().open(request, timeout=_SECONDS)
-    except urllib.error.HTTPError as error:
-        error.close()  # it is an answer, too, and holds its connection
-        raise
+        answer, error = results.get(timeout=_HEADER_SECONDS)
+    except queue.Empty:
+        raise OSError(f"no whole answer after {_HEADER_SECONDS} seconds") from None
+    if error is not None:
+        raise error
+    return answer
 
 
 def _download(url, path):

@@ -198,3 +198,21 @@ def test_a_server_that_never_comes_to_an_end_is_given_up(server, monkeypatch):
         fetch(f"{server.url}/{NAME}")
     ended.set()
     assert cached() == []
+
+
+def test_headers_that_never_come_to_an_end_are_given_up(server, monkeypatch):
+    monkeypatch.setattr(download, "_HEADER_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def trickle(handler):
+        handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        for _ in range(500):
+            if ended.wait(0.02):
+                break
+            handler.wfile.write(b"w")
+
+    server.answers[NAME] = trickle
+    with pytest.raises(DownloadError, match="no whole answer after 0.3 seconds"):
+        fetch(f"{server.url}/{NAME}")
+    ended.set()
+    assert cached() == []
