@@ -24,6 +24,7 @@ from jaxseg.inference.predictor import Predictor
 from jaxseg.ops.confusion import empty_total, read_total
 from jaxseg.runtime.agreement import check_agreement, program_facts
 from jaxseg.runtime.progress import Progress
+from jaxseg.runtime.workdir import WorkdirError
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.read import Settings, read_settings
 from jaxseg.settings.tta import TestTimeAug
@@ -288,6 +289,9 @@ def report(scores: Scores, classes: Sequence[str], path: Path) -> None:
         scores: of an evaluation.
         classes: names of the classes.
         path: JSON file that gets the same numbers; NaN is null.
+
+    Raises:
+        WorkdirError: if the file cannot be written; the scores are printed before.
     """
     per_class = {
         name: dict(zip(classes, map(_or_none, values), strict=True))
@@ -295,13 +299,16 @@ def report(scores: Scores, classes: Sequence[str], path: Path) -> None:
     }
     summary = {name: _or_none(value) for name, value in scores.summary.items()}
     text = json.dumps({"summary": summary, "per_class": per_class}, indent=2)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n")
     print(format_table(scores.per_class, classes))
     first = next(name for name in scores.summary if name != "aAcc")
     rest = [name for name in scores.summary if name != first]
     print("  ".join(f"{name} {scores.summary[name]:.2f}" for name in rest))
     print(f"val {first} {scores.summary[first]:.2f}", flush=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    except OSError as error:
+        raise WorkdirError(f"{path}: the scores cannot be written: {error}") from error
 
 
 def _or_none(value):

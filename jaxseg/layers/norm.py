@@ -133,6 +133,12 @@ class GroupNorm(nn.Module):
                 f"norm_cfg.num_groups is {groups}, which does not divide the "
                 f"{channels} channels of {self.name}"
             )
+        if x[0].size == groups:
+            raise ModelSizeError(
+                f"{'.'.join(self.path) or 'a norm'}: an instance or group norm over a "
+                "single value, of a map of 1x1, gives 0 whatever it is; it needs a larger "
+                "image, fewer groups or another norm_cfg"
+            )
         x = group_norm(x, groups, self.eps)
         if not self.affine:
             return x

@@ -28,6 +28,7 @@ from jaxseg.evaluation.evaluate import (
 from jaxseg.evaluation.iou import Scores
 from jaxseg.inference.predictor import Predictor
 from jaxseg.resolve import resolve
+from jaxseg.runtime.workdir import WorkdirError
 from jaxseg.segmentors import SegDataPreProcessor
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.segmentors.phases import TestCfg
@@ -421,3 +422,7 @@ def test_report(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == ["road", "75.12"]
     assert lines[-2:] == ["aAcc 80.00  mAcc nan", "val mIoU 75.12"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkdirError, match=r"file/eval.json: the scores cannot be wri"):
+        report(scores, ("road", "car"), tmp_path / "file" / "eval.json")
+    assert capsys.readouterr().out.splitlines() == lines

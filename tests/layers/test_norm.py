@@ -7,7 +7,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from jaxseg.errors import ModelSizeError
-from jaxseg.layers import BN, LN, SyncBN
+from jaxseg.layers import BN, GN, IN, LN, SyncBN
 from jaxseg.layers.data_axis import over_data_axis
 
 # Two images of 1 x 2 pixels, two channels.
@@ -162,3 +162,11 @@ def test_layer_norm_is_over_the_channels():
 
 def test_abbreviations_are_mmcvs():
     assert (BN().abbr, SyncBN().abbr, LN().abbr) == ("bn", "bn", "ln")
+
+
+@pytest.mark.parametrize("norm", [IN(), GN(num_groups=4)])
+def test_a_norm_over_a_single_value_is_refused(norm):
+    x = jnp.ones((2, 1, 1, 4))
+    with pytest.raises(ModelSizeError, match="over a single value, of a map of 1x1"):
+        norm("norm").init(jax.random.key(0), x, False)
+    norm("norm").init(jax.random.key(0), jnp.ones((1, 1, 2, 4)), False)
