@@ -5,6 +5,9 @@ take about half the time. What XLA does to a program before that (fusions, layou
 collectives) is as always.
 """
 
+# Of a jit whose roundings are compared: this includes fused multiply-adds.
+OPTIMIZED = {"xla_backend_optimization_level": 3}
+
 
 def xla_flags(devices=1):
     """What the environment variable `XLA_FLAGS` holds."""

@@ -48,6 +48,7 @@ class AttentionCfg:
             self.num_heads,
             attn_drop=self.attn_drop,
             proj_drop=self.proj_drop,
+            out_init=_xavier,
             name=name,
         )
 

@@ -52,9 +52,10 @@ class _PixelDecoder(nn.Module):
             the memory that queries look at, which is the last map.
         """
         act, last = self.cfg.act_cfg, len(inputs) - 2
-        y = self._conv(3, act, "last_feat_conv")(inputs[-1], train)
+        # mmdet means to start these by Xavier's rule, too, but asks a ConvModule for a
+        # weight, which has none, and leaves the last pair out: both keep ConvModule's.
+        y = self._conv(3, act, "last_feat_conv", kaiming_normal)(inputs[-1], train)
         for i in range(last, -1, -1):
-            # mmdet leaves the last pair of convolutions at ConvModule's values.
             init = kaiming_normal if i == last else caffe2_xavier
             x = self._conv(1, None, f"lateral_convs.{i}", init)(inputs[i], train)
             y = x + resize(y, x.shape[1:3], mode="nearest")
@@ -68,7 +69,7 @@ class _PixelDecoder(nn.Module):
         )(y)
         return features, inputs[-1]
 
-    def _conv(self, side, act_cfg, name, init=caffe2_xavier):
+    def _conv(self, side, act_cfg, name, init):
         return ConvModule(
             self.feat_channels,
             side,

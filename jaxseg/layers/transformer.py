@@ -51,6 +51,7 @@ class _Attention(nn.Module):
     num_heads: int
     bias: bool
     attn_drop: float
+    out_init: Any
 
     @nn.compact
     def __call__(self, q, k, v, train: bool, scores_bias=None, mask=None):
@@ -65,7 +66,7 @@ class _Attention(nn.Module):
             drop = functools.partial(dropout, train=train)
         y = attention(q, k, v, drop, bias=scores_bias, mask=mask)
         y = y.reshape(*y.shape[:2], width)
-        return Linear(width, self.bias, name="out_proj")(y)
+        return Linear(width, self.bias, self.out_init, name="out_proj")(y)
 
     def _projected(self, q, k, v):
         """Queries, keys and values of q's width."""
@@ -101,12 +102,14 @@ class MultiheadAttention(nn.Module):
             projection.
         attn_drop: dropout rate of the attention probabilities.
         proj_drop: dropout rate of the result.
+        out_init: starting values of the output projection's kernel.
     """
 
     num_heads: int
     bias: bool = True
     attn_drop: float = 0.0
     proj_drop: float = 0.0
+    out_init: Any = truncated_normal
 
     @nn.compact
     def __call__(
@@ -128,7 +131,9 @@ class MultiheadAttention(nn.Module):
         """
         k = x if k is None else k
         v = k if v is None else v
-        attend = _Attention(self.num_heads, self.bias, self.attn_drop, name="attn")
+        attend = _Attention(
+            self.num_heads, self.bias, self.attn_drop, self.out_init, name="attn"
+        )
         y = attend(x, k, v, train, scores_bias, mask)
         return identity + Dropout(self.proj_drop, name="proj_drop")(y, train)
 

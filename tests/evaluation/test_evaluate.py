@@ -313,6 +313,7 @@ def test_groups_hold_each_sample_once_and_few_wait():
     assert sorted(seen) == list(range(500))
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_images():
     # Of mmseg's IoUMetric, and of a list of label maps, it does: 64 KB an image, which
     # is 19 MB from each mark to the next. An allocator may grow once, for other reasons.

@@ -53,6 +53,7 @@ def test_bad_images_are_replaced_alike_with_and_without_workers(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.faults
 def test_more_bad_images_than_allowed_end_the_run(command, damaged_data, tmp_path):
     allowed = "--config.train_dataloader.max_bad_samples=1"
     output = start(command, damaged_data, tmp_path / "run", allowed).finish(1)

@@ -32,6 +32,7 @@ def kill_again_and_again(command, arguments, workdir, moments):
     return command(*arguments, "--workdir", workdir).finish()
 
 
+@pytest.mark.faults
 def test_killed_at_random_steps_and_while_saving(
     command, tiny, tmp_path, assert_same_result
 ):

@@ -85,6 +85,7 @@ def test_a_workdir_in_use_is_refused(command, tiny, tmp_path):
     assert re.search(r"in use by another job \(host .*, pid \d+\)", message)
 
 
+@pytest.mark.faults
 def test_load_from_another_number_of_classes(command, tiny, undisturbed, tmp_path):
     meta = {"classes": list("abcde"), "palette": [[i, i, i] for i in range(5)]}
     output = command(

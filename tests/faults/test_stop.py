@@ -4,6 +4,8 @@ import json
 import signal
 import time
 
+import pytest
+
 SECONDS = 5.0
 
 
@@ -46,6 +48,7 @@ def test_stopped_by_a_terminal_that_was_closed(
     assert_same_result(workdir)
 
 
+@pytest.mark.faults
 def test_stopped_during_an_evaluation(
     command, tiny, tmp_path, slow_images, assert_same_result
 ):
@@ -79,6 +82,7 @@ def test_stopped_while_waiting_for_a_batch(command, tiny, tmp_path, slow_images)
     assert saved_steps(workdir) == []
 
 
+@pytest.mark.faults
 def test_stopped_in_its_last_evaluation_it_still_reports(
     command, tiny, tmp_path, slow_images
 ):

@@ -11,13 +11,12 @@ from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
 from jaxseg.resolve import resolve
 from tests.hlo import collectives
-from tests.train.test_compiled_programs import model_config
+from tests.models.segmentors import model_config
 
 SIDE, CHANNELS = 256, 3
 IMAGE = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, CHANNELS), np.uint8)
 
-QUICK = ("psp",)
-LONG = ("unet", "unet_deconv", "aspp", "sep_aspp", "uper", "fpn")
+NAMES = ("psp", "unet", "unet_deconv", "aspp", "sep_aspp", "uper", "fpn", "enc", "ocr")
 
 
 def build(name, **changes):
@@ -25,9 +24,8 @@ def build(name, **changes):
     return model, model.init(jax.random.key(0), jnp.zeros((1, 64, 64, CHANNELS)))
 
 
-@pytest.mark.parametrize(
-    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
 def test_eight_devices_predict_as_one(name):
     model, variables = build(name)
     one = Predictor(model, jax.devices()[:1])
@@ -62,6 +60,7 @@ def test_a_device_needs_its_share_of_the_memory():
     assert eight < one / 5
 
 
+@pytest.mark.long
 def test_what_cannot_be_split_is_named():
     with pytest.raises(
         ConfigError, match=r"model\.backbone \(VisionTransformer\) does not say"

@@ -1,6 +1,7 @@
 """What every entry of the tables of contents keeps to; each needs a case here."""
 
 import functools
+import json
 
 import flax
 import jax
@@ -24,6 +25,7 @@ from tests.models.cases import (
     maps,
     weights,
 )
+from tests.models.segmentors import SEGMENTORS
 
 
 def test_every_entry_has_a_case():
@@ -189,3 +191,8 @@ def test_segmentor(dtype):
     assert jax.tree.structure(new["batch_stats"]) == jax.tree.structure(
         variables["batch_stats"]
     )
+
+
+def test_every_entry_stands_in_a_segmentor():
+    text = json.dumps(SEGMENTORS)
+    assert [name for name in MODULES if f'"{name}"' not in text] == []

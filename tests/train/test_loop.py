@@ -53,6 +53,7 @@ def test_what_is_logged_saved_and_evaluated_when(config, tmp_path):
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_a_resumed_run_draws_and_loads_no_starting_weights(
     config, tmp_path, monkeypatch
 ):
@@ -124,6 +125,7 @@ def test_what_would_fail_late_is_refused_at_once(
         Run(config, tmp_path)
 
 
+@pytest.mark.long
 def test_a_failing_evaluation_loses_no_step(config, tmp_path, monkeypatch):
     def fail(self, *arguments):
         raise ValueError("a broken file")
@@ -181,6 +183,7 @@ def steps_of(workdir, split):
     return [line["step"] for line in lines if line["split"] == split]
 
 
+@pytest.mark.long
 def test_what_a_resumed_run_has_other_is_listed(config, tmp_path, caplog):
     config["train_cfg"]["max_iters"] = 3
     assert train(config, tmp_path) == 0
@@ -195,6 +198,7 @@ def test_what_a_resumed_run_has_other_is_listed(config, tmp_path, caplog):
     }
 
 
+@pytest.mark.long
 def test_another_meaning_of_the_weights_has_to_be_asked_for(config, tmp_path, caplog):
     config["train_cfg"]["max_iters"] = 3
     assert train(config, tmp_path) == 0
@@ -223,6 +227,7 @@ def test_a_learning_rate_of_zero_is_told(config, tmp_path, caplog):
     assert told not in caplog.text
 
 
+@pytest.mark.long
 def test_the_last_iteration_of_a_schedule_may_have_the_rate_zero(
     config, tmp_path, caplog
 ):
@@ -244,6 +249,7 @@ def test_without_validation_data_it_trains(config, tmp_path, capsys, caplog):
     assert train(config, tmp_path) == 0
 
 
+@pytest.mark.long
 def test_a_trial_shorter_than_the_interval_logs_its_loss(config, tmp_path):
     config["default_hooks"]["logger"]["interval"] = 4
     assert train(config, tmp_path) == 0

@@ -214,6 +214,7 @@ def test_windows_and_images_below_them():
     np.testing.assert_array_equal(padded, exact)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("two_buckets")
 def test_scales_and_flips_of_images_in_buckets():
     """The image is flipped before it is padded, and unflipped by its own size."""

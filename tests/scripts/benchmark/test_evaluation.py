@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from scripts.benchmark.measuring.synthetic import varied_sizes
 from tests.xla_flags import xla_flags
@@ -62,6 +63,7 @@ def benchmark(*arguments):
     )
 
 
+@pytest.mark.long
 def test_an_evaluation_and_the_comparison(tmp_path):
     stand_in = tmp_path / "python"
     stand_in.write_text(STAND_IN.format(python=sys.executable, path=sys.path))

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 
 SCRIPT = ROOT / "scripts" / "benchmark" / "mesh.py"
@@ -20,6 +22,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.long
 def test_fsdp_splits_the_state_that_data_copies(tiny_data):
     config = ROOT / "tests" / "tiny.py"
     done = run(

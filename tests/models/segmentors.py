@@ -1,0 +1,190 @@
+"""Segmentors: small ones, in which every entry of the tables of contents stands."""
+
+from tests.models.cases import HEADS
+
+NORM = dict(type="SyncBN")
+SIDE, CLASSES = 64, 5
+
+
+def resnet(kind="ResNetV1c", **config):
+    return dict(
+        type=kind,
+        depth=18,
+        base_channels=8,
+        stem_channels=8,
+        norm_cfg=NORM,
+        strides=(1, 2, 1, 1),
+        dilations=(1, 1, 2, 4),
+        **config,
+    )
+
+
+def unet(upsample):
+    return dict(
+        type="UNet",
+        base_channels=8,
+        num_stages=3,
+        strides=(1, 1, 1),
+        enc_num_convs=(2, 2, 2),
+        dec_num_convs=(2, 2),
+        downsamples=(True, True),
+        enc_dilations=(1, 1, 1),
+        dec_dilations=(1, 1),
+        upsample_cfg=dict(type=upsample),
+        norm_cfg=NORM,
+    )
+
+
+def head(kind, loss="CrossEntropyLoss", **config):
+    common = dict(channels=16, num_classes=CLASSES, dropout_ratio=0.1, norm_cfg=NORM)
+    return dict(type=kind, loss_decode=dict(type=loss), **(common | config))
+
+
+def last(kind, channels=64, **config):
+    return head(kind, in_channels=channels, in_index=-1, **config)
+
+
+PYRAMID = dict(in_channels=[8, 16, 32, 64], in_index=[0, 1, 2, 3])
+CE = dict(type="CrossEntropyLoss")
+OHEM = dict(type="OHEMPixelSampler", thresh=0.7, min_kept=100)
+
+# Every backbone, neck and head in as few models as they fit in.
+SEGMENTORS = {
+    "psp": dict(
+        backbone=resnet(),
+        decode_head=last("PSPHead", sampler=OHEM),
+        auxiliary_head=head("FCNHead", in_channels=32, in_index=2, num_convs=1),
+    ),
+    "aspp": dict(
+        backbone=resnet("ResNet"),
+        decode_head=last("ASPPHead", loss="DiceLoss", dilations=[1, 2]),
+        auxiliary_head=last("FCNHead", loss="DiceLossV0"),
+    ),
+    "sep_aspp": dict(
+        backbone=resnet("ResNetV1d"),
+        decode_head=last(
+            "DepthwiseSeparableASPPHead",
+            dilations=[1, 2],
+            c1_in_channels=8,
+            c1_channels=4,
+        ),
+    ),
+    "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),
+    "fpn": dict(
+        backbone=resnet(),
+        neck=dict(type="FPN", in_channels=[8, 16, 32, 64], out_channels=16, num_outs=4),
+        decode_head=head(
+            "FPNHead",
+            in_channels=[16] * 4,
+            in_index=[0, 1, 2, 3],
+            feature_strides=[4, 8, 8, 8],
+        ),
+    ),
+    "unet": dict(
+        backbone=unet("InterpConv"), decode_head=last("FCNHead", 8, num_convs=1)
+    ),
+    "unet_deconv": dict(
+        backbone=unet("DeconvModule"), decode_head=last("FCNHead", 8, num_convs=1)
+    ),
+    "vit": dict(
+        backbone=dict(
+            type="VisionTransformer",
+            img_size=(SIDE, SIDE),
+            patch_size=8,
+            embed_dims=16,
+            num_layers=2,
+            num_heads=2,
+            out_indices=(0, 1),
+            drop_path_rate=0.1,
+        ),
+        neck=dict(
+            type="MultiLevelNeck", in_channels=[16, 16], out_channels=16, scales=[2, 1]
+        ),
+        decode_head=head("UPerHead", in_channels=[16, 16], in_index=[0, 1]),
+    ),
+    "enc": dict(
+        backbone=resnet(),
+        decode_head=head(
+            "EncHead",
+            in_channels=[64],
+            in_index=[3],
+            num_codes=4,
+            loss_se_decode=dict(CE, use_sigmoid=True),
+        ),
+    ),
+    "ocr": dict(
+        type="CascadeEncoderDecoder",
+        num_stages=2,
+        backbone=resnet(),
+        decode_head=[
+            last("FCNHead", num_convs=1),
+            last("OCRHead", ocr_channels=8),
+        ],
+    ),
+    "point_rend": dict(
+        type="CascadeEncoderDecoder",
+        num_stages=2,
+        backbone=resnet(),
+        neck=dict(type="FPN", in_channels=[8, 16, 32, 64], out_channels=16, num_outs=4),
+        decode_head=[
+            head(
+                "FPNHead",
+                in_channels=[16] * 4,
+                in_index=[0, 1, 2, 3],
+                feature_strides=[4, 8, 8, 8],
+            ),
+            dict(
+                type="PointHead",
+                in_channels=[16],
+                in_index=[0],
+                channels=16,
+                num_classes=CLASSES,
+                num_points=64,
+            ),
+        ],
+    ),
+    "pidnet": dict(
+        backbone=dict(
+            type="PIDNet",
+            channels=8,
+            ppm_channels=8,
+            num_branch_blocks=2,
+            norm_cfg=NORM,
+        ),
+        decode_head=dict(
+            type="PIDHead",
+            in_channels=32,
+            channels=8,
+            num_classes=CLASSES,
+            norm_cfg=NORM,
+            loss_decode=[
+                CE,
+                dict(type="OhemCrossEntropy", min_kept=100),
+                dict(type="BoundaryLoss"),
+                dict(type="OhemCrossEntropy", min_kept=100),
+            ],
+        ),
+    ),
+    "maskformer": dict(
+        backbone=resnet(),
+        decode_head=dict(
+            HEADS["MaskFormerHead"].config,
+            type="MaskFormerHead",
+            in_channels=[8, 16, 32, 64],
+            in_index=[0, 1, 2, 3],
+            num_classes=CLASSES,
+            loss_cls=dict(
+                type="mmdet.CrossEntropyLoss", class_weight=[1.0] * CLASSES + [0.1]
+            ),
+        ),
+    ),
+}
+
+
+def model_config(name):
+    """`model` of a config."""
+    common = dict(
+        type="EncoderDecoder",
+        data_preprocessor=dict(type="SegDataPreProcessor", mean=[60.0], std=[50.0]),
+    )
+    return common | SEGMENTORS[name]

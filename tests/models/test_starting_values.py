@@ -1,0 +1,65 @@
+"""The starting values have the distributions that mmseg 1.2.2's init_weights gives."""
+
+import json
+import math
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxseg.backbones import ResNet
+from jaxseg.weights.state_dict import to_state_dict
+from tests.models.cases import MODULES, build, maps
+
+# Moments of each weight over a hundred modules: make_starting_values.py.
+MMSEG = np.load(pathlib.Path(__file__).with_name("starting_values.npz"))
+DRAWS = 100
+# Of a standard normal variable; of other distributions it is less.
+STD_OF_ABS = math.sqrt(1 - 2 / math.pi)
+
+
+def draw(module, inputs):
+    """{PyTorch key: values (DRAWS, ...)} of modules that are started."""
+    keys = jax.random.split(jax.random.key(0, impl="rbg"), DRAWS)
+
+    @jax.jit
+    @jax.vmap
+    def params(key):
+        return module.init(key, *inputs, False)["params"]
+
+    drawn = jax.tree.map(np.asarray, params(keys))
+    states = [
+        to_state_dict({"params": jax.tree.map(lambda x, i=i: x[i], drawn)})
+        for i in range(DRAWS)
+    ]
+    return {key: np.stack([state[key] for state in states]) for key in states[0]}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_moments_are_those_of_mmseg(name):
+    keys = json.loads(str(MMSEG[f"{name}/keys"]))
+    found = draw(build(name), maps(name, batch=1))
+    assert found.keys() == set(keys)
+    for key, (mean, std, size) in zip(keys, MMSEG[f"{name}/moments"], strict=True):
+        values = found[key].astype(np.float64)
+        # Both are estimates; five of their standard deviations.
+        error = 5 * math.sqrt(2 / values.size)
+        assert abs(values.mean() - mean) <= error * std + 1e-7, key
+        assert abs(values.std() - std) <= error * std, key
+        assert abs(np.abs(values).mean() - size) <= error * std * STD_OF_ABS + 1e-7, key
+
+
+def test_a_residual_branch_may_start_with_ones():
+    resnet = ResNet(
+        18,
+        base_channels=4,
+        num_stages=1,
+        out_indices=(0,),
+        strides=(1,),
+        dilations=(1,),
+        zero_init_residual=False,
+    )
+    values = draw(resnet, (jnp.zeros((1, 8, 8, 3)),))
+    np.testing.assert_array_equal(values["layer1.0.bn2.weight"], 1)
