@@ -1,1 +1,1 @@
-"""Data sets, transforms and the loader; knows nothing of jaxseg."""
+"""Input pipeline: data sets, transforms and the loader; knows nothing of jaxseg."""

@@ -1,4 +1,4 @@
-"""Images and labels from files, or an error that says what is wrong with the file.
+"""Decoding: images and labels from files, or an error that says what is wrong.
 
 Images are decoded by OpenCV, as MMSegmentation does, so that pixels are equal; labels
 by Pillow, which leaves palette indices and 16-bit values alone. Headers are read

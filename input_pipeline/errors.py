@@ -1,4 +1,4 @@
-"""What bad data raises, and a worker process that dies."""
+"""Errors of data, and of a worker process that dies."""
 
 
 class DataError(ValueError):

@@ -1,4 +1,4 @@
-"""Text files of names, one a line: class lists, and lists of a split's images."""
+"""List files: names, one a line: class lists, and lists of a split's images."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Batches for training and samples for evaluation, through grain.
+"""Loader: batches for training and samples for evaluation, through grain.
 
 Which samples make batch `step`, and every random number of their augmentation, are a
 pure function of (seed, step). So the state of the iterator is the step number, and

@@ -1,4 +1,4 @@
-"""What a data set's files say of themselves, read before training starts."""
+"""Scan: what a data set's files say of themselves, read before training starts."""
 
 import collections
 import dataclasses

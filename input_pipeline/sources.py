@@ -1,4 +1,4 @@
-"""What every data set is: records, the facts that go with them, and a pipeline."""
+"""Sources: what every data set is: records, the facts that go with them, a pipeline."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""For notebooks and other programs: a model in three lines.
+"""Python interface: a model in three lines, for notebooks and other programs.
 
 model = init_model("work_dirs/digits_unet")
 label_map = inference_model(model, "image.jpg")

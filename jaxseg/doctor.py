@@ -1,4 +1,4 @@
-"""Reads a data set through before it is trained on, and says what is wrong with it.
+"""Doctor: reads a data set before a training, and says what is wrong with it.
 
     python -m jaxseg.doctor --config experiments/camvid_fpn.py
     python -m jaxseg.doctor --config FILE --config.train_dataloader.dataset.data_root=DIR

@@ -1,4 +1,4 @@
-"""Any config that a user has: jaxseg's own, or an unmodified one of mmseg."""
+"""Loading of configs: jaxseg's own, or an unmodified one of mmseg."""
 
 import logging
 import pathlib

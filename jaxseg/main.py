@@ -1,4 +1,4 @@
-"""Trains, evaluates or predicts, as a config says.
+"""Command line: trains, evaluates or predicts, as a config says.
 
     python -m jaxseg.main --config experiments/digits_unet.py
     python -m jaxseg.main --config FILE --workdir DIR --config.model.backbone.depth=101

@@ -1,4 +1,4 @@
-"""From nested `dict(type=...)` to objects, each slot checked against its role.
+"""Resolution: from nested `dict(type=...)` to objects, each slot checked by its role.
 
 A `type` is looked up in the tables of contents; the other keys are the fields of
 its dataclass. Lists become tuples. Nothing else builds objects from configs.

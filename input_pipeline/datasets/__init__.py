@@ -1,4 +1,4 @@
-"""The data sets, by the name that a config's `type` gives."""
+"""Data sets, the table of contents: a config's `type` names one of these."""
 
 from input_pipeline.datasets.ade import ADE20KDataset
 from input_pipeline.datasets.bdd100k import BDD100KDataset

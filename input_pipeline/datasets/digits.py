@@ -1,4 +1,4 @@
-"""Handwritten digits on photographs: a data set that needs no download."""
+"""Digits: handwritten digits on photographs, a data set that needs no download."""
 
 import dataclasses
 import functools

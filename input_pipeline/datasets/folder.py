@@ -1,4 +1,4 @@
-"""A data set of two folders, images and labels, in MMSegmentation's vocabulary."""
+"""Folder data set: images and labels in two folders, in MMSegmentation's vocabulary."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""A data set that scripts/pack_dataset.py has written."""
+"""Packed data set, as scripts/pack_dataset.py writes it."""
 
 import dataclasses
 import pathlib

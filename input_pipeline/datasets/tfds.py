@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets, read by index and without TensorFlow."""
+"""TensorFlow Datasets, read by index and without TensorFlow."""
 
 import dataclasses
 import inspect

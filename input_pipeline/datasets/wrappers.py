@@ -1,4 +1,4 @@
-"""Data sets made of data sets: one after the other, or one several times."""
+"""Data set wrappers: one data set after the other, or one several times."""
 
 import bisect
 import dataclasses

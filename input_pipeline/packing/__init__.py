@@ -1,1 +1,1 @@
-"""Decoded data sets on disk: how they are written, read and checked."""
+"""Packing: decoded data sets on disk: how they are written, read and checked."""

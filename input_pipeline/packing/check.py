@@ -1,4 +1,4 @@
-"""Whether a packed data set is still what its sources hold."""
+"""Packing check: whether a packed data set is still what its sources hold."""
 
 import pathlib
 from collections.abc import Callable

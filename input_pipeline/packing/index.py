@@ -1,4 +1,4 @@
-"""The index of a packed data set: one JSON file that says what lies where.
+"""Packing index: one JSON file that says what lies where.
 
 A packed data set is a folder of `index.json` and a few large data files. The index is
 written last, so that a folder with one is complete.

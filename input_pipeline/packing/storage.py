@@ -1,4 +1,4 @@
-"""The data files: bytes one after the other, or ArrayRecord.
+"""Packing storage: the data files, bytes one after the other, or ArrayRecord.
 
 `raw` is read whole, a record at a time: a file that is truncated meanwhile is an error
 then, where a map of it would end the process (SIGBUS). `arrayrecord` is compressed, a third to a half of

@@ -1,4 +1,4 @@
-"""JSON to dataclasses: every value of the type that its field has."""
+"""Packing JSON: JSON to dataclasses, every value of the type that its field has."""
 
 import dataclasses
 import types

@@ -1,4 +1,4 @@
-"""Decodes a data set once, into a few large files.
+"""Packing writer: decodes a data set once, into a few large files.
 
 A data file is complete when it has its name, and what it holds stands in a part of the
 index beside it. So a run that ends early, however it ends, goes on after its last

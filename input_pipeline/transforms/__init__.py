@@ -1,4 +1,4 @@
-"""The transforms of a pipeline: one import line an entry, looked up by `type`."""
+"""Transforms, the table of contents: a pipeline's `type` names one of these."""
 
 from input_pipeline.transforms.crop import RandomCrop
 from input_pipeline.transforms.flip import RandomFlip

@@ -1,4 +1,4 @@
-"""The last entry of a pipeline."""
+"""Formatting: the last entry of a pipeline."""
 
 import dataclasses
 from typing import ClassVar

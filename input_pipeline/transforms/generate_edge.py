@@ -1,4 +1,4 @@
-"""Edges of a label map, as a target of their own."""
+"""Edge generation: edges of a label map, as a target of their own."""
 
 import dataclasses
 from typing import ClassVar

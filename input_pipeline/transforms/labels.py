@@ -1,4 +1,4 @@
-"""Arithmetic on label maps: colours to ids, ids to classes, and what is allowed."""
+"""Label arithmetic: colours to ids, ids to classes, and what is allowed."""
 
 import functools
 from collections.abc import Mapping, Sequence

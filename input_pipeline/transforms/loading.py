@@ -1,4 +1,4 @@
-"""From a record's paths to pixels and class ids."""
+"""Loading: from a record's paths to pixels and class ids."""
 
 import dataclasses
 from typing import ClassVar

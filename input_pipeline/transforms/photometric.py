@@ -1,4 +1,4 @@
-"""Random brightness, contrast, saturation and hue, as MMSegmentation distorts them.
+"""Photometric distortion: brightness, contrast, saturation and hue, as mmseg's.
 
 Every step there clips to 0..255 and truncates to uint8, so that it depends on one
 byte alone: a table of 256 entries gives the same bytes in less time.

@@ -1,4 +1,4 @@
-"""A resizing and the RandomCrop behind it, joined, so that less is interpolated.
+"""Resized crop: a resize and the RandomCrop behind it, joined: less is interpolated.
 
 Of a street scene that is enlarged to 2048x4096 a crop of 512x1024 keeps a sixteenth.
 OpenCV's bilinear value of a pixel depends on its own coordinates alone; so the image is

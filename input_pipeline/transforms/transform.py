@@ -1,4 +1,4 @@
-"""What a transform does to a sample, said by its class."""
+"""Transform: the role of a pipeline's entry, which says what it does to a sample."""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""Table of contents: `backbone=dict(type=...)` (and its `upsample_cfg`) name these."""
+"""Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
 from jaxseg.backbones.pidnet import PIDNet
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d

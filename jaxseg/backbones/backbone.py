@@ -1,4 +1,4 @@
-"""The role of a backbone."""
+"""Backbone: the role of what makes feature maps of images."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where the parts of a checkpoint lie.
+"""Layout of checkpoints: the names of their directories and files.
 
 WORKDIR/checkpoints/<step>/state/...              the arrays
 manifest/...           what is said of them

@@ -1,4 +1,4 @@
-"""What a checkpoint says about itself: every array's shape, dtype and checksum.
+"""Manifest: what a checkpoint says of itself: each array's shape, dtype and checksum.
 
 Orbax stores arrays without a checksum of their data: 64 flipped bytes in a chunk
 restore without an error, as other weights. It also casts to the dtype it is asked

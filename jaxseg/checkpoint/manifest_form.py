@@ -1,4 +1,4 @@
-"""The form of a manifest: what a reader may rely on, whoever wrote the file."""
+"""Manifest form: what a reader may rely on, whoever wrote the file."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reading checkpoints without orbax's manager, so beside a trainer that writes them."""
+"""Checkpoint reader: reads beside a trainer that writes, without orbax's manager."""
 
 import dataclasses
 import logging

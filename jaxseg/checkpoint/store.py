@@ -1,4 +1,4 @@
-"""Saving and restoring the state of a run, by orbax's CheckpointManager.
+"""Checkpoint store: saves and restores the state of a run, by orbax's manager.
 
     workdir/checkpoints/<step>/state/...                 the arrays (OCDBT)
                                manifest/manifest.json    shapes, checksums, config

@@ -1,1 +1,1 @@
-"""What `python -m jaxseg.doctor` finds out about a data set before it is trained on."""
+"""Diagnosis of a data set: what `python -m jaxseg.doctor` finds before a training."""

@@ -1,4 +1,4 @@
-"""From the numbers of a data set to what is wrong with it."""
+"""Checks: from the numbers of a data set to what is wrong with it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

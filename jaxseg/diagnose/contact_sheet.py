@@ -1,4 +1,4 @@
-"""One picture of some samples of a data set: image and label over it, side by side."""
+"""Contact sheet: some samples in one picture, each image beside its coloured label."""
 
 from collections.abc import Sequence
 

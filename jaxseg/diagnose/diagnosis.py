@@ -1,4 +1,4 @@
-"""A whole examination: from a config, or two folders, to what was found."""
+"""Diagnosis: a whole examination, from a config or two folders to the findings."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, as sentences."""
+"""Findings: what is wrong with a data set, as sentences."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Every sample of a split, read in parallel."""
+"""Read-through: every sample of a split, read in parallel."""
 
 import collections
 import itertools

@@ -1,4 +1,4 @@
-"""A diagnosis as a text that a person reads, and as numbers for programs."""
+"""Report: a diagnosis as a text that a person reads, and as numbers for programs."""
 
 import collections
 import dataclasses

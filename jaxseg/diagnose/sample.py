@@ -1,4 +1,4 @@
-"""One sample of a data set, read whole: what it holds, and what is wrong with it."""
+"""Sample: one image and its label, read whole, and what is wrong with them."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The data sets of a config, or of two folders, opened although files are missing."""
+"""Splits: the data sets of a config, or of two folders, opened if files are missing, too."""
 
 import collections
 import dataclasses

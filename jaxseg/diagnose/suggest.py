@@ -1,4 +1,4 @@
-"""Settings that fit the labels that were found: class weights, and what ids mean."""
+"""Suggestions: settings that fit the labels, such as class weights and a label map."""
 
 import dataclasses
 import math

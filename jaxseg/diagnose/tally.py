@@ -1,4 +1,4 @@
-"""Numbers of a whole split, added up sample by sample."""
+"""Tally: numbers of a whole split, added up sample by sample."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""Scores of a model on a data set, by mmseg's definition."""
+"""Evaluator: scores of a model on a data set, by mmseg's definition."""
 
 import collections
 import json

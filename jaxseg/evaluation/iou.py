@@ -1,4 +1,4 @@
-"""mIoU and its relatives from a confusion matrix, by MMSegmentation's definitions.
+"""IoU: mIoU and its relatives of a confusion matrix, by MMSegmentation's definitions.
 
 Equal to IoUMetric of MMSegmentation 1.2.2 but for its rounding: areas are summed and
 divided there in float32, here in int64 and float64, so that the second decimal can

@@ -1,4 +1,4 @@
-"""The sizes of an evaluation's images, told from their headers."""
+"""Image sizes of an evaluation, read from the headers of the files."""
 
 import collections
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Table of contents: `decode_head=dict(type=...)` names one of these."""
+"""Heads, the table of contents: `decode_head=dict(type=...)` names one of these."""
 
 from jaxseg.heads.aspp_head import ASPPHead
 from jaxseg.heads.enc_head import EncHead

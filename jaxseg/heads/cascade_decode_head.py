@@ -1,4 +1,4 @@
-"""The role of a head that refines what the head before it gave."""
+"""Cascade decode head: the role of a head that refines what the head before it gave."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every decode head has: choice of inputs, classifier, loss."""
+"""Decode head: what every one has: choice of inputs, classifier, loss."""
 
 import flax.linen as nn
 import jax.numpy as jnp

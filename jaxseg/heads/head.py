@@ -1,4 +1,4 @@
-"""The role of a head: from feature maps to predictions and losses."""
+"""Head: the role of what makes predictions and losses of feature maps."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""One image on several devices, each of which has a band of its rows."""
+"""Band predictor: one image on several devices, of which each has a band of rows."""
 
 import functools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Checkpoints from one form to another: mmseg's, jaxseg's, files of weights."""
+"""Conversion of checkpoints between mmseg's, jaxseg's and files of weights."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""A model that is ready to use: config, weights, classes and test pipeline."""
+"""Loaded model: config, weights, classes and test pipeline, ready to use."""
 
 import copy
 import dataclasses

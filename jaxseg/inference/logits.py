@@ -1,4 +1,4 @@
-"""What `finish` starts from: logits of whole images, or of all windows of an image."""
+"""Logits for the postprocessing: of whole images, or of all windows of an image."""
 
 import collections
 import functools

@@ -1,4 +1,4 @@
-"""What follows the network: its logits at the original size, as classes or numbers."""
+"""Postprocessing: logits at the original size, as classes or numbers."""
 
 import itertools
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""From images of any size to logits, probabilities and label maps, as mmseg.
+"""Predictor: from images of any size to logits, probabilities and label maps, as mmseg.
 
 The network runs alone, at the size of its images (mode `whole`) or of its windows
 (mode `slide`); one more program does all that follows: windows put together, flipped

@@ -1,4 +1,4 @@
-"""What is compiled to predict: the network, and what follows it."""
+"""Programs: what is compiled for predictions: the network, and the postprocessing."""
 
 import functools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""mmseg's sliding windows: where they lie, and how their logits become one map."""
+"""Sliding windows, mmseg's: where they lie, and how their logits become one map."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Linen blocks that several families share, and the entries that configs name."""
+"""Layers: Linen blocks that several families share, and entries that configs name."""
 
 from jaxseg.layers.activation import (
     ELU,

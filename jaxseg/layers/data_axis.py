@@ -1,4 +1,4 @@
-"""What the layers and losses of one device know of the other devices.
+"""Data axis: what the layers and losses of one device know of the other devices.
 
 The training step runs on every device of the mesh's axes that split the batch, each
 on its own part. Inside `over_data_axis` SyncBN and the losses reach the other parts, and

@@ -1,4 +1,4 @@
-"""Patches of an image as tokens."""
+"""Patch embedding: patches of an image as tokens."""
 
 import flax.linen as nn
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Tables of positions for images of any size."""
+"""Position tables for images of any size."""
 
 import jax
 import jax.numpy as jnp

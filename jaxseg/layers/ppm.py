@@ -1,4 +1,4 @@
-"""The pooling pyramid that PSPNet and UPerNet share."""
+"""Pooling pyramid, shared by PSPNet and UPerNet."""
 
 import flax.linen as nn
 

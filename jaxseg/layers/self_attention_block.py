@@ -1,4 +1,4 @@
-"""Attention between two feature maps, with projections by 1x1 convolutions."""
+"""Self-attention block: attention between two maps, with 1x1 convolutions."""
 
 import flax.linen as nn
 import jax

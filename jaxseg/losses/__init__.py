@@ -1,4 +1,4 @@
-"""Table of contents: `loss_decode` and `sampler` name these."""
+"""Losses, the table of contents: `loss_decode` and `sampler` name these."""
 
 from jaxseg.losses.boundary_loss import BoundaryLoss
 from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss

@@ -1,4 +1,4 @@
-"""Softmax, sigmoid and mask cross entropy."""
+"""Cross entropy: softmax, sigmoid and of masks."""
 
 import dataclasses
 

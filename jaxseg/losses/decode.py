@@ -1,4 +1,4 @@
-"""The losses of a decode head, from its logits before they are upsampled."""
+"""Decode losses: those of a decode head, from its logits before they are upsampled."""
 
 import dataclasses
 import functools

@@ -1,1 +1,1 @@
-"""Unmodified mmsegmentation configs, of 0.x and 1.x, in jaxseg's vocabulary."""
+"""mmseg configs, unmodified, of 0.x and 1.x, in jaxseg's vocabulary."""

@@ -1,4 +1,4 @@
-"""The components of a model: mmseg's keys -> the fields of our classes."""
+"""Components of a model: mmseg's keys -> the fields of our classes."""
 
 import dataclasses
 from collections.abc import Mapping

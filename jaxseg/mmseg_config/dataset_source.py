@@ -1,4 +1,4 @@
-"""A user's own data set class, read from its source as data.
+"""Data set classes of users, read from their source as data.
 
 A config that imports such a class mostly needs its names, colours and suffixes alone.
 They are literals of the class, so its file is parsed and never run: METAINFO (0.x:

@@ -1,4 +1,4 @@
-"""The data sets of a config, of either line, in ours."""
+"""Data sets of a config of either line, in our vocabulary."""
 
 import dataclasses
 import os

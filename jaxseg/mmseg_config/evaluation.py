@@ -1,4 +1,4 @@
-"""What is computed from predictions: `val_evaluator`, and the `tta` before it."""
+"""Evaluation of a config: `val_evaluator`, and the `tta` before it."""
 
 from collections.abc import Mapping
 from typing import Any

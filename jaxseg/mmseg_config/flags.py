@@ -1,4 +1,4 @@
-"""The flags that notes tell a user to give."""
+"""Flags of the command line that notes tell a user to give."""
 
 import shlex
 from typing import Any

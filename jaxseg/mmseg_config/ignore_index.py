@@ -1,4 +1,4 @@
-"""The label that counts nowhere: in mmseg the loss and the metric say which one it is.
+"""Ignored label: in mmseg the loss and the metric say which number counts nowhere.
 
 Here the data set says so, and the loss and the metric have to agree. So a data set of
 ours gets the number of the one that reads its labels in mmseg.

@@ -1,4 +1,4 @@
-"""The order of reduce_zero_label and a choice of classes, in which the lines differ."""
+"""Order of reduce_zero_label and a choice of classes, in which the two lines differ."""
 
 from collections.abc import Sequence
 

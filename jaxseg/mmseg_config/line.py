@@ -1,4 +1,4 @@
-"""Which of mmseg's two lines a config belongs to."""
+"""Line: whether a config belongs to mmseg 0.x or 1.x."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The loaders of a config, of either line: batch size, workers, order of samples."""
+"""Loaders of a config of either line: batch size, workers, order of samples."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The `model` of an mmseg config."""
+"""Model of an mmseg config."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The optimiser: `optim_wrapper` of 1.x, `optimizer` and `optimizer_config` of 0.x."""
+"""Optimiser: `optim_wrapper` of 1.x, `optimizer` and `optimizer_config` of 0.x."""
 
 import dataclasses
 from collections.abc import Mapping

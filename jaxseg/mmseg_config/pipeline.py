@@ -1,4 +1,4 @@
-"""The transforms of a pipeline, of either line, in ours."""
+"""Pipelines: the transforms of either line, in our vocabulary."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a translation could not take over."""
+"""Report of a translation: what it could not take over."""
 
 import dataclasses
 from collections.abc import Iterable

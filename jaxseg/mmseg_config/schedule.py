@@ -1,4 +1,4 @@
-"""The learning rate: `param_scheduler` of 1.x, `lr_config` of 0.x."""
+"""Schedule of the learning rate: `param_scheduler` of 1.x, `lr_config` of 0.x."""
 
 import dataclasses
 from collections.abc import Mapping

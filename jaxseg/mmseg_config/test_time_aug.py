@@ -1,4 +1,4 @@
-"""Multi-scale and flip: MultiScaleFlipAug of 0.x, `tta_pipeline` of 1.x.
+"""Test-time augmentation: MultiScaleFlipAug of 0.x, `tta_pipeline` of 1.x.
 
 0.x always tests through MultiScaleFlipAug, mostly with one scale and no flip: then it
 is only where the test scale stands. Several scales or flips are part of every test,

@@ -1,4 +1,4 @@
-"""What a run does besides its model and data: optimiser, schedule, length, hooks."""
+"""Training of a config: optimiser, schedule, length, hooks."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A whole mmseg config, of either line, in jaxseg's vocabulary."""
+"""Translation: a whole mmseg config, of either line, in jaxseg's vocabulary."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""The names that `type` gives."""
+"""Type names: what `type` may say."""
 
 from collections.abc import Mapping
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""Table of contents: `neck=dict(type=...)` names one of these."""
+"""Necks, the table of contents: `neck=dict(type=...)` names one of these."""
 
 from jaxseg.necks.fpn import FPN
 from jaxseg.necks.multilevel_neck import MultiLevelNeck

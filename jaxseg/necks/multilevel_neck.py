@@ -1,4 +1,4 @@
-"""A pyramid from maps of one size, as plain transformers give them."""
+"""Multi-level neck: a pyramid from maps of one size, as transformers give them."""
 
 import flax.linen as nn
 

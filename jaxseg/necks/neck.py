@@ -1,4 +1,4 @@
-"""The role of a neck."""
+"""Neck: the role of what stands between a backbone and a head."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Pure jnp functions that know no Flax."""
+"""Operations: pure jnp functions that know no Flax."""

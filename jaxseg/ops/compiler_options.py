@@ -1,4 +1,4 @@
-"""Options of XLA that are set per program."""
+"""Compiler options of XLA that are set per program."""
 
 import functools
 from typing import Any

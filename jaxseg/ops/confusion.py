@@ -1,4 +1,4 @@
-"""The confusion matrix of label maps, counted on the device in exact integers.
+"""Confusion matrix of label maps, counted on the device in exact integers.
 
 MMSegmentation counts with `torch.histc` and sums areas in float32, which rounds above
 2 ** 24 pixels; the counts here are integers and exact for any data set.

@@ -1,4 +1,4 @@
-"""Two-dimensional convolution, in the form that is fast for its platform and shape.
+"""Convolution in two dimensions, in the form that is fast for its platform and shape.
 
 The choice is made here alone: models say what they compute. The forms for a CPU were
 measured against XLA's own (`scripts/benchmark/ops.py`); on other platforms XLA's own

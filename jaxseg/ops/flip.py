@@ -1,4 +1,4 @@
-"""Mirror images of samples that are padded at the bottom and at the right."""
+"""Flips of samples that are padded at the bottom and at the right."""
 
 import jax
 import jax.numpy as jnp

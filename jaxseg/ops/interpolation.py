@@ -1,4 +1,4 @@
-"""Tables of PyTorch's separable interpolation, made in NumPy at trace time."""
+"""Interpolation: tables of PyTorch's separable resizes, made in NumPy at trace time."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""A linear map of the last axis."""
+"""Linear map of the last axis."""
 
 import jax
 import jax.numpy as jnp

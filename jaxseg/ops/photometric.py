@@ -1,4 +1,4 @@
-"""Distortion of colours, as OpenCV and MMSegmentation compute it on bytes.
+"""Photometric distortion, as OpenCV and MMSegmentation compute it on bytes.
 
 Every step ends in whole numbers from 0 to 255, as there: a trip to HSV and back rounds,
 so the steps cannot be joined. Hue and saturation come out exactly; of the way back, one

@@ -1,4 +1,4 @@
-"""Values of a map at points between its pixels."""
+"""Point sampling: values of a map at points between its pixels."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""How arrays differ between devices inside shard_map."""
+"""Varying arrays: how arrays differ between devices inside shard_map."""
 
 import jax
 import jax.numpy as jnp

@@ -1,1 +1,1 @@
-"""Optimisers, learning rate schedules and parameter groups."""
+"""Optimisation: optimisers, learning rate schedules and parameter groups."""

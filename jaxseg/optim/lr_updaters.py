@@ -1,4 +1,4 @@
-"""The learning rate hooks of MMSegmentation 0.x (`lr_config`)."""
+"""Learning rate hooks of MMSegmentation 0.x (`lr_config`)."""
 
 from dataclasses import dataclass
 

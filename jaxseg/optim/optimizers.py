@@ -1,4 +1,4 @@
-"""The optimisers that a config can name: SGD, Adam and AdamW of PyTorch, and optax's.
+"""Optimiser types that a config can name: SGD, Adam and AdamW of PyTorch, and optax's.
 
 A config's weight decay and learning rate are those of the whole model; what a group of
 parameters gets is given when its transformation is made.

@@ -1,4 +1,4 @@
-"""Learning rate and weight decay multipliers of every parameter, from paramwise_cfg.
+"""Parameter groups: learning rate and weight decay multipliers, from paramwise_cfg.
 
 The rules are those of mmengine's DefaultOptimWrapperConstructor; `layer_decay` has those
 of mmseg's LearningRateDecayOptimizerConstructor.

@@ -1,4 +1,4 @@
-"""The schedulers of mmengine 1.x, and mmseg's PolyLRRatio, as affine recurrences."""
+"""Schedulers of mmengine 1.x, and mmseg's PolyLRRatio, as affine recurrences."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

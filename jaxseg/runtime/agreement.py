@@ -1,4 +1,4 @@
-"""What all hosts of a run must have alike, compared before anything depends on it.
+"""Agreement of hosts: what all have alike, compared before anything depends on it.
 
 Hosts that differ give no error by themselves: with batches of different sizes the mean
 over all of them comes out as a "replicated" array of another value on each host, and

@@ -1,4 +1,4 @@
-"""What happens to memory of the host that is not needed any more."""
+"""Host memory: freed pages are kept by the process, to be used again."""
 
 import ctypes
 import platform

@@ -1,4 +1,4 @@
-"""Several processes as one run: how they find each other, and how one of them fails."""
+"""Hosts: several processes as one run: how they find each other, and how one fails."""
 
 import collections
 import contextlib

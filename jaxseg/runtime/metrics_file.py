@@ -1,4 +1,4 @@
-"""Numbers of a run on the disk: `metrics.jsonl` and TensorBoard events.
+"""Metrics file: numbers of a run in `metrics.jsonl` and in TensorBoard events.
 
 `metrics.jsonl` holds one flat JSON object a line: `step`, `split` ('train' or 'val'),
 then the values by name. A value that is not finite is null, for NaN is not JSON.

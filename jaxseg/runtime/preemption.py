@@ -1,4 +1,4 @@
-"""Stopping a run from outside: SIGTERM, Ctrl-C, a closed terminal, a preempted host.
+"""Preemption: SIGTERM, Ctrl-C, a closed terminal or its host's notice stop a run.
 
 A run that is asked to stop finishes its step, saves, and exits with 128 + the number
 of the signal, as a shell reports a process that the signal killed: 143 for SIGTERM

@@ -1,4 +1,4 @@
-"""What a user sees while a run goes on: how far it is, how fast, and when it ends."""
+"""Progress: what a user sees: how far a run is, how fast, and when it ends."""
 
 import contextlib
 import datetime

@@ -1,4 +1,4 @@
-"""Where the time of a run went, over all the times that it was started.
+"""Time spent: where the time of a run went, over all the times that it was started.
 
 A clock is always in exactly one part, so the parts sum to the whole. What a start did
 after the checkpoint from which the next one goes on is counted as lost by it.

@@ -1,4 +1,4 @@
-"""An end for a run that hangs: a worker that sleeps, a collective without its peers."""
+"""Watchdog: ends a run that hangs: a worker that sleeps, a collective without peers."""
 
 import contextlib
 import faulthandler

@@ -1,4 +1,4 @@
-"""The directory of one run: one job at a time, and the same one on every host."""
+"""Work directory of one run: one job at a time, and the same one on every host."""
 
 import contextlib
 import errno

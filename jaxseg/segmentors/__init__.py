@@ -1,4 +1,4 @@
-"""Table of contents: `model=dict(type=...)` and its `data_preprocessor` name these."""
+"""Segmentors, the table of contents: `model` and `data_preprocessor` name these."""
 
 from jaxseg.segmentors.cascade_encoder_decoder import CascadeEncoderDecoder
 from jaxseg.segmentors.encoder_decoder import EncoderDecoder

@@ -1,4 +1,4 @@
-"""What the host's pipeline has drawn and left to the device."""
+"""Augmentation on the device: what the host's pipeline has drawn and left to it."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""A cascade of decode heads, each of which refines what the one before it gave."""
+"""Cascade: decode heads, each of which refines what the one before it gave."""
 
 import jax
 

@@ -1,4 +1,4 @@
-"""A backbone, perhaps a neck, a decode head, and auxiliary heads for training."""
+"""Encoder-decoder: a backbone, perhaps a neck, a decode head, auxiliary heads."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Fresh parameters and running statistics of a segmentor."""
+"""Initial variables: fresh parameters and running statistics of a segmentor."""
 
 from typing import Any
 

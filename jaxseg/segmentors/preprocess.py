@@ -1,4 +1,4 @@
-"""From the images as they were loaded to what a backbone takes, on the device."""
+"""Preprocessing on the device: from loaded images to a backbone's input."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The role of a segmentor: the whole model, which answers for its parts."""
+"""Segmentor: the role of the whole model, which answers for its parts."""
 
 from collections.abc import Mapping
 from typing import Any

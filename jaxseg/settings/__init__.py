@@ -1,4 +1,4 @@
-"""Table of contents: the parts of a config that are no model.
+"""Settings, the table of contents: the parts of a config that are no model.
 
 Their keys are the fields of these dataclasses.
 """

@@ -1,4 +1,4 @@
-"""The `cache` of a loader: a packed data set that is read in place of its own."""
+"""Cache of a loader: a packed data set that is read in place of its own."""
 
 import pathlib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""`train_dataloader.augment_on_device`: what of a pipeline the device takes over."""
+"""Augmentation on the device, `augment_on_device`: what of a pipeline it takes over."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

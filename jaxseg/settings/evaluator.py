@@ -1,4 +1,4 @@
-"""The evaluator: `val_evaluator`."""
+"""Evaluator of a config: `val_evaluator`."""
 
 import dataclasses
 

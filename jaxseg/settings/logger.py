@@ -1,4 +1,4 @@
-"""The logger: `default_hooks.logger`."""
+"""Logger of a config: `default_hooks.logger`."""
 
 import dataclasses
 

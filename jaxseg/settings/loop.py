@@ -1,4 +1,4 @@
-"""The loop: its length, checkpoints, the moving average and the seed."""
+"""Loop of a config: its length, checkpoints, the moving average and the seed."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Augmentation at test time: the versions of an image that are averaged."""
+"""Test-time augmentation: the versions of an image that are averaged."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Cases computed by PyTorch MMSegmentation, and how a model of ours compares.
+"""Reference cases: numbers of PyTorch MMSegmentation, and how a model of ours compares.
 
 A case (`.npz`) holds a model config, the names and shapes of its weights, and a
 sample of the numbers that mmseg computed with weights and inputs that a seed gives.

@@ -1,4 +1,4 @@
-"""The training step of a config by shapes alone, to be lowered and read."""
+"""Abstract step: a config's training step by shapes alone, to be lowered and read."""
 
 import functools
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A run's curves as one picture, from its `metrics.jsonl`."""
+"""Curves of a run as one picture, from its `metrics.jsonl`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The end of a training: its curves, pictures of predictions, and the final scores."""
+"""Finish of a training: its curves, pictures of predictions, and the final scores."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""The training of a config, from its first step or its last checkpoint to the end."""
+"""Training loop of a config, from its first step or its last checkpoint to the end."""
 
 import itertools
 import json

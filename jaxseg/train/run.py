@@ -1,4 +1,4 @@
-"""The parts of a training, built from a config and checked before any step."""
+"""Run: the parts of a training, built from a config and checked before any step."""
 
 import functools
 import logging

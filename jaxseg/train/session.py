@@ -1,4 +1,4 @@
-"""A start of a training: the run, and what watches over it."""
+"""Session: one start of a training: the run, and what watches over it."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The mesh of devices, and where state and batches lie on it."""
+"""Sharding: the mesh of devices, and where state and batches lie on it."""
 
 import math
 from collections.abc import Mapping

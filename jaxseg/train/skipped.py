@@ -1,4 +1,4 @@
-"""The steps whose update was left out, because it was not finite."""
+"""Skipped steps: those whose update was left out, because it was not finite."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The start of a training: from nothing, from weights, or from its last checkpoint."""
+"""Start of a training: from nothing, from weights, or from its last checkpoint."""
 
 import dataclasses
 import logging

@@ -1,4 +1,4 @@
-"""All that a run carries from one step to the next."""
+"""Training state: all that a run carries from one step to the next."""
 
 from typing import Any
 

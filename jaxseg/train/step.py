@@ -1,4 +1,4 @@
-"""One training step: a pure function, the same on one device and on many."""
+"""Training step: a pure function, the same on one device and on many."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The log of the steps: their results, read late, and a line every interval."""
+"""Step log: the results of the steps, read late, and a line every interval."""
 
 import collections
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The evaluations of a training: when they are due, and what becomes of their scores."""
+"""Validation in a training: when it is due, and what becomes of its scores."""
 
 import numpy as np
 from jax.experimental import multihost_utils

@@ -1,4 +1,4 @@
-"""Weights for images of three channels, made fit for another number."""
+"""Adaptation of the first layer's weights to another number of image channels."""
 
 from collections.abc import Mapping
 

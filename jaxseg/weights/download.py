@@ -1,4 +1,4 @@
-"""Weights from the network: verified by their digest, kept in a folder."""
+"""Downloads of weights: verified by their digest, kept in a folder."""
 
 import hashlib
 import http.client

@@ -1,4 +1,4 @@
-"""Where the weights of a family have other names or another form than ours."""
+"""Key table: where a family's weights have other names or another form than ours."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""`init_cfg=dict(type='Pretrained', ...)`: the weights that a part starts from."""
+"""Pretrained, the `init_cfg`: the weights that a part starts from."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What a training starts with in place of fresh values: `load_from`, `pretrained`."""
+"""Starting weights of a training: `load_from`, `pretrained`."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Flax variables to PyTorch state dicts and back, by one rule for every model.
+"""State dicts: Flax variables to PyTorch's and back, by one rule for every model.
 
 A parameter's path is its PyTorch key (`names.torch_key`); only the order of a
 kernel's axes differs.

@@ -1,4 +1,4 @@
-"""Arrays of a run's checkpoint that are read once it is known that they fit.
+"""Stored arrays of a run's checkpoint, read once it is known that they fit.
 
 What a checkpoint says of its arrays is short; the arrays may be large, and of a file
 that attacks far larger than its files are.

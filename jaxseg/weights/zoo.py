@@ -1,4 +1,4 @@
-"""Names of published weights, as mmseg's configs have them, and where they lie.
+"""Model zoo: names of published weights in mmseg's configs, and their addresses.
 
 A line more is all that another name takes. The eight digits at the end of a file's
 name are the start of its SHA-256; `download.fetch` verifies it.

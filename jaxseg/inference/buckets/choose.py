@@ -1,4 +1,4 @@
-"""In which bucket an image runs, and the networks of the buckets."""
+"""Bucket choice: the bucket in which an image runs, and the networks of the buckets."""
 
 import logging
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A segmentor's network at the size of a bucket, for smaller images as well."""
+"""Masked network: a segmentor at the size of a bucket, for smaller images as well."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""An mmseg config file and its bases as one dict, read as data."""
+"""Config reader: an mmseg config file and its bases as one dict, read as data."""

@@ -1,4 +1,4 @@
-"""The functions and methods that a config may call, all of them on data."""
+"""Calls: the functions and methods that a config may call, all of them on data."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where the files of a config may lie, and their text."""
+"""Config files: where they may lie, and their text."""
 
 import codecs
 import os

@@ -1,4 +1,4 @@
-"""Python's three ways to put values into a text, without looking into the values.
+"""Formatting: Python's three ways to put values into a text, without a look into them.
 
 `str.format` reads attributes (`'{0.__class__}'`) and every way pads to any width
 (`'{:>999999999}'`), so templates are taken apart and checked here.

@@ -1,4 +1,4 @@
-"""A config file and its bases as one dict, equal to mmengine's.
+"""Inheritance: a config file and its bases as one dict, equal to mmengine's.
 
 `read(path)` gives what `mmengine.Config.fromfile(path).to_dict()` gives, without
 running any of the files. A base is named relative to its file, or absolutely, or as

@@ -1,4 +1,4 @@
-"""How much a config of unknown origin may cost to read.
+"""Limits: how much time and memory a config of unknown origin may cost.
 
 A text of a hundred characters can ask for more memory than there is (`'a' * 10**12`),
 and ten lines of lists that hold each other twice unfold to a thousand copies. So every

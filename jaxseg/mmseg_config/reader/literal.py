@@ -1,4 +1,4 @@
-"""The text of one config file as data: parsed, evaluated by us, never executed.
+"""Literals: the text of one config file as data, parsed and evaluated, never executed.
 
 A config is a Python file, and mmengine runs it. What configs do with Python is little:
 assignments, dict(...), arithmetic, comprehensions. That little is evaluated here, on

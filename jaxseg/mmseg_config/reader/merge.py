@@ -1,4 +1,4 @@
-"""How a config changes its bases: mmengine's rules of inheritance."""
+"""Merge: how a config changes its bases, by mmengine's rules."""
 
 from typing import Any
 

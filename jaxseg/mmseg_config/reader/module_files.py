@@ -1,4 +1,4 @@
-"""The file of a Python module, and the configs of a package, without importing them."""
+"""Module files: where a Python module or a package's config lies, without an import."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""Arithmetic and comparison of data, refused before it grows out of bounds."""
+"""Operators: arithmetic and comparison of data, refused before it grows too large."""
 
 import ast
 import operator

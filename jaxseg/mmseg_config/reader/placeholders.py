@@ -1,4 +1,4 @@
-"""`{{ fileDirname }}`, `{{_base_.x}}` and `{{$NAME:default}}` in a config's text."""
+"""Placeholders: `{{ fileDirname }}`, `{{_base_.x}}` and `{{$NAME:default}}`."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""What stands left of a `=`: names, items, keys, and several of them."""
+"""Assignment targets: names, items, keys, and several of them."""
 
 import ast
 from typing import Any

@@ -1,4 +1,4 @@
-"""Resizing of a feature map whose rows are split over devices."""
+"""Resize of a feature map whose rows are split over devices."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Feature maps whose rows are split over devices, while a model is traced.
+"""Split rows: feature maps whose rows lie on several devices, while a model is traced.
 
 One image that is too large for a device is inferred by several: each holds a band of
 its rows, and of every feature map. Operations that look beyond their own rows fetch

@@ -1,4 +1,4 @@
-"""The gradient of a convolution's kernel, as matrix products."""
+"""Gradient of a convolution's kernel, as matrix products."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Which part of a padded feature map is real, while a model is traced in a bucket.
+"""Valid size: which part of a padded feature map is real, while a model is traced.
 
 Images of many sizes can share one program: each is padded at the bottom and right to
 the size of a bucket, and every operation that looks at more than one pixel is told how

@@ -1,1 +1,1 @@
-"""Files of weights: PyTorch, safetensors and NumPy, read and written without PyTorch."""
+"""Weight files: PyTorch, safetensors and NumPy, read and written without PyTorch."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic files: they are there whole or not at all."""
 
 import contextlib
 import os

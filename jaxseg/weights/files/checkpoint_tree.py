@@ -1,4 +1,4 @@
-"""Where checkpoints hold weights, of whatever program, and what is known of them."""
+"""Checkpoint trees: where files of any program hold weights, and what is known of them."""
 
 import collections
 import logging

@@ -1,4 +1,4 @@
-"""Files of weights, mapped into memory and never run.
+"""Mapped files: weights mapped into memory and never run.
 
 An array of weights is a read-only view on the map. Nothing is read before it is used,
 so a file of 2.5 GB takes about its own size while it goes to a device, once.

@@ -1,4 +1,4 @@
-"""Weights in NumPy's npz files, with PyTorch's keys and layout."""
+"""NPZ: weights in NumPy's files, with PyTorch's keys and layout."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The names that a pickle of weights holds, and what each of them makes.
+"""Pickle names: what a pickle of weights names, and what each name makes.
 
 Behind a name stands one of our own functions, a plain dict, or an `Inert` that keeps
 what it is given. No class is looked up, no module imported. Names that only a program

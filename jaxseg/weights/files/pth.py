@@ -1,4 +1,4 @@
-"""Checkpoints of PyTorch, read without PyTorch and without running what they hold.
+"""PTH: checkpoints of PyTorch, read without PyTorch and without running what they hold.
 
 Both formats are read: the zip file of torch >= 1.6 (`archive/data.pkl` and one entry a
 storage) and the sequence of pickles with the storages behind them of before.

@@ -1,4 +1,4 @@
-"""Checkpoints for PyTorch, written without PyTorch."""
+"""PTH writer: checkpoints for PyTorch, written without PyTorch."""
 
 import collections
 import os

@@ -1,4 +1,4 @@
-"""Weights in safetensors files, with PyTorch's keys and layout."""
+"""Safetensors: weights in such files, with PyTorch's keys and layout."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Zip files whose entries are stored as they are, so that arrays can lie in them."""
+"""Stored zip: zip files without compression, so that arrays can lie in them."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Tensors of a torch file as views on its storages."""
+"""Torch storages, and tensors as views on them."""
 
 import dataclasses
 import math
