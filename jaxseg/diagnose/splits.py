@@ -1,4 +1,4 @@
-"""Splits: the data sets of a config, or of two folders, opened if files are missing, too."""
+"""Splits: the data sets of a config, or of two folders, even if files are missing."""
 
 import collections
 import dataclasses

@@ -1,4 +1,4 @@
-"""Bucket plan: padded sizes that images share, so that few programs serve many sizes."""
+"""Bucket plan: padded sizes that images share; few programs serve many sizes."""
 
 import dataclasses
 import operator

@@ -1,4 +1,4 @@
-"""Checkpoint trees: where files of any program hold weights, and what is known of them."""
+"""Checkpoint trees: where a file of any program holds weights, and what it says."""
 
 import collections
 import logging
