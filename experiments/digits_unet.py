@@ -2,14 +2,16 @@
 
     python -m jaxseg.main --config experiments/digits_unet.py
 
-Measured with this file, seed 0, on two CPU cores: 88.57 and 89.10 val mIoU after its
-1800 iterations in two runs, the first of 3 min 47 s with nothing compiled before.
+Measured with this file, seed 0, on two CPU cores: 87.09 val mIoU after its 900 iterations.
 """
 
 from typing import Any
 
 NUM_CLASSES = 11
 NORM = dict(type="SyncBN", requires_grad=True)
+# Nine pixels in ten are background. Unweighted, the classifier first learns digit against
+# background alone, and stays there for long.
+LOSS = dict(type="CrossEntropyLoss", class_weight=[0.2] + [1.0] * 10)
 PIPELINE = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
@@ -18,8 +20,8 @@ PIPELINE = [
 
 
 def get_config() -> dict[str, Any]:
-    max_iters = 1800
-    warmup = 100
+    max_iters = 900
+    warmup = 60
     return dict(
         model=dict(
             type="EncoderDecoder",
@@ -51,11 +53,21 @@ def get_config() -> dict[str, Any]:
                 dropout_ratio=0.0,
                 num_classes=NUM_CLASSES,
                 norm_cfg=NORM,
-                # Nine pixels in ten are background. Unweighted, the classifier first
-                # learns digit against background alone, and stays there for long.
-                loss_decode=dict(
-                    type="CrossEntropyLoss", class_weight=[0.2] + [1.0] * 10
-                ),
+                loss_decode=LOSS,
+            ),
+            # On the map of 12x12, where a digit is three or four pixels wide: with it
+            # the digits are told apart after half as many steps.
+            auxiliary_head=dict(
+                type="FCNHead",
+                in_channels=64,
+                in_index=1,
+                channels=32,
+                num_convs=1,
+                concat_input=False,
+                dropout_ratio=0.0,
+                num_classes=NUM_CLASSES,
+                norm_cfg=NORM,
+                loss_decode=LOSS,
             ),
             test_cfg=dict(mode="whole"),
         ),
@@ -79,7 +91,7 @@ def get_config() -> dict[str, Any]:
             dict(type="LinearLR", start_factor=0.04, begin=0, end=warmup),
             dict(type="CosineAnnealingLR", eta_min=0.0, begin=warmup, end=max_iters),
         ],
-        train_cfg=dict(max_iters=max_iters, val_interval=600),
+        train_cfg=dict(max_iters=max_iters, val_interval=300),
         default_hooks=dict(
             checkpoint=dict(interval=300, save_best="mIoU"), logger=dict(interval=20)
         ),

@@ -38,7 +38,7 @@ SCHEDULES = {
     "ade20k_upernet": lambda t, end: poly(t, 0.01, 0, end),
     "camvid_fpn": lambda t, end: poly(t, 0.05, 100, end) if t else 0.05 * 0.01,
     "cityscapes_pspnet": lambda t, end: poly(t, 0.01, 0, end),
-    "digits_unet": lambda t, end: cosine(t, 0.3, 100, end) if t else 0.3 * 0.04,
+    "digits_unet": lambda t, end: cosine(t, 0.3, 60, end) if t else 0.3 * 0.04,
     "drive_unet": lambda t, end: poly(t, 0.01, 0, end),
     "voc_deeplabv3plus": lambda t, end: poly(t, 0.01, 0, end),
 }
