@@ -344,6 +344,6 @@ def test_a_run_of_two_hosts_is_stopped_and_goes_on_as_one(
     both[1].send(signal.SIGTERM)
     for run in both:
         run.finish(143)
-    output = command(*odd, f"--workdir={tmp_path}").finish()
+    output = command(*odd, "--resume_changed", f"--workdir={tmp_path}").finish()
     assert "resumed at step" in output
     assert_same_losses(tmp_path, expected)
