@@ -57,7 +57,7 @@ def train_batches(
     Args:
         dataset: what to read; its samples go through its pipeline.
         batch_size: samples of a global batch, over all processes.
-        seed: of the order and the augmentation, from 0 to 2**32 - 1.
+        seed: the seed of the order and the augmentation, from 0 to 2**32 - 1.
         start_step: number of the first batch; any is reached at once.
         size: (height, width) to which smaller samples are padded at the bottom and
             right; without it all samples of a batch must have one size.

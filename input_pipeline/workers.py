@@ -37,7 +37,7 @@ def start_worker(mark: str | None, worker_index: int, worker_count: int) -> None
     """What a worker process does before anything else.
 
     Args:
-        mark: of the parent, from `own_mark`.
+        mark: the mark of the parent, from `own_mark`.
         worker_index, worker_count: given by grain.
     """
     del worker_index, worker_count

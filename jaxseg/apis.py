@@ -57,8 +57,8 @@ def inference_model(
             says otherwise.
         return_logits: also return the logits; where the config has `tta` enabled, the
             mean probabilities of its scales and flips.
-        channel_order: of an array: `rgb`, or `bgr` as `cv2.imread` gives and mmseg's
-            `inference_model` takes. Files are read in the order that they have.
+        channel_order: what an array has: `rgb`, or `bgr` as `cv2.imread` gives and
+            mmseg's `inference_model` takes. Files are read in the order that they have.
 
     Returns:
         Label map (H, W) at the image's own size, uint8 (uint16 of more than 256
@@ -83,7 +83,7 @@ def show_result(
         label_map: (H, W) integers.
         opacity: weight of the colours, above 0, up to 1.
         out_file: picture to write, or None.
-        channel_order: of an image that is an array, as of `inference_model`.
+        channel_order: what an image has that is an array, as of `inference_model`.
 
     Returns:
         (H, W, 3) uint8 RGB.

@@ -76,7 +76,8 @@ def parse_arguments(
     """Reads a command line that also replaces values of a config.
 
     Args:
-        parser: of all but `--config.PATH=VALUE`; it ends the process for anything else.
+        parser: what takes all but `--config.PATH=VALUE`; it ends the process for
+            anything else.
         arguments: without the program's name.
 
     Returns:

@@ -44,7 +44,7 @@ class DigitsDataset(SegDataset):
         split: 'train' or 'val'.
         num_scenes: length of the data set.
         size: (height, width) of a scene in pixels, both 32 or more.
-        seed: of the scenes.
+        seed: the seed of the scenes.
         pipeline: transforms of a sample.
 
     Raises:

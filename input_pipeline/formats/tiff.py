@@ -53,13 +53,14 @@ class Page:
     Attributes:
         subfile: bits; 1 is an overview of another page, 4 a mask.
         width, height, depth: pixels.
-        bits: of a value.
+        bits: the number of bits of a value.
         compression: its number.
         photometric: 0 white is zero, 1 black is zero, 2 RGB, 3 palette, ...
         orientation: as in EXIF.
         samples: channels.
         planar: 1 the channels of a pixel lie together, 2 those of an image.
-        tile_width, tile_height: of a tile; 0 in an image of strips.
+        tile_width, tile_height: the width and the height of a tile; 0 in an image of
+            strips.
         extra: what the first channel beyond the colours is: 0 unknown, 1 or 2 alpha;
             None where nothing is said.
         sample_format: 1 unsigned, 2 signed, 3 float.

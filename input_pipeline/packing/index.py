@@ -61,7 +61,7 @@ class Record:
         offset: first byte in it; in an ArrayRecord file the number of the record.
         img: the image, (H, W, C).
         label: the label as stored in its file, (H, W) or (H, W, C), or None.
-        checksum: of all its bytes; see `storage.checksum`.
+        checksum: the checksum of all its bytes; see `storage.checksum`.
         facts: which of the index's `facts` belong to it.
         name: `img_path` of the data set's record.
         sources: the image file and the label file; empty where the data set gave
@@ -124,11 +124,11 @@ class Header:
     Attributes:
         format: 'raw' or 'arrayrecord'.
         color_type: how images were decoded, as in LoadImageFromFile.
-        num_samples: of the data set.
+        num_samples: the number of samples of the data set.
         shard_bytes: size at which the next data file begins.
         metainfo: `classes` and `palette`.
         config: the data set's part of a config, for comparison with another.
-        version: of this format.
+        version: the version of this format.
     """
 
     format: str

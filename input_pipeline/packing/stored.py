@@ -19,7 +19,7 @@ def parse(kind: Any, value: Any, where: str = "") -> Any:
     Args:
         kind: a dataclass, `int` (from 0), `str`, `bool`, `dict` (of anything),
             `list[T]`, `tuple[T, ...]`, `tuple[T, T]`, `dict[str, T]`, or `T | None`.
-        value: of JSON.
+        value: a value of JSON.
         where: its path, for errors.
 
     Raises:

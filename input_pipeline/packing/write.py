@@ -133,7 +133,7 @@ class _Numbering:
     """Which record a sample has: that of an earlier one of the same files, or a new.
 
     Attributes:
-        facts: of the records so far, each kind once.
+        facts: the facts of the records so far, each kind once.
     """
 
     def __init__(self, dataset: SegDataset, done: Part):

@@ -76,7 +76,7 @@ class Resizing(Transform):
     A RandomCrop behind one needs no more than these to join it (`resized_crop.py`).
 
     Attributes:
-        interpolation: of the image; a name of `INTERPOLATION`.
+        interpolation: the interpolation of the image; a name of `INTERPOLATION`.
     """
 
     moves_pixels: ClassVar[bool] = False
@@ -127,8 +127,8 @@ class Resize(Resizing):
         scale: (w, h), or one number for both; with `keep_ratio` the box to fit.
         scale_factor: factor, or (factor_w, factor_h); used if `scale` is None.
         keep_ratio: keep the ratio of width to height.
-        interpolation: of the image; 'nearest', 'bilinear', 'bicubic', 'area',
-            'lanczos'.
+        interpolation: the interpolation of the image; 'nearest', 'bilinear', 'bicubic',
+            'area', 'lanczos'.
     """
 
     scale: int | tuple[int, int] | None = None
@@ -167,7 +167,7 @@ class RandomResize(Resizing):
             between which width and height are drawn independently (`ratio_range` None).
         ratio_range: smallest and largest ratio.
         keep_ratio: keep the ratio of width to height of the image.
-        interpolation: of the image, as in `Resize`.
+        interpolation: the interpolation of the image, as in `Resize`.
     """
 
     scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
@@ -246,8 +246,8 @@ class RandomChoiceResize(Resizing):
     Attributes:
         scales: the scales; (w, h) or one number each.
         resize_type: 'Resize' or 'ResizeShortestEdge'.
-        keep_ratio: of 'Resize'.
-        max_size: of 'ResizeShortestEdge', which needs it.
+        keep_ratio: `keep_ratio` of 'Resize'.
+        max_size: `max_size` of 'ResizeShortestEdge', which needs it.
     """
 
     scales: tuple[int | tuple[int, int], ...]

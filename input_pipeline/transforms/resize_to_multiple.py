@@ -15,7 +15,8 @@ class ResizeToMultiple(Resizing):
 
     Attributes:
         size_divisor: the number.
-        interpolation: of the image, as in `Resize`; None is 'bilinear'.
+        interpolation: the interpolation of the image, as in `Resize`; None is
+            'bilinear'.
     """
 
     size_divisor: int = 32

@@ -21,7 +21,7 @@ class PIDNet(Backbone, kw_only=True):
         num_stem_blocks: blocks of the stem and of the P branch; with 2 it is PIDNet-S
             or -M, with 3 PIDNet-L.
         num_branch_blocks: blocks of the I branch.
-        align_corners: of the resizes between the branches.
+        align_corners: `align_corners` of the resizes between the branches.
         norm_cfg, act_cfg: flavours of the layers. As in mmseg, the blocks, the fusions
             and the pyramid have plain batch norm.
     """

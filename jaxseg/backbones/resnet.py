@@ -65,8 +65,8 @@ class _Block(nn.Module):
 
     Attributes:
         planes: channels of the inner convolutions.
-        stride: of the block.
-        dilation: of its 3x3 convolutions.
+        stride: the stride of the block.
+        dilation: the dilation of its 3x3 convolutions.
         downsample: whether the shortcut is projected.
         last_scale_init: starting scale of the block's last norm.
     """

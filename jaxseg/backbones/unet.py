@@ -116,7 +116,8 @@ class InterpConv(Upsampling):
 
     Attributes:
         conv_first: convolve before resizing.
-        kernel_size, stride, padding: of the convolution, in pixels.
+        kernel_size, stride, padding: the size, stride and padding of the convolution,
+            in pixels.
         upsample_cfg: dict(scale_factor=, mode=, align_corners=).
     """
 
@@ -204,7 +205,8 @@ class UNet(Backbone):
         dec_num_convs: convolutions of each decoder stage (one stage fewer).
         downsamples: whether a 2x2 max-pooling stands before stage i + 1 (where its
             stride is 1).
-        enc_dilations, dec_dilations: of each stage's convolutions after the first.
+        enc_dilations, dec_dilations: the dilations of each stage's convolutions after
+            the first.
         with_cp: compute a block's activations again in the backward pass.
         norm_cfg, act_cfg, upsample_cfg: flavours of the layers.
         norm_eval: norms use and keep their running statistics in training.

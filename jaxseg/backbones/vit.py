@@ -98,8 +98,9 @@ class VisionTransformer(Backbone):
         out_origin: also return the tokens before the first block.
         out_indices: the blocks that are returned; -1 is the last.
         qkv_bias: whether q, k, v and the projection after them have a bias.
-        drop_rate, attn_drop_rate, drop_path_rate: of the tokens and projections, the
-            attention probabilities, and the last block's stochastic depth.
+        drop_rate, attn_drop_rate, drop_path_rate: the rates of the tokens and
+            projections, the attention probabilities, and the last block's stochastic
+            depth.
         with_cls_token: whether the blocks see the class token.
         output_cls_token: return (map, class token) in place of each map.
         norm_cfg, act_cfg: flavours of the layers.
@@ -109,7 +110,8 @@ class VisionTransformer(Backbone):
             not say it takes it from the checkpoint.
         pre_norm: norm before the first block.
         final_norm: norm after the last block.
-        interpolate_mode: of the position table, where the number of tokens differs.
+        interpolate_mode: the interpolation of the position table, where the number of
+            tokens differs.
         norm_eval: accepted as in mmseg; a layer norm does not change in training.
         with_cp: compute a block's activations again in the backward pass.
     """
@@ -214,7 +216,7 @@ class VisionTransformer(Backbone):
 
         Args:
             key: below the backbone.
-            weight: of a checkpoint. The position table is taken to be of a square
+            weight: that of a checkpoint. The position table is taken to be of a square
                 image; a second token before its patches (DeiT's, of distillation) is
                 dropped.
 

@@ -188,10 +188,10 @@ def check_model(
 
     Args:
         model: the segmentor, resolved; it is not run and has no weights.
-        dataset: of the split.
+        dataset: the data set of the split.
         path: where it stands in the config.
-        name: of the split.
-        tally: of the split.
+        name: the name of the split.
+        tally: the tally of the split.
     """
     found = []
     try:
@@ -219,9 +219,9 @@ def check_sizes(
 
     Args:
         model: the segmentor; None where there is none, or `tta` scales for it.
-        dataset: of the split.
+        dataset: the data set of the split.
         path: where it stands in the config.
-        name: of the split.
+        name: the name of the split.
     """
     size_of = scan(dataset, max_bad=len(dataset)).size_of
     found = _refusals(name, "image sides", check_sides, dataset, size_of, path)
@@ -263,7 +263,7 @@ def check_training(
     Args:
         model: the segmentor, which has what its losses read.
         samples: as they leave the pipeline.
-        batch_size: of train_dataloader.
+        batch_size: the batch size of train_dataloader.
         size: model.data_preprocessor.size, (height, width), or None.
     """
     if not samples:
@@ -367,9 +367,9 @@ def check_pipeline(
     """Whether the pipeline runs, and its samples make batches.
 
     Args:
-        name: of the split.
-        dataset: of the split.
-        drawn: of `draw_samples`.
+        name: the name of the split.
+        dataset: the data set of the split.
+        drawn: what `draw_samples` gave.
         batch_size: samples of a training batch; 0 for a split that makes none.
         size: model.data_preprocessor.size, (height, width), or None.
     """

@@ -24,7 +24,7 @@ class Diagnosis:
         suggestions: settings for the labels of each split, by its name.
         model: the segmentor of the config, or None.
         drawn: {split: (height, width) of samples that went through its pipeline}.
-        dataset: of two folders, the config of their data set.
+        dataset: the config of the data set of two folders.
     """
 
     splits: list[tuple[Split, Tally]]

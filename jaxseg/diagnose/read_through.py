@@ -30,7 +30,7 @@ def read_through(
         dataset: to read.
         named: whether its classes are known.
         num_threads: that read; None takes one a core.
-        title: of the progress bar, on standard error.
+        title: the title of the progress bar, on standard error.
     """
     reader, tally = SampleReader(dataset, named), Tally()
     samples = in_threads(reader, range(len(dataset)), num_threads or os.cpu_count())

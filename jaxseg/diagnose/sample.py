@@ -39,8 +39,8 @@ class ImageFacts:
         dtype: name of the pixels' type.
         stored: kind of the file, such as 'RGB' or 'palette'.
         mean, variance: (channels,) float64 over its pixels.
-        digest: of shape, type and pixels; None for an image of one colour, which
-            equals others without being a copy.
+        digest: a digest of shape, type and pixels; None for an image of one colour,
+            which equals others without being a copy.
     """
 
     size: tuple[int, int]

@@ -45,7 +45,7 @@ def open_split(name: str, config: Mapping[str, Any], path: str) -> Split:
     """Opens the data set of a config; missing files become findings.
 
     Args:
-        name: of the split.
+        name: the name of the split.
         config: the `dataset` of a loader, perhaps in a RepeatDataset or ConcatDataset.
         path: where it stands in the config, for errors.
     """

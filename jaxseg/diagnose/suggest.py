@@ -66,9 +66,9 @@ def label_settings(
     """What the ids in the files ask for.
 
     Args:
-        ids: of the files, nothing mapped.
+        ids: the ids of the files, nothing mapped.
         outside: those of them that are neither a class nor ignored as things stand.
-        num_classes: of the data set; None if it is not known.
+        num_classes: the number of classes of the data set; None if it is not known.
         ignore_index, reduce_zero_label, label_map: as the data set has them.
     """
     if not ids:

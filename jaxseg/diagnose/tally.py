@@ -49,7 +49,7 @@ class ClassTally:
     """How often a class, or an id, occurs.
 
     Attributes:
-        pixels: of it.
+        pixels: its number of pixels.
         images: in which it occurs.
         area: labelled pixels of these images, which median frequency balancing
             divides by.
@@ -87,7 +87,7 @@ class Tally:
         outside: {id in the file: ClassTally} of what is neither a class nor ignored.
         colors: {(r, g, b): pixels} of colour-coded labels, the first 1000 colours.
         colored: labels that are colour-coded.
-        pixels, ignored: of labels; in all, and of the ignore index.
+        pixels, ignored: the number of labels; in all, and of the ignore index.
         nothing: samples without any pixel of a class.
         faults: {kind: [how many, the first sentences]}.
         faulty: samples with faults, without a label, or with pixels of no class.

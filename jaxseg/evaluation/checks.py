@@ -21,7 +21,7 @@ def check_test_pipeline(dataset: SegDataset, path: str) -> None:
     gives scores that mean nothing.
 
     Args:
-        dataset: of the validation.
+        dataset: the data set of the validation.
         path: where it stands in the config.
 
     Raises:
@@ -84,7 +84,7 @@ def check_sides(dataset: SegDataset, size_of: Mapping[str, Size], path: str) -> 
     """Refuses images of which a pipeline may leave no pixel.
 
     Args:
-        dataset: of a split.
+        dataset: the data set of a split.
         size_of: (height, width) of its image files, from `scan`.
         path: where it stands in the config.
 
@@ -121,7 +121,7 @@ def check_model_sizes(
 
     Args:
         model: the segmentor.
-        dataset: of the validation.
+        dataset: the data set of the validation.
         size_of: (height, width) of its image files, from `scan`.
         tta: the versions of an image, or None.
         path: where the data set stands in the config.
@@ -156,7 +156,7 @@ def check_size(model: Any, size: Size, tta: TestTimeAug | None) -> None:
 
     Args:
         model: the segmentor.
-        size: of an image behind the pipeline.
+        size: the size of an image behind the pipeline.
         tta: the versions of an image that the model gets instead, or None.
     """
     crop = model.test_cfg.window

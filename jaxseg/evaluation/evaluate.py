@@ -44,7 +44,7 @@ class Evaluator:
         """Prepares an evaluation, without loading or compiling anything.
 
         Args:
-            predictor: of the model.
+            predictor: the predictor of the model.
             settings: with `val_dataloader`, whose data set has labels, and whose
                 pipeline ends at the test scale with labels of the original size.
                 With `tta` it leaves the image at its own size.
@@ -262,7 +262,7 @@ def check_ignored(model: Any, dataset: Any, path: str) -> None:
 
     Args:
         model: the segmentor.
-        dataset: of the training.
+        dataset: the data set of the training.
         path: where the data set stands in the config.
 
     Raises:
@@ -286,7 +286,7 @@ def report(scores: Scores, classes: Sequence[str], path: Path) -> None:
     """Prints the table of the classes and the scores, the first of them last.
 
     Args:
-        scores: of an evaluation.
+        scores: the scores of an evaluation.
         classes: names of the classes.
         path: JSON file that gets the same numbers; NaN is null.
 

@@ -27,7 +27,7 @@ class BaseDecodeHead(Head, kw_only=True):
         channels: channels before the classifier.
         out_channels: channels of the logits: num_classes (the default), or 1 for a
             binary head, whose one channel is the logit of class 1.
-        dropout_ratio: of the channels before the classifier.
+        dropout_ratio: the dropout rate of the channels before the classifier.
         norm_cfg, act_cfg: flavours of the layers.
         in_index: which of the backbone's (or neck's) outputs, or which ones.
         input_transform: None takes the one output; `resize_concat` resizes all to

@@ -13,9 +13,9 @@ class FCNHead(BaseDecodeHead, kw_only=True):
     Attributes:
         num_convs: number of convolutions, 0 to pass the input on, whose channels are
             then `channels`.
-        kernel_size: of the convolutions, in pixels.
+        kernel_size: the size of the convolutions, in pixels.
         concat_input: join the input to the convolutions' result and convolve both.
-        dilation: of the convolutions.
+        dilation: the dilation of the convolutions.
     """
 
     num_convs: int = 2

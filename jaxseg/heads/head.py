@@ -19,9 +19,9 @@ class Head(Part, kw_only=True):
     Attributes:
         in_channels: channels of the input, or of each input.
         num_classes: number of classes.
-        threshold: of a binary head's probability, from which a pixel is class 1.
+        threshold: the probability of a binary head from which a pixel is class 1.
         ignore_index: the label that counts nowhere.
-        align_corners: of every resize in the head and of its logits.
+        align_corners: `align_corners` of every resize in the head and of its logits.
         takes_padding, takes_bands: as of a `Backbone`.
         target_keys: what `loss` reads of the targets; a training whose samples lack
             one of them is refused.

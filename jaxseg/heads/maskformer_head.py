@@ -57,8 +57,8 @@ class MaskFormerHead(Head, kw_only=True):
         pixel_decoder: entry that makes the mask features.
         enforce_decoder_input_project: whether the memory is projected also where it
             has the queries' width.
-        positional_encoding: of the memory.
-        transformer_decoder: of the queries.
+        positional_encoding: the encoding of the memory.
+        transformer_decoder: the layers that the queries pass.
         loss_cls, loss_mask, loss_dice: the losses of classes and masks.
         train_cfg: how queries are paired with classes.
     """

@@ -47,7 +47,7 @@ class PointHead(BaseCascadeDecodeHead, kw_only=True):
             certain; the others are drawn once more.
         subdivision_steps: enlargements in evaluation.
         subdivision_num_points: points that each of them decides on.
-        scale_factor: of each enlargement.
+        scale_factor: the factor of each enlargement.
     """
 
     input_transform: str = "multiple_select"

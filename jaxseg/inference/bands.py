@@ -103,9 +103,9 @@ class BandPredictor:
         """The program for an image, without running it.
 
         Args:
-            variables: of the model, or their shapes.
+            variables: the variables of the model, or their shapes.
             image: its (height, width).
-            size: of the label map.
+            size: the size of the label map.
         """
         self._prepare(variables)
         self._check(image[0])

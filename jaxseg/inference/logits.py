@@ -23,7 +23,7 @@ class WholeSource:
         """Remembers what runs.
 
         Args:
-            programs: of the segmentor.
+            programs: the programs of the segmentor.
             networks: by the size of their bucket.
         """
         self._programs = programs
@@ -76,10 +76,11 @@ class SlideSource:
         """Remembers how images are cut.
 
         Args:
-            programs: of the segmentor.
+            programs: the programs of the segmentor.
             networks: that of windows below the crop stands under the crop's size.
-            crop, stride: of the windows, (height, width).
-            align_corners: of the resize of the logits to the size of their window.
+            crop, stride: the size and the stride of the windows, (height, width).
+            align_corners: `align_corners` of the resize of the logits to the size of
+                their window.
         """
         self._programs = programs
         self._run = WholeSource(programs, networks)

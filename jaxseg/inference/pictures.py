@@ -174,7 +174,7 @@ def save_validation_grids(
     """Writes image | ground truth | prediction of a few validation images.
 
     Args:
-        predictor: of the model.
+        predictor: the predictor of the model.
         variables: its params and batch_stats.
         dataset: with labels.
         output: folder, gets `NN.png`.

@@ -37,7 +37,7 @@ def resize_tables(
         before, after: (height, width).
         padded: (height, width) of the array that takes the result.
         align_corners: as of `ops.sample_resize.padded_table`.
-        dtype: of what is resized.
+        dtype: the data type of what is resized.
         flip: how the input is flipped before.
     """
     tables = []
@@ -65,7 +65,7 @@ def resize_stages(
 
     Args:
         chains: the sizes of each image, from the logits' to the result's.
-        padded: of all but the first of those, the size of the array that takes it.
+        padded: for all but the first of those, the size of the array that takes it.
         flip: how the logits are flipped before the first.
         how: as of `resize_tables`.
 
@@ -125,7 +125,7 @@ def pick_classes(
 
     Args:
         values: logits or probabilities, (N, H, W, C).
-        threshold: of one channel, the probability above which a pixel is class 1.
+        threshold: the probability of one channel above which a pixel is class 1.
         are_probabilities: whether values are.
 
     Returns:

@@ -30,7 +30,7 @@ class _Run:
     Attributes:
         variables: params and batch_stats.
         sizes: (height, width) of each result.
-        bucket: of the images.
+        bucket: the bucket of the images.
         how: what is wanted: `classes`, `logits`, `probability` or `counts`.
     """
 
@@ -193,11 +193,11 @@ class Predictor:
         """Predicts images of one bucket, and adds to a confusion matrix.
 
         Args:
-            total: of `metrics.confusion`, which is used up.
+            total: the total of `metrics.confusion`, which is used up.
             variables: from `put_variables`.
             images: at each scale N images (H, W, C); the number of devices divides N.
             labels: (height, width) of each image, at its original size.
-            bucket: of all images.
+            bucket: the bucket of all images.
             is_sample: (N,) bool: whether an image counts, or fills up the batch.
             ignore_index: the label that counts nowhere.
             directions: flips that are added at every scale before the mean of the

@@ -108,7 +108,7 @@ class Programs:
             source, stages, rows: as of `finish.finish`.
             total: what is added to, and used up: probabilities, counts or None.
             how: `classes`, `logits`, `probability` or `counts`.
-            count: of `counts`, what `metrics.confusion.add_label_maps` needs.
+            count: for `counts`, what `metrics.confusion.add_label_maps` needs.
         """
         stages, rows = self.put((stages, rows))
         return self._finish(source, stages, rows, total=total, how=how, **count)

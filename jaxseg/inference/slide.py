@@ -40,7 +40,7 @@ class Grid:
 
         Args:
             size: (height, width) of the image.
-            crop: of the windows, where the image is not smaller.
+            crop: the size of the windows, where the image is not smaller.
             stride: from one window to the next, (rows, columns).
         """
         self._size = size
@@ -81,7 +81,7 @@ def stitch(
         scores: `Segmentor.scores`, applied to each window at its size.
         logits: maps (N, K, h, w, c), 0 past each image's windows.
         per_image: what `scores` takes of each window, arrays (N, K, ...) or ().
-        tables: of the resize to the size of a window, for rows and columns
+        tables: the tables of the resize to the size of a window, for rows and columns
             (`sample_resize.padded_table` with a leading axis over the images).
         corners: (N, K, 2) int32, of the windows in their image.
         number: (N,) of windows.

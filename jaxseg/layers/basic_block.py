@@ -15,8 +15,9 @@ class BasicBlock(nn.Module):
     """Two 3x3 convolutions and the shortcut. https://arxiv.org/abs/1512.03385
 
     Attributes:
-        channels: of the convolutions; the block gives `channels * expansion`.
-        stride: of the first 3x3 convolution.
+        channels: the number of channels of the convolutions; the block gives
+            `channels * expansion`.
+        stride: the stride of the first 3x3 convolution.
         downsample_norm: norm of the 1x1 convolution on the shortcut; None: the shortcut
             is the input itself.
         norm_cfg, act_cfg: flavours of the convolutions.

@@ -20,7 +20,7 @@ def uniform(module: nn.Module, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.
     Args:
         module: whose stream `sample` is drawn from.
         shape: (N, ...), over the samples of the batch.
-        dtype: of the result.
+        dtype: the data type of the result.
     """
     given = _given.get()
     if given is not None:

@@ -15,7 +15,7 @@ def adaptive_pad(x, kernel_size: int, stride: int, mode: str):
 
     Args:
         x: the image.
-        kernel_size, stride: of the windows, in pixels.
+        kernel_size, stride: the size and the stride of the windows, in pixels.
         mode: `corner` pads right and bottom, `same` on all sides.
     """
     if mode not in ("corner", "same"):

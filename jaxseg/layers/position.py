@@ -22,7 +22,7 @@ def resize_positions(
             patches only the first is kept.
         grid: (h, w) that the table was made for.
         new_grid: (height, width) of the result.
-        mode: of `ops.resize`.
+        mode: the mode of `ops.resize`.
 
     Returns:
         (1, 1 + height * width, C).

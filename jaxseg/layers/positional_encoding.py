@@ -17,7 +17,7 @@ class SinePositionalEncoding:
         num_feats: channels for the row, and as many for the column.
         temperature: ratio of the longest to the shortest wavelength.
         normalize: whether rows and columns are scaled to `scale` at the last one.
-        scale: of normalised rows and columns.
+        scale: the factor of normalised rows and columns.
         eps: added to the number of rows and columns.
         offset: added to a row or column that is normalised.
     """

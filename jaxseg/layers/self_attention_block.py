@@ -15,8 +15,9 @@ class SelfAttentionBlock(nn.Module):
     A child calls `attend` in its own `__call__`.
 
     Attributes:
-        channels: of queries and keys, and of values where they are projected out.
-        out_channels: of the result.
+        channels: the number of channels of queries and keys, and of values where they
+            are projected out.
+        out_channels: the number of channels of the result.
         share_key_query: queries are projected as keys are.
         key_query_num_convs, value_out_num_convs: convolutions of each projection.
         key_query_norm, value_out_norm: norm and activation behind each of them.

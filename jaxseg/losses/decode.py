@@ -38,7 +38,7 @@ def decode_losses(
         label: which of the maps is the losses' label.
         sampler: an entry such as `OHEMPixelSampler()`, or None.
         ignore_index: the label that counts nowhere.
-        align_corners: of the upsampling.
+        align_corners: `align_corners` of the upsampling.
 
     Returns:
         Each `loss_name`'s sum, and, if the label is class numbers, `acc_seg`: the

@@ -94,7 +94,7 @@ class DiceLossV0(Loss):
 
     Attributes:
         smooth: added to numerator and denominator.
-        exponent: of probability and target in the denominator.
+        exponent: the exponent of probability and target in the denominator.
         class_weight: weights of the classes, the path of a file with them, or None.
         loss_weight: factor of the loss.
         ignore_index: the label whose pixels leave the numerator.

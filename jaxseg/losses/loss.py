@@ -70,7 +70,7 @@ class Loss:
         Args:
             logits: (N, H, W, C), float32 at least; of a loss over points or vectors
                 any axes before the channels.
-            targets: of the same axes.
+            targets: masks with the same axes.
         """
         size = logits.shape[1:-1]
         arrays = self.prepare(Upsampled(logits, size), targets)
@@ -117,7 +117,7 @@ def reduce(
     Args:
         values: (N,) or of any shape.
         reduction: `none`, `mean` or `sum`.
-        weight: of the values' shape, or None.
+        weight: factors of the values' shape, or None.
         avg_factor: what the sum is divided by in place of the mean, or None.
     """
     values = values if weight is None else values * weight

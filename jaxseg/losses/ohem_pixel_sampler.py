@@ -64,7 +64,7 @@ def below(
     """Mask of the pixels below a threshold, which at least about `kept` pixels are.
 
     Args:
-        probability: of each pixel's label, (N, H, W).
+        probability: the probability of each pixel's label, (N, H, W).
         valid: (N, H, W), the pixels that can be chosen.
         kept: the place (from 0) of the valid pixel whose probability is the threshold,
             if it is above `thresh`; the last place if there are fewer pixels.

@@ -26,7 +26,7 @@ def read_dataset_class(
     """What a class says, in the keys of our BaseSegDataset.
 
     Args:
-        name: of the class.
+        name: the name of the class.
         modules: those that the config imports; found beside it, in the folders above
             it, in the current directory and on the Python path.
         config_path: the config's file.

@@ -49,7 +49,7 @@ def with_ignore_index(
     Args:
         dataset: in our keys.
         number: from `ignored`; None changes nothing.
-        path: of its loader.
+        path: the path of its loader.
         report: is told of a number that changes.
     """
     if number is None:

@@ -37,7 +37,7 @@ class Report:
 
         Args:
             path: `train_dataloader.dataset`; or `config`, for keys at the top.
-            keys: of the dict there.
+            keys: keys of the dict there.
         """
         part, _, rest = path.partition(".")
         for key in keys:

@@ -20,7 +20,7 @@ def compiler_options(variables: Any, device: jax.Device) -> dict[str, str]:
     """`compiler_options` for the `jax.jit` of a model's programs.
 
     Args:
-        variables: of the model, or its parameters, or their shapes.
+        variables: the variables of the model, or its parameters, or their shapes.
         device: one of those that the programs are compiled for.
     """
     wide = any(_is_wide_conv(leaf.shape) for leaf in jax.tree.leaves(variables))

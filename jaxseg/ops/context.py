@@ -124,7 +124,7 @@ def pixel_product(
     Args:
         weights: (N, H, W, K).
         x: (N, H, W, C) of the same pixels.
-        precision: of the product, as of `jax.lax.dot_general`.
+        precision: the precision of the product, as of `jax.lax.dot_general`.
 
     Returns:
         (N, K, C). As a map (N, K, 1, C) it can go to other operations.
@@ -182,7 +182,7 @@ def pixel_attention(
         q: (N, H, W, d).
         k: (N, h, w, d), the same map or another one.
         v: (N, h, w, e) of the pixels of k.
-        scale: of the products; None takes 1 / sqrt(d).
+        scale: the factor of the products; None takes 1 / sqrt(d).
 
     Returns:
         (N, H, W, e) in q's dtype.

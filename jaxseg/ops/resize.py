@@ -77,7 +77,7 @@ def upsample(
 
     Args:
         x: (N, H, W, C).
-        factor: of either axis.
+        factor: the factor of either axis.
         mode, align_corners: as of `resize`.
 
     Returns:

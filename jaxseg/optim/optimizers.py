@@ -49,7 +49,7 @@ class TorchOptimizer:
 
     Attributes:
         lr: the base learning rate.
-        weight_decay: of the whole model, which groups multiply.
+        weight_decay: the weight decay of the whole model, which groups multiply.
     """
 
     lr: float

@@ -66,7 +66,7 @@ def differences(facts: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each fact that is not the same in all of them.
 
     Args:
-        facts: of process 0, 1, ...
+        facts: the facts of process 0, 1, ...
 
     Returns:
         Lines such as `config.optim_wrapper.optimizer.lr: process 0 has 0.01, processes

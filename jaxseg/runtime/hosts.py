@@ -44,7 +44,7 @@ def initialize(
             None, and so the next two: what JAX detects (Slurm, a TPU pod, GKE, Open
             MPI), and process 0 listens on all of its addresses. The variable
             JAX_COORDINATOR_BIND_ADDRESS names another address for it.
-        num_processes: of the run.
+        num_processes: the number of processes of the run.
         process_id: which one this is, from 0.
         initialization_timeout: seconds in which all must have joined.
         heartbeat_timeout: seconds without a sign of life after which a process counts

@@ -108,7 +108,7 @@ class TimeSpent:
         """Notes that all the time until now is safe in a checkpoint.
 
         Args:
-            step: of the checkpoint.
+            step: the step of the checkpoint.
             kept: the steps that have one; of others nothing is remembered.
         """
         with self._lock:

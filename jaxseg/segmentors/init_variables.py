@@ -14,7 +14,7 @@ def init_variables(model: Any, seed: int, channels: int, size: tuple[int, int]):
 
     Args:
         model: the segmentor.
-        seed: of the starting values.
+        seed: the seed of the starting values.
         channels: channels of the images.
         size: (height, width) of an image that the model takes.
 

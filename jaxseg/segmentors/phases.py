@@ -17,8 +17,8 @@ class TestCfg:
 
     Attributes:
         mode: `whole`, or `slide` with windows that overlap.
-        crop_size: of mode `slide`, (height, width) of a window in pixels.
-        stride: of mode `slide`, (height, width) from one window to the next.
+        crop_size: for mode `slide`, (height, width) of a window in pixels.
+        stride: for mode `slide`, (height, width) from one window to the next.
         buckets: whether an evaluation may pad images to a few sizes
             (docs/evaluation.md).
     """

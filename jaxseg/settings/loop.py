@@ -91,7 +91,8 @@ class Randomness:
     """`randomness`.
 
     Attributes:
-        seed: of the starting weights, the order of samples, augmentation and dropout.
+        seed: the seed of the starting weights, the order of samples, augmentation and
+            dropout.
     """
 
     seed: int = 0

@@ -83,7 +83,7 @@ def without_resizing(
     They are what goes before `TestTimeAug`, which scales the image itself.
 
     Args:
-        pipeline: of a config.
+        pipeline: the pipeline of a config.
         path: where it stands, for errors.
     """
     if not isinstance(pipeline, (list, tuple)):

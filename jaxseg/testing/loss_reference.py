@@ -36,7 +36,7 @@ def check_loss(path: str | pathlib.Path, dtype: str = "float64") -> list[Row]:
     """Compares a loss of ours with the numbers of a case.
 
     Args:
-        path: of the `.npz`.
+        path: the path of the `.npz`.
         dtype: `float64`: all must agree to 1e-6. `float32`: to 1e-4, or four times
             what PyTorch lost in it.
 

@@ -52,7 +52,7 @@ class Row:
 
     Attributes:
         kind: one of KINDS.
-        name: of the loss, or PyTorch's key of the weight; empty for logits.
+        name: the name of the loss, or PyTorch's key of the weight; empty for logits.
         error: deviation relative to the number, or to a small part of the largest one
             of its kind where the number is less than that; of logits the largest
             deviation, relative to the largest logit.
@@ -124,7 +124,7 @@ def check(
     """Compares the model of one case with the numbers in it.
 
     Args:
-        path: of the `.npz`.
+        path: the path of the `.npz`.
         dtype: `float64`: everything must agree to 1e-6, which shows that the
             arithmetic is mmseg's. `float32`: to the case's own bounds. Where training
             batch norms over a few values multiply the rounding of a sum, single

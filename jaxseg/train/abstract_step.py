@@ -31,7 +31,7 @@ def abstract_step(
         mesh_sizes: devices along each axis, as a config's `mesh`.
         batch_size: images of a batch, over all devices.
         size: (height, width) of them.
-        channels: of them.
+        channels: the number of channels of the images.
 
     Returns:
         The jitted step, a state and a batch, for `step.lower(state, batch)`.

@@ -27,9 +27,9 @@ def finish(session: Session, state: TrainState, scores: Scores | None) -> None:
     """Pictures and the final scores; the last line printed is the first score.
 
     Args:
-        session: of a run that is complete.
+        session: the session of a run that is complete.
         state: its last one.
-        scores: of it; None where it was not evaluated in this start.
+        scores: its scores; None where it was not evaluated in this start.
     """
     run, phases = session.run, session.phases
     variables = gather(variables_of(state), run.mesh)

@@ -14,7 +14,7 @@ class Phase:
     """A phase.
 
     Attributes:
-        part: of `time_spent.PARTS`; None stays in that of the phase around it.
+        part: one of `time_spent.PARTS`; None stays in that of the phase around it.
         limit: the value of train_cfg that says how many seconds it may take, or None.
         wrong: what the watchdog says when it takes longer.
     """

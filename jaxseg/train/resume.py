@@ -93,7 +93,8 @@ def compare(
     Args:
         old: the config that a checkpoint was saved with.
         new: that of this start.
-        samples: of train_dataloader.dataset, then and now; None where it is not known.
+        samples: the number of samples of train_dataloader.dataset, then and now; None
+            where it is not known.
     """
     found = list(_differences(_with_defaults(old), _with_defaults(new), "", ()))
     then, now = samples
@@ -110,7 +111,7 @@ def check_changes(
 
     Args:
         changes: from `compare`.
-        directory: of the checkpoints, for the message.
+        directory: the directory of the checkpoints, for the message.
         resume_changed: whether the user has said that it shall go on all the same.
 
     Raises:

@@ -40,8 +40,8 @@ class Run:
         train_model: the same, computing in the type that the steps do.
         train_set: the training data.
         val_set: the validation data, or None.
-        evaluator: of it, or None.
-        mesh: of the devices.
+        evaluator: what scores the model on val_set, or None.
+        mesh: the mesh of the devices.
     """
 
     def __init__(self, config: Mapping[str, Any], workdir: pathlib.Path):

@@ -14,7 +14,7 @@ class Session:
 
     Attributes:
         run: built from the config.
-        checkpoints: of the work directory.
+        checkpoints: the checkpoints of the work directory.
         stop: whether a signal has asked to stop.
         phases: how long what may take, and where its time counts.
     """

@@ -23,7 +23,7 @@ class Start:
     """What a training goes on from.
 
     Attributes:
-        optimizer: of the run.
+        optimizer: the optimizer of the run.
         state: fresh, or the last one that was saved.
         step: updates that the state has seen.
         is_complete: whether those are all that the config asks for.
@@ -39,7 +39,7 @@ def start(session: Session, resume_changed: bool) -> Start:
     """The optimiser, and a fresh state or the last one that was saved.
 
     Args:
-        session: of this start.
+        session: the session of this start.
         resume_changed: go on although the config gives the weights another meaning or
             the samples another order.
 

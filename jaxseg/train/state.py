@@ -16,7 +16,7 @@ class TrainState(flax.struct.PyTreeNode):
         step: iterations done, int32.
         params: float32 parameters.
         batch_stats: running statistics of the norms.
-        opt_state: of the optimiser.
+        opt_state: the state of the optimiser.
         ema: moving average of params, or None.
         rng: key data that every step derives its own key from.
         window: sums of the metrics since the last log, and their `count`; in the
@@ -43,8 +43,8 @@ def new_state(
 
     Args:
         variables: params and batch_stats of the model.
-        optimizer: of the run.
-        seed: of the steps' randomness.
+        optimizer: the optimizer of the run.
+        seed: the seed of the steps' randomness.
         ema: whether to keep a moving average of the parameters.
         metrics: names of what a step measures (`step.metric_names`).
     """

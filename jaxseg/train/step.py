@@ -96,9 +96,9 @@ def make_train_step(
 
     Args:
         model: the segmentor.
-        optimizer: of the run.
+        optimizer: the optimizer of the run.
         mesh: from `sharding.make_mesh`.
-        options: of the run.
+        options: the options of the run.
         sharding: where the state lies, from `sharding.state_sharding`. The result is
             put there too: elsewhere, the next call would compile again.
         params: the parameters or their shapes, for `compiler_options`.

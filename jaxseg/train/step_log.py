@@ -20,7 +20,7 @@ class StepLog:
     """Results of the steps, for `metrics.jsonl`, the screen and the skipped steps.
 
     Attributes:
-        meter: of the speed.
+        meter: the meter of the speed.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ class Validation:
         """Whether an evaluation was due after a step, and a signal or a kill came.
 
         Args:
-            step: of the checkpoint that this start goes on from.
+            step: the step of the checkpoint that this start goes on from.
         """
         if not step or not self.is_due(step):
             return False

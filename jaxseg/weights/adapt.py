@@ -14,7 +14,7 @@ def adapt_in_channels(weight: np.ndarray, channels: int) -> np.ndarray:
 
     Args:
         weight: (out, 3, height, width).
-        channels: of the images.
+        channels: the number of channels of the images.
 
     Returns:
         (out, channels, height, width) in the dtype of `weight`, computed in float32 at
@@ -38,7 +38,7 @@ def first_layer(
     None where that of the state dict is not for 3 channels, or where the model's is.
 
     Args:
-        state_dict: of a checkpoint.
+        state_dict: the state dict of a checkpoint.
         shapes: the model's, by key.
     """
     for key, shape in shapes.items():

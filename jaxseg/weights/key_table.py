@@ -58,7 +58,7 @@ class KeyTable:
         """Our name of a weight.
 
         Args:
-            key: of a file.
+            key: the key of a file.
             known: the keys of the model, which are left as they are.
         """
         if key not in known:
@@ -77,7 +77,7 @@ class KeyTable:
         """Takes a part's weights out of a file of pre-trained ones.
 
         Args:
-            state_dict: of the file.
+            state_dict: the state dict of the file.
             known: the keys of the part.
 
         Returns:

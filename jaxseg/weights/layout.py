@@ -34,7 +34,7 @@ def to_mmseg(
     """Weights of a model as mmseg has them, with its buffers and counters.
 
     Args:
-        state_dict: of the model.
+        state_dict: the state dict of the model.
         model: the segmentor.
         given: buffers and counters that are known, by key.
         step: the count of a norm that is not among them.

@@ -43,13 +43,13 @@ class Checkpoint:
     """What `read_checkpoint` makes of a checkpoint of any kind.
 
     Attributes:
-        path: of the file or step that was read.
+        path: the path of the file or step that was read.
         weights: arrays by PyTorch's key and in its layout; of a run of ours the moving
             average, where there is one, and otherwise the parameters, as `StoredArray`s
             that are read where they are used: once they are known to fit.
         meta: plain data, as far as it is known: `classes` (names), `palette` (RGB
             lists), `iter`, and whatever else a file says in single values.
-        keys: of the entries that its source had, in their order.
+        keys: the names of the entries that its source had, in their order.
         config: the config that jaxseg saved with it, or None.
     """
 
@@ -148,7 +148,8 @@ def fill(
     """Puts a state dict into the tree of a model, every value as it is.
 
     Args:
-        state_dict: of a checkpoint, in the model's layout (`prefix.for_model`).
+        state_dict: the state dict of a checkpoint, in the model's layout
+            (`prefix.for_model`).
         target: params and batch_stats of the model, or their shapes; or the part of
             them that the state dict is for.
         source: where the weights are from, for errors.

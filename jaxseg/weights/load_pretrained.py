@@ -37,7 +37,7 @@ def load_pretrained(
     lack.
 
     Args:
-        key: of the part, 'backbone'.
+        key: the key of the part, 'backbone'.
         pretrained: where the weights are; its checkpoint is a source as in
             `read_checkpoint`.
         variables: fresh params and batch_stats of the model, or their shapes.

@@ -25,8 +25,8 @@ def find_prefix(
     """The one prefix under which a file has the keys of a model.
 
     Args:
-        keys: of the file.
-        known: of the model, or of a part of it.
+        keys: the keys of the file.
+        known: the keys of the model, or of a part of it.
         source: the file, for errors.
         usual: the prefix that comes before others with as many keys.
         rename: our name of a key without the prefix.
@@ -72,8 +72,9 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
     """A checkpoint of a whole model under the model's own keys and in its layout.
 
     Args:
-        checkpoint: of the model, or of one that another program holds it in.
-        variables: of the model, or their shapes.
+        checkpoint: the checkpoint of the model, or of one that another program holds it
+            in.
+        variables: the variables of the model, or their shapes.
         model: the segmentor.
 
     Returns:

@@ -24,8 +24,8 @@ def adapt_first_layer(
     """Brings a first layer for 3 channels to the model's number of channels.
 
     Args:
-        state_dict: of a checkpoint.
-        variables: of the model, or their shapes.
+        state_dict: the state dict of a checkpoint.
+        variables: the variables of the model, or their shapes.
 
     Raises:
         LoadError: if there is no such layer, or it is for the model's channels already.
@@ -51,8 +51,8 @@ def at_the_models_sizes(
     """Weights at the model's sizes, where a part's `resize_weight` says what that means.
 
     Args:
-        state_dict: of a checkpoint, in the model's layout.
-        variables: of the model, or their shapes.
+        state_dict: the state dict of a checkpoint, in the model's layout.
+        variables: the variables of the model, or their shapes.
         model: the segmentor.
         adapt: whether a first layer for 3 channels is adapted to the model's.
 

@@ -51,7 +51,7 @@ def torch_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """The shape that PyTorch has for every leaf, by key.
 
     Args:
-        variables: of a model, or their `jax.eval_shape`.
+        variables: the variables of a model, or their `jax.eval_shape`.
     """
     return {
         torch_key(path[1:]): tuple(leaf.shape[a] for a in torch_axes(path, leaf.shape))

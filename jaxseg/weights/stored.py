@@ -21,10 +21,10 @@ class StoredArray:
 
     Attributes:
         saved: the checkpoint.
-        name: of the array in it.
+        name: the name of the array in it.
         axes: those of the stored array in PyTorch's order.
         shape: in PyTorch's order.
-        dtype: of the elements.
+        dtype: the data type of the elements.
     """
 
     def __init__(

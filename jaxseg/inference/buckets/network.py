@@ -15,7 +15,7 @@ class MaskedNetwork:
     """Traced once, to learn how the sizes of its feature maps follow from an image's.
 
     Attributes:
-        sizes: of its feature maps.
+        sizes: the sizes of its feature maps.
         logits_shape: (h, w, C) in the bucket.
     """
 
@@ -31,7 +31,7 @@ class MaskedNetwork:
         Args:
             run: (variables, images (N, H, W, C) as loaded) -> `Segmentor.maps`.
             variables: params and batch_stats.
-            channels: of the images.
+            channels: the number of channels of the images.
             size: (height, width) of the bucket.
 
         Raises:

@@ -24,7 +24,7 @@ def find_plain_sum(traced: ClosedJaxpr, sizes: ValidSizes) -> str | None:
 
     Args:
         traced: a network in a bucket.
-        sizes: of the bucket, after the trace.
+        sizes: the sizes of the bucket, after the trace.
 
     Returns:
         What it is and the line of code, or None.
@@ -40,7 +40,7 @@ def _equations(jaxpr: Jaxpr, call: str | None = None) -> Iterator[tuple[Any, str
     """The equations outside of `ops`, those of inner functions too, and their lines.
 
     Args:
-        jaxpr: of a function.
+        jaxpr: the jaxpr of a function.
         call: where a function of JAX's own is called. It is traced once for all who
             call it, so its equations do not say from where.
     """

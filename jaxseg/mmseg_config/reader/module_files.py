@@ -13,8 +13,8 @@ def find_module_file(name: str, folder: str) -> str | None:
 
     Args:
         name: in full, `package.module`.
-        folder: of the config that names it; a package may lie there or in a folder
-            above.
+        folder: the folder of the config that names it; a package may lie there or in a
+            folder above.
 
     Returns:
         The path of `module.py` or of the package's `__init__.py`, looked for beside

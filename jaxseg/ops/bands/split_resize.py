@@ -23,7 +23,7 @@ def band_table(
     Args:
         index, weight: (out, taps), of the whole image; `bands` divides out.
         bands: how many there are.
-        rows: of a band before the resize.
+        rows: the number of rows of a band before the resize.
 
     Returns:
         How many rows a band needs from above and from below, and (bands, out / bands,

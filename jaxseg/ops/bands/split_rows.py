@@ -171,7 +171,8 @@ def rows_of_transposed(
     Args:
         bands: how x is split.
         x: (N, H, W, C).
-        window, stride, padding: of the convolution's rows.
+        window, stride, padding: the length, stride and padding of the convolution's
+            rows.
         run: the convolution of an image.
 
     Returns:

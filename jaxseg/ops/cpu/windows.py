@@ -132,8 +132,8 @@ class _Phases:
     Attributes:
         pixels: number of pixels of a phase, the padding before the image included.
         pads: what is added before and after the windows (negative: cut), and between.
-        taps: of each phase the taps that see its pixels, each with the place where
-            its windows begin among the padded ones.
+        taps: for each phase the taps that see its pixels, each with the place where its
+            windows begin among the padded ones.
     """
 
     pixels: int

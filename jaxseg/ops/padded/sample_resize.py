@@ -23,7 +23,7 @@ def padded_table(
     Args:
         in_size, out_size: lengths before and after.
         padded: length of the result, where everything past out_size is 0.
-        mode, align_corners: of the resize.
+        mode, align_corners: the mode and `align_corners` of the resize.
         scale: the factor that places the samples; None takes the ratio of the sizes.
         double: whether the weights are computed and kept in float64.
 
@@ -77,10 +77,10 @@ def resize_in_bucket(
     """`resize` where the sizes of the images, before and after, are valid ones.
 
     Args:
-        sizes: of the bucket.
+        sizes: the sizes of the bucket.
         x: (N, H, W, C).
         size: padded (height, width) of the result.
-        mode, align_corners: of the resize.
+        mode, align_corners: the mode and `align_corners` of the resize.
         scale: the factor that places the samples; None takes the ratio of the sizes.
         is_map: False if all of x is valid, whatever the image, such as a parameter.
 

@@ -108,7 +108,8 @@ class ValidSizes:
         """Which axes of an array (N, H, W, ...) or (N, H * W, ...) are its pixels'.
 
         Args:
-            shape: of the array. Where no map of the bucket has it, there are none.
+            shape: the shape of the array. Where no map of the bucket has it, there are
+                none.
         """
         rows, columns = (set(lengths) - {1} for lengths in self._lengths)
         if len(shape) > 3 and shape[1] in rows and shape[2] in columns:
@@ -218,7 +219,8 @@ def mask_windows(
     Args:
         x: the input.
         window: (height, width) of the windows.
-        stride, padding, dilation: of the windows, (vertical, horizontal) in pixels.
+        stride, padding, dilation: the stride, padding and dilation of the windows,
+            (vertical, horizontal) in pixels.
         fill: what the operation sees beyond the border.
     """
     sizes = in_bucket()

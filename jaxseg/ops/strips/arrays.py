@@ -14,7 +14,7 @@ class Arrays:
     Attributes:
         maps: arrays (N, H, W, ...), which are cut.
         constants: arrays of fewer axes, which every strip gets as they are.
-        places: of each leaf of the pytrees, which of `maps + constants` it is.
+        places: for each leaf of the pytrees, which of `maps + constants` it is.
         structure: the pytrees without their leaves.
     """
 

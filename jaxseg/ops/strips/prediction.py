@@ -31,7 +31,7 @@ def map_resized(
     Args:
         fn: (N, rows, W, C) -> (N, rows, W, ...).
         x: maps (N, h, w, c).
-        stages: of each resize the tables of the rows and of the columns, as of
+        stages: for each resize the tables of the rows and of the columns, as of
             `sample_resize.padded_table` with a leading axis over the samples.
         rows: (N,) rows of the result that count; what is past them is 0.
         scores: maps at the size of the first resize, (N, rows, W, c), and per_image

@@ -32,7 +32,7 @@ class Upsampled:
     Attributes:
         source: (N, h, w, C), any floating type.
         size: (H, W) to upsample to.
-        align_corners: of the upsampling.
+        align_corners: `align_corners` of the upsampling.
     """
 
     source: jax.Array

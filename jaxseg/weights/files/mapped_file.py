@@ -40,7 +40,7 @@ class MappedFile:
     replacing it by a rename, as the writers of this package do, is no harm.
 
     Args:
-        path: of a file that is not empty.
+        path: the path of a file that is not empty.
 
     Raises:
         CheckpointFileError: if there is no such file, or nothing in it.
@@ -83,7 +83,7 @@ class MappedFile:
         Args:
             start: the byte of its first element.
             shape: in elements.
-            dtype: of numbers.
+            dtype: a data type of numbers.
             strides: in bytes; those of C order if left out.
         """
         if 0 in shape:

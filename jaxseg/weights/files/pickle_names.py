@@ -133,7 +133,7 @@ class Inert:
     """Stands for an object that is not rebuilt.
 
     Attributes:
-        name: of what would have made it, 'argparse.Namespace'.
+        name: the name of what would have made it, 'argparse.Namespace'.
         args: what that would have been called with.
         state: what its attributes would have been set from.
         items: what would have been put into it, where it is a list, set or dict.
@@ -194,8 +194,8 @@ class Factory:
     """Makes what a pickle calls for, within the limits of one pickle.
 
     Args:
-        size: of the pickle in bytes. Arrays copy parts of it, no more in all than
-            this: the same bytes could be named a million times.
+        size: the size of the pickle in bytes. Arrays copy parts of it, no more in all
+            than this: the same bytes could be named a million times.
     """
 
     def __init__(self, size: int):

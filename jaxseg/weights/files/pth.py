@@ -26,7 +26,7 @@ def read_pth(path: str | os.PathLike[str]) -> Any:
     """Reads a file of `torch.save`.
 
     Args:
-        path: of a .pth file.
+        path: the path of a .pth file.
 
     Returns:
         The object that was saved, with read-only arrays on the mapped file in place of

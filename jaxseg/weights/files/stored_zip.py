@@ -98,7 +98,7 @@ def new_entry(archive: zipfile.ZipFile, name: str, size: int) -> Iterator[Binary
 
     Args:
         archive: open for writing.
-        name: of the entry.
+        name: the name of the entry.
         size: bytes that will be written.
     """
     # One date for all: the same weights make the same file.

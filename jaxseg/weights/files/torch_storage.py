@@ -72,7 +72,7 @@ class Storage:
     """A block of a file that tensors are views on.
 
     Attributes:
-        dtype: of its elements.
+        dtype: the data type of its elements.
         numel: how many there are.
         file: where they are; None while a legacy file's list of storages, which comes
             after the tensors, has not been read.
@@ -104,10 +104,11 @@ class Storage:
         """A tensor on the storage.
 
         Args:
-            offset: of its first element in the storage, in elements of the tensor.
+            offset: the offset of its first element in the storage, in elements of the
+                tensor.
             size: its shape.
             stride: elements from one entry to the next, for every axis.
-            dtype: of the tensor, where the storage is untyped.
+            dtype: the data type of the tensor, where the storage is untyped.
 
         Returns:
             A read-only array; an empty one while the storage has no place yet.

@@ -47,7 +47,7 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     """Reads a file of weights, of a kind that its content tells and not its name.
 
     Args:
-        path: of a file of torch.save, a safetensors file, or an npz file of
+        path: the path of a file of torch.save, a safetensors file, or an npz file of
             `np.savez`.
 
     Raises:
