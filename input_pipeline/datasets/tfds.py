@@ -106,7 +106,7 @@ class TFDSDataset(SegDataset):
         return array
 
     def _decoders(self):
-        """For pictures: none, which leaves their bytes."""
+        """The decoders of TFDS; pictures have none, so that their bytes stay."""
         import tensorflow_datasets as tfds
 
         return {

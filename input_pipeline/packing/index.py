@@ -48,7 +48,7 @@ class Array:
 
     @property
     def num_bytes(self) -> int:
-        """Of its content."""
+        """The number of bytes of its content."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
@@ -84,7 +84,7 @@ class Record:
 
     @property
     def num_bytes(self) -> int:
-        """Of both, and of what lies between them."""
+        """The number of bytes of both, and of what lies between them."""
         *before, last = (array.num_bytes for array in self.arrays)
         return sum(size + -size % ALIGNMENT for size in before) + last
 

@@ -225,7 +225,7 @@ class Predictor:
         return self.programs.tally(total, values, versions, **count)
 
     def _alike(self, variables, versions, size, how, directions=()):
-        """Of images of one size, (N, H, W, C) at each scale."""
+        """Predicts images of one size, (N, H, W, C) at each scale."""
         self.programs.drop_old()
         size = tuple(size)
         bucket = exact_bucket((*(images.shape[1:3] for images in versions), size))

@@ -30,7 +30,7 @@ def compiler_options(variables: Any, device: jax.Device) -> dict[str, str]:
 
 
 def _is_wide_conv(shape):
-    """Of a kernel (kh, kw, in, out) with more than one tap."""
+    """Whether a shape is of a wide kernel (kh, kw, in, out) with more than one tap."""
     return len(shape) == 4 and shape[:2] != (1, 1) and shape[2] >= _WIDE
 
 

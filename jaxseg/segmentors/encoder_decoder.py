@@ -83,12 +83,12 @@ class EncoderDecoder(Segmentor):
 
     @property
     def threshold(self) -> float | None:
-        """Of one channel's probability, from which a pixel is class 1."""
+        """The probability of one channel from which a pixel is class 1."""
         return self.predicting_head.threshold
 
     @property
     def align_corners(self) -> bool:
-        """Of the resize from the logits to the image's size."""
+        """`align_corners` of the resize from the logits to the image's size."""
         return self.predicting_head.align_corners
 
     @property

@@ -39,12 +39,12 @@ class Segmentor(Part):
 
     @property
     def threshold(self) -> float | None:
-        """Of one channel's probability, from which a pixel is class 1."""
+        """The probability of one channel from which a pixel is class 1."""
         raise NotImplementedError
 
     @property
     def align_corners(self) -> bool:
-        """Of the resize from the logits to the image's size."""
+        """`align_corners` of the resize from the logits to the image's size."""
         raise NotImplementedError
 
     @property

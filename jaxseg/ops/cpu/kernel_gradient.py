@@ -12,7 +12,7 @@ _PIXELS = 256
 def kernel_gradient(
     x: jax.Array, g: jax.Array, windows: Windows, groups: int = 1
 ) -> jax.Array:
-    """Of a convolution, the gradient by its kernel.
+    """The gradient of a convolution by its kernel.
 
     Goes through the result some rows at a time, puts what their windows see side by
     side, and multiplies. XLA's CPU backend takes 1.3 to 3 times as long for its own
