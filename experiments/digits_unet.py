@@ -2,16 +2,25 @@
 
     python -m jaxseg.main --config experiments/digits_unet.py
 
-Measured with this file, seed 0, on two CPU cores: 87.09 val mIoU after its 900 iterations.
+Measured with this file, seed 0, on two CPU cores: 87.09 val mIoU after its 900
+iterations.
 """
 
 from typing import Any
 
 NUM_CLASSES = 11
 NORM = dict(type="SyncBN", requires_grad=True)
-# Nine pixels in ten are background. Unweighted, the classifier first learns digit against
-# background alone, and stays there for long.
-LOSS = dict(type="CrossEntropyLoss", class_weight=[0.2] + [1.0] * 10)
+HEAD = dict(
+    type="FCNHead",
+    num_convs=1,
+    concat_input=False,
+    dropout_ratio=0.0,
+    num_classes=NUM_CLASSES,
+    norm_cfg=NORM,
+    # Nine pixels in ten are background. Unweighted, the classifier first learns digit
+    # against background alone, and stays there for long.
+    loss_decode=dict(type="CrossEntropyLoss", class_weight=[0.2] + [1.0] * 10),
+)
 PIPELINE = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
@@ -43,32 +52,10 @@ def get_config() -> dict[str, Any]:
                 dec_dilations=(1, 1, 1),
                 norm_cfg=NORM,
             ),
-            decode_head=dict(
-                type="FCNHead",
-                in_channels=16,
-                in_index=3,
-                channels=16,
-                num_convs=1,
-                concat_input=False,
-                dropout_ratio=0.0,
-                num_classes=NUM_CLASSES,
-                norm_cfg=NORM,
-                loss_decode=LOSS,
-            ),
+            decode_head=dict(HEAD, in_channels=16, in_index=3, channels=16),
             # On the map of 12x12, where a digit is three or four pixels wide: with it
             # the digits are told apart after half as many steps.
-            auxiliary_head=dict(
-                type="FCNHead",
-                in_channels=64,
-                in_index=1,
-                channels=32,
-                num_convs=1,
-                concat_input=False,
-                dropout_ratio=0.0,
-                num_classes=NUM_CLASSES,
-                norm_cfg=NORM,
-                loss_decode=LOSS,
-            ),
+            auxiliary_head=dict(HEAD, in_channels=64, in_index=1, channels=32),
             test_cfg=dict(mode="whole"),
         ),
         train_dataloader=dict(

@@ -41,7 +41,8 @@ class PIDNet(Backbone, kw_only=True):
         """(N, H, W, C) -> what P gives after its first fusion, the sum of all, and D.
 
         Their channels are 2, 4 and 2 times `channels` (D of the small model: 2), their
-        size is (ceil(H / 8), ceil(W / 8)). The first and the last are for training's losses.
+        size is (ceil(H / 8), ceil(W / 8)). The first and the last are for the
+        losses.
         """
         c, relu = self.channels, jax.nn.relu
         i = p = d = self._stem(x, train)  # (N, H/8, W/8, 2c)

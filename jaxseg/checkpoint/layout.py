@@ -1,8 +1,11 @@
 """Layout of checkpoints: the names of their directories and files.
 
-WORKDIR/checkpoints/<step>/state/...              the arrays
-manifest/...           what is said of them
-commit_success.txt     written last
+    WORKDIR/checkpoints/<step>/state/...                 the arrays (OCDBT)
+                               manifest/manifest.json    shapes, checksums, config
+                               commit_success.txt        written last
+
+A directory without its `commit_success.txt` is not a checkpoint, so a process may be
+killed at any moment.
 """
 
 from pathlib import Path

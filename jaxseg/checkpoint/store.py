@@ -1,12 +1,7 @@
 """Checkpoint store: saves and restores the state of a run, by orbax's manager.
 
-    workdir/checkpoints/<step>/state/...                 the arrays (OCDBT)
-                               manifest/manifest.json    shapes, checksums, config
-                               commit_success.txt        written last
-
-A directory without its `commit_success.txt` is not a checkpoint, so a process may be
-killed at any moment. `manifest.py` says how what is read is verified;
-`reader.py` reads beside a trainer. No file beside these two knows orbax.
+`layout.py` says where the parts lie, and `manifest.py` how what is read is verified;
+`reader.py` reads beside a trainer. No file but that and this one knows orbax.
 """
 
 import dataclasses
@@ -26,7 +21,7 @@ from jaxseg.checkpoint.errors import (
     NoCheckpointError,
 )
 from jaxseg.checkpoint.hosts import check_hosts_agree, on_all_hosts
-from jaxseg.checkpoint.layout import COMMIT_FILE, STATE, step_dirs
+from jaxseg.checkpoint.layout import STATE, is_finished, step_dirs
 from jaxseg.checkpoint.reader import read_arrays
 
 _log = logging.getLogger("jaxseg")
@@ -307,7 +302,7 @@ class Checkpoints:
         path = self._path(self._saving)
         _log.error("%s: saving this checkpoint failed: %s", path, error)
         # The unfinished files would keep a full disk full.
-        if jax.process_index() == 0 and not (path / COMMIT_FILE).exists():
+        if jax.process_index() == 0 and not is_finished(path):
             shutil.rmtree(path, ignore_errors=True)
         self._manager.reload()
 

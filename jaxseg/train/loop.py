@@ -122,8 +122,7 @@ def _run_steps(
     if started.is_complete or stop.requested:
         return state, scores
     batch = feed.next()
-    if jax.process_index() == 0:
-        _log.info("the training step is compiled, which may take minutes")
+    _log.info("the training step is compiled, which may take minutes")
     with phases.on("compile"):
         step_fn = stop.run(_compile, session.run, started, batch)
     log.meter.reset()

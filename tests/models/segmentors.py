@@ -47,6 +47,13 @@ def last(kind, channels=64, **config):
 PYRAMID = dict(in_channels=[8, 16, 32, 64], in_index=[0, 1, 2, 3])
 CE = dict(type="CrossEntropyLoss")
 OHEM = dict(type="OHEMPixelSampler", thresh=0.7, min_kept=100)
+FPN = dict(type="FPN", in_channels=[8, 16, 32, 64], out_channels=16, num_outs=4)
+FPN_HEAD = head(
+    "FPNHead",
+    in_channels=[16] * 4,
+    in_index=[0, 1, 2, 3],
+    feature_strides=[4, 8, 8, 8],
+)
 
 # Every backbone, neck and head in as few models as they fit in.
 SEGMENTORS = {
@@ -72,13 +79,8 @@ SEGMENTORS = {
     "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),
     "fpn": dict(
         backbone=resnet(),
-        neck=dict(type="FPN", in_channels=[8, 16, 32, 64], out_channels=16, num_outs=4),
-        decode_head=head(
-            "FPNHead",
-            in_channels=[16] * 4,
-            in_index=[0, 1, 2, 3],
-            feature_strides=[4, 8, 8, 8],
-        ),
+        neck=FPN,
+        decode_head=FPN_HEAD,
     ),
     "unet": dict(
         backbone=unet("InterpConv"), decode_head=last("FCNHead", 8, num_convs=1)
@@ -125,14 +127,9 @@ SEGMENTORS = {
         type="CascadeEncoderDecoder",
         num_stages=2,
         backbone=resnet(),
-        neck=dict(type="FPN", in_channels=[8, 16, 32, 64], out_channels=16, num_outs=4),
+        neck=FPN,
         decode_head=[
-            head(
-                "FPNHead",
-                in_channels=[16] * 4,
-                in_index=[0, 1, 2, 3],
-                feature_strides=[4, 8, 8, 8],
-            ),
+            FPN_HEAD,
             dict(
                 type="PointHead",
                 in_channels=[16],
@@ -168,10 +165,8 @@ SEGMENTORS = {
     "maskformer": dict(
         backbone=resnet(),
         decode_head=dict(
-            HEADS["MaskFormerHead"].config,
+            HEADS["MaskFormerHead"].config | PYRAMID,
             type="MaskFormerHead",
-            in_channels=[8, 16, 32, 64],
-            in_index=[0, 1, 2, 3],
             num_classes=CLASSES,
             loss_cls=dict(
                 type="mmdet.CrossEntropyLoss", class_weight=[1.0] * CLASSES + [0.1]

@@ -50,6 +50,21 @@ def server(tmp_path, monkeypatch):
         thread.join()
 
 
+@pytest.fixture
+def trickle():
+    """Goes on with an answer a byte at a time, so that no wait is a long one."""
+    ended = threading.Event()
+
+    def send(handler):
+        for _ in range(500):
+            if ended.wait(0.02):
+                return
+            handler.wfile.write(b"w")
+
+    yield send
+    ended.set()
+
+
 def cached():
     return sorted(path.name for path in cache_folder().glob("*"))
 
@@ -180,39 +195,29 @@ def test_several_at_once_get_one_whole_file(server):
     assert (cache_folder() / NAME).read_bytes() == CONTENT and cached() == [NAME]
 
 
-def test_a_server_that_never_comes_to_an_end_is_given_up(server, monkeypatch):
+def test_a_server_that_never_comes_to_an_end_is_given_up(server, trickle, monkeypatch):
     monkeypatch.setattr(download, "_MOST_SECONDS", 0.3)
-    ended = threading.Event()
 
-    def trickle(handler):
+    def answer(handler):
         handler.send_response(200)
         handler.send_header("Content-Length", "7000")
         handler.end_headers()
-        for _ in range(500):  # a byte at a time, so no wait is a long one
-            if ended.wait(0.02):
-                return
-            handler.wfile.write(b"w")
+        trickle(handler)
 
-    server.answers[NAME] = trickle
+    server.answers[NAME] = answer
     with pytest.raises(DownloadError, match="not there after 0.3 seconds"):
         fetch(f"{server.url}/{NAME}")
-    ended.set()
     assert cached() == []
 
 
-def test_headers_that_never_come_to_an_end_are_given_up(server, monkeypatch):
+def test_headers_that_never_come_to_an_end_are_given_up(server, trickle, monkeypatch):
     monkeypatch.setattr(download, "_HEADER_SECONDS", 0.3)
-    ended = threading.Event()
 
-    def trickle(handler):
+    def answer(handler):
         handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
-        for _ in range(500):
-            if ended.wait(0.02):
-                break
-            handler.wfile.write(b"w")
+        trickle(handler)
 
-    server.answers[NAME] = trickle
+    server.answers[NAME] = answer
     with pytest.raises(DownloadError, match="no whole answer after 0.3 seconds"):
         fetch(f"{server.url}/{NAME}")
-    ended.set()
     assert cached() == []
