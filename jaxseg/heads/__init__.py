@@ -1,9 +1,11 @@
 """Heads, the table of contents: `decode_head=dict(type=...)` names one of these."""
 
 from jaxseg.heads.aspp_head import ASPPHead
+from jaxseg.heads.dnl_head import DNLHead
 from jaxseg.heads.enc_head import EncHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
+from jaxseg.heads.gc_head import GCHead
 from jaxseg.heads.maskformer_head import MaskFormerHead
 from jaxseg.heads.matching import (
     ClassificationCost,
@@ -12,6 +14,7 @@ from jaxseg.heads.matching import (
     HungarianAssigner,
     MaskPseudoSampler,
 )
+from jaxseg.heads.nl_head import NLHead
 from jaxseg.heads.ocr_head import OCRHead
 from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.point_head import PointHead
@@ -22,15 +25,18 @@ from jaxseg.heads.uper_head import UPerHead
 __all__ = [
     "ASPPHead",
     "ClassificationCost",
+    "DNLHead",
     "DepthwiseSeparableASPPHead",
     "DiceCost",
     "EncHead",
     "FCNHead",
     "FPNHead",
     "FocalLossCost",
+    "GCHead",
     "HungarianAssigner",
     "MaskFormerHead",
     "MaskPseudoSampler",
+    "NLHead",
     "OCRHead",
     "PIDHead",
     "PSPHead",

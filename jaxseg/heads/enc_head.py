@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.activation import Act
-from jaxseg.layers.conv import ConvModule, torch_default_bias
+from jaxseg.layers.conv import ConvModule, torch_start
 from jaxseg.layers.encoding import Encoding
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.transformer import Linear
@@ -16,9 +16,6 @@ from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.loss import Loss
 from jaxseg.losses.targets import Targets
 from jaxseg.ops.resize import resize
-
-# torch's nn.Linear, as long as nothing else is asked for.
-_linear_init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class _EncModule(nn.Module):
@@ -43,8 +40,7 @@ class _EncModule(nn.Module):
         y = jnp.swapaxes(y, 1, 2)
         y = (self.norm_cfg or BN())(name="encoding.1")(y, train)
         encoding = jax.nn.relu(y).mean(-1).astype(x.dtype)
-        start = {"kernel_init": _linear_init, "bias_init": torch_default_bias(channels)}
-        fc = Linear(channels, **start, name="fc.0")
+        fc = Linear(channels, **torch_start(channels), name="fc.0")
         gamma = jax.nn.sigmoid(fc(encoding))
         return encoding, jax.nn.relu(x + x * gamma[:, None, None])
 
@@ -93,8 +89,7 @@ class EncHead(BaseDecodeHead, kw_only=True):
         logits = self.cls_seg(x, train)
         if not self.use_se_loss:
             return logits
-        bias = torch_default_bias(self.channels)
-        start = {"kernel_init": _linear_init, "bias_init": bias}
+        start = torch_start(self.channels)
         se_layer = Linear(self.num_classes, **start, name="se_layer")
         return logits, se_layer(encoding)
 

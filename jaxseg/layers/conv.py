@@ -20,6 +20,7 @@ caffe2_xavier = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
 kaiming_normal_fan_in = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 # torch's default of a transposed convolution, kaiming_uniform(a=sqrt(5)) over outputs.
 torch_default = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
+_torch_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def torch_default_bias(fan_in: int) -> Callable[..., jax.Array]:
@@ -30,6 +31,17 @@ def torch_default_bias(fan_in: int) -> Callable[..., jax.Array]:
         return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
     return init
+
+
+def torch_start(fan_in: int) -> dict[str, Any]:
+    """Fields of a `Conv2d` or `Linear` that starts as torch's own layers do.
+
+    mmseg leaves them so wherever a layer is no ConvModule.
+
+    Args:
+        fan_in: inputs of an output's sum.
+    """
+    return {"kernel_init": _torch_kernel, "bias_init": torch_default_bias(fan_in)}
 
 
 class Conv2d(nn.Module):

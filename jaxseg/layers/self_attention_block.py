@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 
 from jaxseg.layers.activation import Act
-from jaxseg.layers.conv import Conv2d, ConvModule
+from jaxseg.layers.conv import Conv2d, ConvModule, torch_start
 from jaxseg.layers.norm import Norm
 from jaxseg.ops.context import pixel_attention
 
@@ -79,7 +79,7 @@ class SelfAttentionBlock(nn.Module):
                 x = ConvModule(channels, 1, **flavours, name=part)(x, train)
             else:
                 # mmseg's blocks begin as if they were not there.
-                zero = name == "out_project"
-                init = {"kernel_init": nn.initializers.zeros} if zero else {}
-                x = Conv2d(channels, 1, **init, name=part)(x)
+                zero = {"kernel_init": nn.initializers.zeros}
+                start = zero if name == "out_project" else torch_start(x.shape[-1])
+                x = Conv2d(channels, 1, **start, name=part)(x)
         return x

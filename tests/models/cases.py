@@ -162,10 +162,15 @@ HEADS = {
     "DepthwiseSeparableASPPHead": head(
         (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
     ),
+    "DNLHead": head((5, 4), in_channels=8, temperature=0.5),
     "EncHead": head((5, 4), (3,), num_codes=4, add_lateral=True, **SEVERAL),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
+    "GCHead": head(
+        (5, 4), in_channels=8, ratio=0.5, fusion_types=["channel_mul", "channel_add"]
+    ),
     "MaskFormerHead": maskformer(),
+    "NLHead": head((5, 4), in_channels=8, mode="dot_product", concat_input=False),
     "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),
     "PIDHead": Case(
         dict(

@@ -123,6 +123,11 @@ SEGMENTORS = {
             last("OCRHead", ocr_channels=8),
         ],
     ),
+    "context": dict(
+        backbone=resnet(),
+        decode_head=last("NLHead"),
+        auxiliary_head=[last("DNLHead"), last("GCHead")],
+    ),
     "point_rend": dict(
         type="CascadeEncoderDecoder",
         num_stages=2,
