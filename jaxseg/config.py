@@ -31,6 +31,7 @@ TOP_LEVEL = (
     "adapt_in_channels",
     "resume",
     "mesh",
+    "xla_flags",
     "ema",
     "tta",
     "custom_imports",
@@ -52,6 +53,7 @@ _CHECKED = (
     "default_hooks.logger",
     "randomness",
     "mesh",
+    "xla_flags",
     "ema",
     "tta",
 )

@@ -328,7 +328,9 @@ def evaluate_checkpoint(
     """
     model = load_model(config, checkpoint)
     parts = {k: v for k, v in model.config.items() if k != "train_dataloader"}
-    evaluator = Evaluator(Predictor(model.segmentor), read_settings(parts))
+    settings = read_settings(parts)
+    predictor = Predictor(model.segmentor, xla_flags=settings.xla_flags)
+    evaluator = Evaluator(predictor, settings)
     check_classes(model.segmentor, evaluator.dataset, "val_dataloader.dataset")
     _log.info("val: %d samples; %s", len(evaluator.dataset), scan(evaluator.dataset))
     check_agreement(

@@ -1,7 +1,7 @@
 """Band predictor: one image on several devices, of which each has a band of rows."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -36,12 +36,18 @@ class BandPredictor:
         devices: from the top of an image to its bottom.
     """
 
-    def __init__(self, model: Any, devices: Sequence[jax.Device]):
+    def __init__(
+        self,
+        model: Any,
+        devices: Sequence[jax.Device],
+        xla_flags: Mapping[str, Any] | None = None,
+    ):
         """Prepares, without compiling anything.
 
         Args:
             model: the segmentor.
             devices: that take the bands.
+            xla_flags: flags of XLA for the program.
 
         Raises:
             ConfigError: if the model's test_cfg cuts windows, or a part of it does not
@@ -58,6 +64,7 @@ class BandPredictor:
                 "say that it takes bands of its rows: set mesh.spatial to 1"
             )
         self.model = model
+        self._xla_flags = xla_flags
         self.devices = tuple(devices)
         mesh = Mesh(np.array(self.devices), ("rows",))
         self._mesh = mesh
@@ -123,7 +130,9 @@ class BandPredictor:
             self._run = jax.jit(
                 self._predict,
                 static_argnames=("size", "how"),
-                compiler_options=compiler_options(variables, self.devices[0]),
+                compiler_options=compiler_options(
+                    variables, self.devices[0], self._xla_flags
+                ),
             )
 
     def _check(self, height):

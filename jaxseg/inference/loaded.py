@@ -213,8 +213,9 @@ def load_model(
     if config is None and saved is None:
         raise ValueError("load_model needs a config or a checkpoint")
     config, segmentor = build_segmentor(config, saved)
-    tta = read_settings({"tta": config.get("tta")}).tta
-    predictor = _predictor(config, segmentor, tta)
+    settings = read_settings({k: config.get(k) for k in ("tta", "xla_flags")})
+    tta = settings.tta
+    predictor = _predictor(config, segmentor, settings)
     variables = fresh_variables(config, segmentor, abstract=saved is not None)
     if saved is not None:
         saved, variables = _filled(checkpoint, saved, variables, segmentor)
@@ -258,23 +259,23 @@ def _is_run(config):
     return Path(str(config).removesuffix(":best")).expanduser().is_dir()
 
 
-def _predictor(config, segmentor, tta):
-    devices = jax.local_devices()
+def _predictor(config, segmentor, settings):
+    devices, flags = jax.local_devices(), settings.xla_flags
     count = (config.get("mesh") or {}).get("spatial", 1)
     if count == 1:
-        return Predictor(segmentor, devices[:1])
+        return Predictor(segmentor, devices[:1], flags)
     count = len(devices) if count == -1 else count
     if count not in range(1, len(devices) + 1):
         raise ConfigError(
             f"mesh.spatial is {count!r}; this process has {len(devices)} devices to "
             "split an image over"
         )
-    if tta is not None:
+    if settings.tta is not None:
         raise ConfigError(
             "tta averages versions of an image that one device holds: set mesh.spatial "
             "to 1, or tta.enabled to False"
         )
-    return BandPredictor(segmentor, devices[:count])
+    return BandPredictor(segmentor, devices[:count], flags)
 
 
 def build_segmentor(

@@ -48,13 +48,19 @@ class Predictor:
         programs: what it compiles.
     """
 
-    def __init__(self, model: Any, devices: Sequence[jax.Device] | None = None):
+    def __init__(
+        self,
+        model: Any,
+        devices: Sequence[jax.Device] | None = None,
+        xla_flags: Mapping[str, Any] | None = None,
+    ):
         """Prepares, without compiling anything.
 
         Args:
             model: the segmentor.
             devices: over which the images of a batch are split; by default those of
                 this host.
+            xla_flags: flags of XLA for the network's programs.
         """
         self.model = model
         test_cfg = model.test_cfg
@@ -62,7 +68,7 @@ class Predictor:
         crop = test_cfg.window
         self._choice = BucketChoice(model, crop)
         self.programs = Programs(
-            model, jax.local_devices() if devices is None else devices
+            model, jax.local_devices() if devices is None else devices, xla_flags
         )
         self._align_corners = model.align_corners
         parts = self.programs, self._choice.networks

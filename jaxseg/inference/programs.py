@@ -1,7 +1,7 @@
 """Programs: what is compiled for predictions: the network, and the postprocessing."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -30,16 +30,23 @@ class Programs:
         devices: where they run.
     """
 
-    def __init__(self, model: Any, devices: Sequence[jax.Device]):
+    def __init__(
+        self,
+        model: Any,
+        devices: Sequence[jax.Device],
+        xla_flags: Mapping[str, Any] | None = None,
+    ):
         """Prepares, without compiling anything.
 
         Args:
             model: the segmentor.
             devices: over which the images of a batch are split.
+            xla_flags: flags of XLA for the network's programs.
         """
         self.compilations = {"network": 0, "rest": 0}
         self.devices = tuple(devices)
         self._model = model
+        self._xla_flags = xla_flags
         self._dropped = 0
         mesh = Mesh(np.array(self.devices), ("batch",))
         self._split = NamedSharding(mesh, P("batch"))
@@ -65,7 +72,7 @@ class Programs:
     def put_variables(self, variables: Any) -> Any:
         """Params and batch_stats, or whatever all images share, on every device."""
         if self._network is None:
-            options = compiler_options(variables, self.devices[0])
+            options = compiler_options(variables, self.devices[0], self._xla_flags)
             network = self._alone(self._run_network, in_specs=(P(), P("batch")))
             self._network = jax.jit(network, compiler_options=options)
             self._masked = jax.jit(

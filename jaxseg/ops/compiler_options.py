@@ -1,6 +1,7 @@
 """Compiler options of XLA that are set per program."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -15,18 +16,39 @@ _SUMS_ALONE = {
 }
 _WIDE = 512
 
+# As JAX names those of a device, and XLA those of its flags.
+PLATFORMS = ("cpu", "gpu", "tpu")
 
-def compiler_options(variables: Any, device: jax.Device) -> dict[str, str]:
+
+def compiler_options(
+    variables: Any, device: jax.Device, flags: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """`compiler_options` for the `jax.jit` of a model's programs.
 
     Args:
         variables: the variables of the model, or its parameters, or their shapes.
         device: one of those that the programs are compiled for.
+        flags: what a config asks for (`settings.xla_flags`); those of other platforms
+            are left out.
     """
+    asked = {
+        k: v for k, v in (flags or {}).items() if platform_of(k) == device.platform
+    }
     wide = any(_is_wide_conv(leaf.shape) for leaf in jax.tree.leaves(variables))
     if wide and device.platform == "cpu" and _is_known():
-        return dict(_SUMS_ALONE)
-    return {}
+        return {**_SUMS_ALONE, **asked}
+    return asked
+
+
+def platform_of(flag: str) -> str | None:
+    """The platform that a flag of XLA is for: `gpu` of `xla_gpu_autotune_level`.
+
+    None where the name does not begin with a platform that JAX has.
+    """
+    for platform in PLATFORMS:
+        if flag.startswith(f"xla_{platform}_"):
+            return platform
+    return None
 
 
 def _is_wide_conv(shape):

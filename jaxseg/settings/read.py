@@ -20,6 +20,7 @@ from jaxseg.settings.loop import (
     Randomness,
 )
 from jaxseg.settings.tta import TestTimeAug, without_resizing
+from jaxseg.settings.xla_flags import read_xla_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Settings:
     val_dataloader: DataLoader | None
     val_evaluator: IoUMetric
     tta: TestTimeAug | None
+    xla_flags: Mapping[str, Any]
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -83,6 +85,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         val_dataloader=_read(config, "val_dataloader", "DataLoader"),
         val_evaluator=_read(config, "val_evaluator", "IoUMetric"),
         tta=tta,
+        xla_flags=read_xla_flags(config),
     )
 
 

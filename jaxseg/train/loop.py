@@ -159,6 +159,7 @@ def _compile(run, started, batch):
         ema_momentum=None if ema is None else ema.momentum,
         loss_scope=run.settings.train_loop.loss_scope,
         log_interval=run.settings.logger.interval,
+        xla_flags=run.settings.xla_flags,
     )
     state = started.state
     step = make_train_step(

@@ -90,7 +90,8 @@ class Run:
         if self.val_set is None:
             _log.warning("there is no val_dataloader: nothing will be evaluated")
         else:
-            self.evaluator = Evaluator(Predictor(self.model), self.settings)
+            predictor = Predictor(self.model, xla_flags=self.settings.xla_flags)
+            self.evaluator = Evaluator(predictor, self.settings)
             # What an evaluation would refuse is said now, not after hours.
             self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
 

@@ -30,11 +30,13 @@ class StepOptions:
         loss_scope: `device`: each device's losses are divided by what it counts, as
             in mmseg; `global`: by what all count.
         log_interval: steps between two logs; the metrics are summed in between.
+        xla_flags: flags of XLA that the config asks for.
     """
 
     ema_momentum: float | None = None
     loss_scope: str = "device"
     log_interval: int = 50
+    xla_flags: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def total_loss(losses: Mapping[str, jax.Array]) -> jax.Array:
@@ -121,7 +123,9 @@ def make_train_step(
         step,
         donate_argnums=0,
         out_shardings=(sharding, replicated(mesh)),
-        compiler_options=compiler_options(params, mesh.devices.flat[0]),
+        compiler_options=compiler_options(
+            params, mesh.devices.flat[0], options.xla_flags
+        ),
     )
 
 

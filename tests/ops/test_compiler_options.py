@@ -50,3 +50,13 @@ def test_a_program_compiled_ahead_gives_the_same():
     np.testing.assert_allclose(
         ahead(x, kernel), jax.jit(convolve)(x, kernel), rtol=1e-4, atol=1e-4
     )
+
+
+def test_flags_that_are_asked_for_go_to_their_platform_alone():
+    flags = {"xla_gpu_autotune_level": 4, "xla_cpu_enable_fast_math": False}
+    gpu = types.SimpleNamespace(platform="gpu")
+    assert compiler_options(WIDE, gpu, flags) == {"xla_gpu_autotune_level": 4}
+    tpu = types.SimpleNamespace(platform="tpu")
+    assert compiler_options(WIDE, tpu, flags) == {}
+    alone, both = compiler_options(WIDE, CPU), compiler_options(WIDE, CPU, flags)
+    assert both == {**alone, "xla_cpu_enable_fast_math": False}

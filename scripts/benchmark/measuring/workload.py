@@ -137,6 +137,7 @@ class Training:
             ema_momentum=None if settings.ema is None else settings.ema.momentum,
             loss_scope=settings.train_loop.loss_scope,
             log_interval=settings.logger.interval,
+            xla_flags=settings.xla_flags,
         )
         sharding = state_sharding(self.state, run.mesh)
         step = make_train_step(
@@ -168,7 +169,8 @@ class Network:
         self._images = jax.device_put(images, split)
         self.images = len(images)
         logits = functools.partial(run.model.apply, method="logits")
-        options = compiler_options(self._variables, devices[0])
+        flags = run.settings.xla_flags
+        options = compiler_options(self._variables, devices[0], flags)
         self._logits, self.facts = compile_program(
             jax.jit(logits, compiler_options=options), self._variables, self._images
         )
