@@ -1,14 +1,20 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
+from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.pidnet import PIDNet
+from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
+from jaxseg.backbones.resnext import ResNeXt
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
 
 __all__ = [
     "DeconvModule",
+    "HRNet",
     "InterpConv",
     "PIDNet",
+    "ResNeSt",
+    "ResNeXt",
     "ResNet",
     "ResNetV1c",
     "ResNetV1d",

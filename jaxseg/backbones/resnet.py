@@ -4,7 +4,7 @@ Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
 Bag of Tricks for Image Classification, https://arxiv.org/abs/1812.01187
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -14,16 +14,9 @@ from jaxseg.errors import FieldError
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
-from jaxseg.ops.pool import avg_pool, max_pool
+from jaxseg.layers.res_layer import ResBasicBlock, ResBottleneck
+from jaxseg.ops.pool import max_pool
 from jaxseg.weights.key_table import KeyTable
-
-_DEPTHS = {
-    18: ("basic", (2, 2, 2, 2)),
-    34: ("basic", (3, 4, 6, 3)),
-    50: ("bottleneck", (3, 4, 6, 3)),
-    101: ("bottleneck", (3, 4, 23, 3)),
-    152: ("bottleneck", (3, 8, 36, 3)),
-}
 
 _KEY_TABLE = KeyTable(
     renames=(
@@ -41,97 +34,6 @@ _KEY_TABLE = KeyTable(
     # The classifier, and the last stages, which num_stages may leave out.
     unused=("fc.", "layer2.", "layer3.", "layer4."),
 )
-
-
-class _Downsample(nn.Module):
-    """The projection on a block's shortcut; items are numbered as in mmseg."""
-
-    channels: int
-    stride: int
-    avg_down: bool
-    norm_cfg: Norm
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        stride, item = self.stride, 0
-        if self.avg_down:
-            x, stride, item = avg_pool(x, stride), 1, 1
-        x = Conv2d(self.channels, 1, stride, bias=False, name=str(item))(x)
-        return self.norm_cfg(name=str(item + 1))(x, train)
-
-
-class _Block(nn.Module):
-    """What both kinds of block have.
-
-    Attributes:
-        planes: channels of the inner convolutions.
-        stride: the stride of the block.
-        dilation: the dilation of its 3x3 convolutions.
-        downsample: whether the shortcut is projected.
-        last_scale_init: starting scale of the block's last norm.
-    """
-
-    planes: int
-    stride: int
-    dilation: int
-    downsample: bool
-    style: str
-    avg_down: bool
-    norm_cfg: Norm
-    last_scale_init: Any
-
-    expansion = 1
-
-    def shortcut(self, x, train):
-        if not self.downsample:
-            return x
-        channels = self.planes * self.expansion
-        return _Downsample(
-            channels, self.stride, self.avg_down, self.norm_cfg, name="downsample"
-        )(x, train)
-
-    def conv_norm(self, x, index, train, channels, side, stride=1, last=False):
-        dilation = self.dilation if side == 3 and not last else 1
-        x = Conv2d(
-            channels,
-            side,
-            stride,
-            padding=dilation if side == 3 else 0,
-            dilation=dilation,
-            bias=False,
-            name=f"conv{index}",
-        )(x)
-        norm = self.norm_cfg(
-            f"{self.norm_cfg.abbr}{index}",
-            self.last_scale_init if last else nn.initializers.ones,
-        )
-        return norm(x, train)
-
-
-class _BasicBlock(_Block):
-    """Two 3x3 convolutions; the second is not dilated."""
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        y = jax.nn.relu(self.conv_norm(x, 1, train, self.planes, 3, self.stride))
-        y = self.conv_norm(y, 2, train, self.planes, 3, last=True)
-        return jax.nn.relu(y + self.shortcut(x, train))
-
-
-class _Bottleneck(_Block):
-    """1x1, 3x3 and 1x1 convolutions; `style` says which one has the stride."""
-
-    expansion = 4
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        first, second = (
-            (1, self.stride) if self.style == "pytorch" else (self.stride, 1)
-        )
-        y = jax.nn.relu(self.conv_norm(x, 1, train, self.planes, 1, first))
-        y = jax.nn.relu(self.conv_norm(y, 2, train, self.planes, 3, second))
-        y = self.conv_norm(y, 3, train, self.planes * self.expansion, 1, last=True)
-        return jax.nn.relu(y + self.shortcut(x, train))
 
 
 class ResNet(Backbone):
@@ -156,6 +58,8 @@ class ResNet(Backbone):
         contract_dilation: a stage's first block has half its dilation.
         with_cp: compute a block's activations again in the backward pass.
         zero_init_residual: the last norm of each block starts at zero.
+        depths: of each `depth` that the class has, the kind of block and the number of
+            blocks of each stage.
     """
 
     depth: int
@@ -180,10 +84,17 @@ class ResNet(Backbone):
     takes_bands = True
 
     key_table = _KEY_TABLE
+    depths: ClassVar = {
+        18: (ResBasicBlock, (2, 2, 2, 2)),
+        34: (ResBasicBlock, (3, 4, 6, 3)),
+        50: (ResBottleneck, (3, 4, 6, 3)),
+        101: (ResBottleneck, (3, 4, 23, 3)),
+        152: (ResBottleneck, (3, 8, 36, 3)),
+    }
 
     def __post_init__(self):
-        if self.depth not in _DEPTHS:
-            raise FieldError(f"depth is {self.depth}, allowed: {sorted(_DEPTHS)}")
+        if self.depth not in self.depths:
+            raise FieldError(f"depth is {self.depth}, allowed: {sorted(self.depths)}")
         if self.style not in ("pytorch", "caffe"):
             raise FieldError(f"style is {self.style!r}, allowed: pytorch, caffe")
         if not len(self.strides) == len(self.dilations) == self.num_stages <= 4:
@@ -195,7 +106,7 @@ class ResNet(Backbone):
             raise FieldError(
                 f"out_indices {self.out_indices} goes past num_stages={self.num_stages}"
             )
-        blocks = _DEPTHS[self.depth][1][self.num_stages - 1]
+        blocks = self.depths[self.depth][1][self.num_stages - 1]
         if self.multi_grid is not None and len(self.multi_grid) != blocks:
             raise FieldError(
                 f"multi_grid is {self.multi_grid}; the last stage has {blocks} blocks"
@@ -229,30 +140,30 @@ class ResNet(Backbone):
         return max_pool(x, 3, 2, 1)  # (N, H/4, W/4, stem_channels)
 
     def _stage(self, x, stage, train):
-        kind, depths = _DEPTHS[self.depth]
-        block = _BasicBlock if kind == "basic" else _Bottleneck
-        planes = self.base_channels * 2**stage
+        block, depths = self.depths[self.depth]
         stride, dilation = self.strides[stage], self.dilations[stage]
         multi_grid = self.multi_grid if stage == self.num_stages - 1 else None
         dilations = list(multi_grid or [dilation] * depths[stage])
         if multi_grid is None and self.contract_dilation and dilation > 1:
             dilations[0] = dilation // 2
+        init = nn.initializers
         for i in range(depths[stage]):
-            first = i == 0
             x = remat_if(block, self.with_cp)(
-                planes,
-                stride if first else 1,
+                self.base_channels * 2**stage,
+                stride if i == 0 else 1,
                 dilations[i],
-                first and (stride != 1 or x.shape[-1] != planes * block.expansion),
                 self.style,
                 self.avg_down,
                 self.norm_cfg,
-                nn.initializers.zeros
-                if self.zero_init_residual
-                else nn.initializers.ones,
+                init.zeros if self.zero_init_residual else init.ones,
+                **self._more_of_block(),
                 name=f"layer{stage + 1}.{i}",
             )(x, train)
         return x
+
+    def _more_of_block(self) -> dict[str, Any]:
+        """The fields that a derived class's block has beyond ResBlock's."""
+        return {}
 
     @property
     def frozen_modules(self) -> tuple[str, ...]:

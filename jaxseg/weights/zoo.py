@@ -25,11 +25,32 @@ _URLS = {
     "open-mmlab://resnet18_v1c": f"{_OPEN_MMLAB}/resnet18_v1c-b5776b93.pth",
     "open-mmlab://resnet50_v1c": f"{_OPEN_MMLAB}/resnet50_v1c-2cccc1ad.pth",
     "open-mmlab://resnet101_v1c": f"{_OPEN_MMLAB}/resnet101_v1c-e67eebb6.pth",
+    "open-mmlab://msra/hrnetv2_w18_small": (
+        f"{_OPEN_MMLAB}/hrnetv2_w18_small-b5a04e21.pth"
+    ),
+    "open-mmlab://msra/hrnetv2_w18": f"{_OPEN_MMLAB}/hrnetv2_w18-00eb2006.pth",
+    "open-mmlab://msra/hrnetv2_w32": f"{_OPEN_MMLAB}/hrnetv2_w32-dc9eeb4f.pth",
+    "open-mmlab://msra/hrnetv2_w40": f"{_OPEN_MMLAB}/hrnetv2_w40-ed0b031c.pth",
+    "open-mmlab://msra/hrnetv2_w48": f"{_OPEN_MMLAB}/hrnetv2_w48-d2186c55.pth",
+    "open-mmlab://resnest50": f"{_OPEN_MMLAB}/resnest50_d2-7497a55b.pth",
+    "open-mmlab://resnest101": f"{_OPEN_MMLAB}/resnest101_d2-f3b931b2.pth",
+    "open-mmlab://resnest200": f"{_OPEN_MMLAB}/resnest200_d2-ca88e41f.pth",
+    "open-mmlab://resnext50_32x4d": f"{_OPEN_MMLAB}/resnext50-32x4d-0ab1a123.pth",
+    "open-mmlab://resnext101_32x4d": f"{_OPEN_MMLAB}/resnext101_32x4d-a5af3160.pth",
+    "open-mmlab://resnext101_64x4d": f"{_OPEN_MMLAB}/resnext101_64x4d-ee2c6f71.pth",
+    "open-mmlab://contrib/mobilenet_v3_large": (
+        f"{_OPEN_MMLAB}/mobilenet_v3_large-bc2c3fd3.pth"
+    ),
+    "open-mmlab://contrib/mobilenet_v3_small": (
+        f"{_OPEN_MMLAB}/mobilenet_v3_small-47085aa1.pth"
+    ),
     "torchvision://resnet18": f"{_TORCHVISION}/resnet18-f37072fd.pth",
     "torchvision://resnet34": f"{_TORCHVISION}/resnet34-b627a593.pth",
     "torchvision://resnet50": f"{_TORCHVISION}/resnet50-0676ba61.pth",
     "torchvision://resnet101": f"{_TORCHVISION}/resnet101-63fe2227.pth",
     "torchvision://resnet152": f"{_TORCHVISION}/resnet152-394f9c45.pth",
+    "torchvision://resnext50_32x4d": f"{_TORCHVISION}/resnext50_32x4d-7cdf4587.pth",
+    "torchvision://resnext101_32x8d": f"{_TORCHVISION}/resnext101_32x8d-8ba56ff5.pth",
     "mmcls://resnet18": f"{_MMCLS}/resnet/resnet18_8xb32_in1k_20210831-fbbb1da6.pth",
     "mmcls://resnet34": f"{_MMCLS}/resnet/resnet34_8xb32_in1k_20210831-f257d4e6.pth",
     "mmcls://resnet50": f"{_MMCLS}/resnet/resnet50_8xb32_in1k_20210831-ea4938fc.pth",
@@ -43,6 +64,34 @@ _URLS = {
     ),
     "mmcls://resnet152_v1d": (
         f"{_MMCLS}/resnet/resnetv1d152_b32x8_imagenet_20210531-278cf22a.pth"
+    ),
+    "mmcls://resnext50_32x4d": (
+        f"{_MMCLS}/resnext/resnext50_32x4d_b32x8_imagenet_20210429-56066e27.pth"
+    ),
+    "mmcls://resnext101_32x4d": (
+        f"{_MMCLS}/resnext/resnext101_32x4d_b32x8_imagenet_20210506-e0fa3dd5.pth"
+    ),
+    "mmcls://resnext101_32x8d": (
+        f"{_MMCLS}/resnext/resnext101_32x8d_b32x8_imagenet_20210506-23a247d5.pth"
+    ),
+    "mmcls://resnext152_32x4d": (
+        f"{_MMCLS}/resnext/resnext152_32x4d_b32x8_imagenet_20210524-927787be.pth"
+    ),
+    "mmcls://resnest50": f"{_MMCLS}/resnest/resnest50_imagenet_converted-1ebf0afe.pth",
+    "mmcls://resnest101": (
+        f"{_MMCLS}/resnest/resnest101_imagenet_converted-032caa52.pth"
+    ),
+    "mmcls://resnest200": (
+        f"{_MMCLS}/resnest/resnest200_imagenet_converted-581a60f2.pth"
+    ),
+    "mmcls://mobilenet_v2": (
+        f"{_MMCLS}/mobilenet_v2/mobilenet_v2_batch256_imagenet_20200708-3b2dc3af.pth"
+    ),
+    "mmcls://mobilenet_v3_small": (
+        f"{_MMCLS}/mobilenet_v3/convert/mobilenet_v3_small-8427ecf0.pth"
+    ),
+    "mmcls://mobilenet_v3_large": (
+        f"{_MMCLS}/mobilenet_v3/convert/mobilenet_v3_large-3ea3c186.pth"
     ),
     "mmcls://vit_base_p16": (
         f"{_MMCLS}/vit/finetune/vit-base-p16_in21k-pre-3rdparty_ft-64xb64_in1k-384_"

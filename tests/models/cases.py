@@ -48,6 +48,27 @@ def resnet(channels, **config):
     )
 
 
+def resnext(**config):
+    """Of two stages, the second of which has a stride."""
+    stages = dict(num_stages=2, strides=(1, 2), dilations=(1, 1), out_indices=(0, 1))
+    width = dict(base_channels=4, stem_channels=6, groups=2, base_width=2)
+    return Case(
+        dict(depth=50, **width, **stages, **config),
+        ((37, 29, 3),),
+        ((10, 8, 16), (5, 4, 32)),
+    )
+
+
+def hr_stage(branches, block="BASIC"):
+    return dict(
+        num_modules=1,
+        num_branches=branches,
+        block=block,
+        num_blocks=[1] * branches,
+        num_channels=[4, 6, 8, 10][:branches],
+    )
+
+
 def unet(upsample, **config):
     return Case(
         dict(
@@ -69,14 +90,28 @@ def unet(upsample, **config):
 
 
 BACKBONES = {
+    "HRNet": Case(
+        dict(
+            extra=dict(
+                stage1=hr_stage(1, "BOTTLENECK"),
+                stage2=hr_stage(2),
+                stage3=hr_stage(3),
+                stage4=hr_stage(4),
+            ),
+        ),
+        ((69, 53, 3),),
+        ((18, 14, 4), (9, 7, 6), (5, 4, 8), (3, 2, 10)),
+    ),
     "PIDNet": Case(
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
         ((37, 23, 3),),
         ((5, 3, 8), (5, 3, 16), (5, 3, 8)),
     ),
+    "ResNeSt": resnext(),
     "ResNet": resnet(4, style="caffe"),
     "ResNetV1c": resnet(4, with_cp=True),
     "ResNetV1d": resnet(4, norm_eval=True),
+    "ResNeXt": resnext(with_cp=True),
     "UNet": unet("InterpConv", with_cp=True),
     # Entries of its upsample_cfg.
     "InterpConv": unet("InterpConv", norm_eval=True),

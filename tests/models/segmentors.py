@@ -1,6 +1,6 @@
 """Segmentors: small ones, in which every entry of the tables of contents stands."""
 
-from tests.models.cases import HEADS
+from tests.models.cases import BACKBONES, HEADS
 
 NORM = dict(type="SyncBN")
 SIDE, CLASSES = 64, 5
@@ -17,6 +17,11 @@ def resnet(kind="ResNetV1c", **config):
         dilations=(1, 1, 2, 4),
         **config,
     )
+
+
+def resnext(kind):
+    groups = dict(base_channels=8, stem_channels=8, groups=2, base_width=4)
+    return dict({"type": kind} | BACKBONES[kind].config | groups, norm_cfg=NORM)
 
 
 def unet(upsample):
@@ -74,6 +79,25 @@ SEGMENTORS = {
             dilations=[1, 2],
             c1_in_channels=8,
             c1_channels=4,
+        ),
+    ),
+    "resnext": dict(
+        backbone=resnext("ResNeXt"), decode_head=last("FCNHead", num_convs=1)
+    ),
+    "resnest": dict(
+        backbone=resnext("ResNeSt"), decode_head=last("FCNHead", num_convs=1)
+    ),
+    "hrnet": dict(
+        backbone=dict(BACKBONES["HRNet"].config, type="HRNet", norm_cfg=NORM),
+        decode_head=head(
+            "FCNHead",
+            in_channels=[4, 6, 8, 10],
+            in_index=[0, 1, 2, 3],
+            input_transform="resize_concat",
+            kernel_size=1,
+            num_convs=1,
+            concat_input=False,
+            dropout_ratio=-1,
         ),
     ),
     "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),

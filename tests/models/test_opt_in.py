@@ -1,6 +1,7 @@
 """What opts into padding or bands computes what it computes of the image alone."""
 
 import functools
+import math
 
 import flax.linen as nn
 import jax
@@ -152,6 +153,14 @@ def channels_of(name):
     return max(shape[2] for shape in shapes_of(name))
 
 
+def reduction(name):
+    """How many rows of the image one row of the coarsest map stands for."""
+    if name in PORTS:
+        return 1
+    rows = min(shape[0] for shape in MODULES[name].outputs if len(shape) == 3)
+    return 2 ** math.ceil(math.log2(shapes_of(name)[0][0] / rows))
+
+
 def image(name, size):
     rng = np.random.default_rng(size)
     return rng.standard_normal((1, *size, channels_of(name))).astype(np.float32)
@@ -232,7 +241,7 @@ def test_in_a_bucket(name):
 @pytest.mark.parametrize("name", opted("takes_bands"))
 def test_in_bands(name):
     run, variables = model_of(name)
-    x = image(name, (64, 48))
+    x = image(name, (max(4 * reduction(name), 64), 48))
     alone = jax.jit(run)(variables, x)
     for count in (2, 4):
         bands = SplitRows("rows", count, x.shape[1:3])

@@ -1,0 +1,142 @@
+"""Residual blocks of ResNet and what derives from it: mmseg's BasicBlock and Bottleneck.
+
+Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
+Aggregated Residual Transformations for Deep Neural Networks,
+https://arxiv.org/abs/1611.05431
+"""
+
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+
+from jaxseg.layers.conv import Conv2d
+from jaxseg.layers.norm import BN, Norm
+from jaxseg.ops.pool import avg_pool
+
+
+class _Downsample(nn.Module):
+    """The projection on a block's shortcut; items are numbered as in mmseg."""
+
+    channels: int
+    stride: int
+    avg_down: bool
+    norm_cfg: Norm
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        stride, item = self.stride, 0
+        if self.avg_down:
+            x, stride, item = avg_pool(x, stride), 1, 1
+        x = Conv2d(self.channels, 1, stride, bias=False, name=str(item))(x)
+        return self.norm_cfg(name=str(item + 1))(x, train)
+
+
+class ResBlock(nn.Module):
+    """What all kinds of block have.
+
+    Attributes:
+        planes: channels of the inner convolutions; the block gives
+            `planes * expansion`.
+        stride: the stride of the block.
+        dilation: the dilation of its 3x3 convolutions.
+        style: `pytorch` or `caffe`, as of ResNet.
+        avg_down: average pooling before the projection of the shortcut.
+        norm_cfg: the norm behind every convolution.
+        last_scale_init: starting scale of the block's last norm.
+        expansion: output channels over `planes`.
+    """
+
+    planes: int
+    stride: int = 1
+    dilation: int = 1
+    style: str = "pytorch"
+    avg_down: bool = False
+    norm_cfg: Norm = BN()
+    last_scale_init: Any = nn.initializers.ones
+
+    expansion = 1
+
+    def shortcut(self, x, train):
+        """x, projected where the block changes its size or its channels."""
+        channels = self.planes * self.expansion
+        if self.stride == 1 and x.shape[-1] == channels:
+            return x
+        return _Downsample(
+            channels, self.stride, self.avg_down, self.norm_cfg, name="downsample"
+        )(x, train)
+
+    def conv_norm(
+        self, x, index, train, channels, side, stride=1, groups=1, last=False
+    ):
+        """The convolution `conv{index}` and the norm of its number."""
+        dilation = self.dilation if side == 3 and not last else 1
+        x = Conv2d(
+            channels,
+            side,
+            stride,
+            padding=dilation if side == 3 else 0,
+            dilation=dilation,
+            groups=groups,
+            bias=False,
+            name=f"conv{index}",
+        )(x)
+        norm = self.norm_cfg(
+            f"{self.norm_cfg.abbr}{index}",
+            self.last_scale_init if last else nn.initializers.ones,
+        )
+        return norm(x, train)
+
+
+class ResBasicBlock(ResBlock):
+    """Two 3x3 convolutions; the second is not dilated."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        y = jax.nn.relu(self.conv_norm(x, 1, train, self.planes, 3, self.stride))
+        y = self.conv_norm(y, 2, train, self.planes, 3, last=True)
+        return jax.nn.relu(y + self.shortcut(x, train))
+
+
+class ResBottleneck(ResBlock):
+    """1x1, 3x3 and 1x1 convolutions; `style` says which one has the stride.
+
+    Attributes:
+        groups: groups of the 3x3 convolution.
+        base_width: channels of a group where `planes` is `base_channels`; without
+            groups the 3x3 convolution has `planes` channels.
+        base_channels: the `planes` that `base_width` is meant for.
+        The others are ResBlock's.
+    """
+
+    groups: int = 1
+    base_width: int = 4
+    base_channels: int = 64
+
+    expansion = 4
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        first, second = (
+            (1, self.stride) if self.style == "pytorch" else (self.stride, 1)
+        )
+        y = jax.nn.relu(self.conv_norm(x, 1, train, self.width, 1, first))
+        y = self.spatial(y, second, train)
+        y = self.conv_norm(y, 3, train, self.planes * self.expansion, 1, last=True)
+        return jax.nn.relu(y + self.shortcut(x, train))
+
+    @property
+    def width(self) -> int:
+        """Channels of the 3x3 convolution."""
+        if self.groups == 1:
+            return self.planes
+        return math.floor(self.planes * (self.base_width / self.base_channels)) * (
+            self.groups
+        )
+
+    def spatial(self, x, stride: int, train: bool):
+        """The 3x3 convolution with norm and activation."""
+        return jax.nn.relu(
+            self.conv_norm(x, 2, train, self.width, 3, stride, self.groups)
+        )
