@@ -71,6 +71,10 @@ class Programs:
 
     def put_variables(self, variables: Any) -> Any:
         """Params and batch_stats, or whatever all images share, on every device."""
+        self._prepare(variables)
+        return jax.device_put(variables, self._everywhere)
+
+    def _prepare(self, variables):
         if self._network is None:
             options = compiler_options(variables, self.devices[0], self._xla_flags)
             network = self._alone(self._run_network, in_specs=(P(), P("batch")))
@@ -78,7 +82,6 @@ class Programs:
             self._masked = jax.jit(
                 self._run_masked, static_argnums=0, compiler_options=options
             )
-        return jax.device_put(variables, self._everywhere)
 
     def put(self, tree: Any) -> Any:
         """Arrays with a leading axis over the images, split over the devices."""
@@ -93,6 +96,28 @@ class Programs:
             ConfigError: if the model does not take their size.
         """
         return self._network(variables, self.put(images))
+
+    def abstract_network(
+        self, variables: Any, shape: tuple[int, ...]
+    ) -> tuple[Any, Any, jax.ShapeDtypeStruct]:
+        """What `network` runs, by shapes and places alone, to be lowered and read.
+
+        Args:
+            variables: the variables of the model, or their shapes.
+            shape: (N, H, W, C) of uint8 images.
+
+        Returns:
+            The jitted function, variables and images, for
+            `function.lower(variables, images)`.
+        """
+        self._prepare(variables)
+
+        def put(leaf, place):
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
+
+        variables = jax.tree.map(lambda leaf: put(leaf, self._everywhere), variables)
+        images = put(jax.ShapeDtypeStruct(shape, np.uint8), self._split)
+        return self._network, variables, images
 
     def masked(
         self, network: MaskedNetwork, variables: Any, images: np.ndarray, arrays: Any

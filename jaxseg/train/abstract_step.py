@@ -1,7 +1,7 @@
 """Abstract step: a config's training step by shapes alone, to be lowered and read."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,6 +23,7 @@ def abstract_step(
     batch_size: int,
     size: tuple[int, int],
     channels: int = 3,
+    devices: Sequence[jax.Device] | None = None,
 ) -> tuple[Any, TrainState, dict[str, jax.ShapeDtypeStruct]]:
     """The step of a config on a mesh, and what it takes, by shape and place alone.
 
@@ -32,6 +33,7 @@ def abstract_step(
         batch_size: images of a batch, over all devices.
         size: (height, width) of them.
         channels: the number of channels of the images.
+        devices: of the mesh, by default all that there are; as of `make_mesh`.
 
     Returns:
         The jitted step, a state and a batch, for `step.lower(state, batch)`.
@@ -39,7 +41,7 @@ def abstract_step(
     Raises:
         ConfigError: if the parts do not fit, or the mesh not the devices.
     """
-    mesh = make_mesh(mesh_sizes)
+    mesh = make_mesh(mesh_sizes, devices)
     model = resolve_model(config["model"])
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, size))
     params = variables["params"]

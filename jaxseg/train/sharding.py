@@ -1,7 +1,7 @@
 """Sharding: the mesh of devices, and where state and batches lie on it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,10 @@ BATCH_AXES = ("data", "fsdp")
 _SMALLEST_SPLIT = 1 << 16
 
 
-def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
+def make_mesh(
+    sizes: Mapping[str, int] | None = None,
+    devices: Sequence[jax.Device] | None = None,
+) -> Mesh:
     """The mesh of all devices of all hosts.
 
     Args:
@@ -28,6 +31,7 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
             takes those that are left. `data` splits the batch; `fsdp` splits the batch
             further, and the parameters and the optimiser's state; `spatial` splits the
             images by rows. SyncBN reduces over all of them.
+        devices: others, which may be those of a topology that is compiled for.
 
     Raises:
         ConfigError: unless the sizes multiply to the number of devices, and at most
@@ -42,13 +46,14 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
                 f"mesh.{name} is {size!r}; allowed are 1, 2, ..., or -1 for the "
                 "devices that are left"
             )
-    devices = jax.device_count()
+    devices = jax.devices() if devices is None else devices
+    count = len(devices)
     known = math.prod(size for size in sizes.values() if size != -1)
     sizes = {
-        name: devices // known if size == -1 else size for name, size in sizes.items()
+        name: count // known if size == -1 else size for name, size in sizes.items()
     }
-    if math.prod(sizes.values()) != devices:
-        raise ConfigError(f"mesh: {sizes} does not multiply to the {devices} devices")
+    if math.prod(sizes.values()) != count:
+        raise ConfigError(f"mesh: {sizes} does not multiply to the {count} devices")
     if min(sizes.values()) > 1:
         # XLA's partitioner aborts the process in a convolution's gradient (jaxlib
         # 0.10.2, spmd_partitioner_util.cc:497); any two axes work.
@@ -58,7 +63,8 @@ def make_mesh(sizes: Mapping[str, int] | None = None) -> Mesh:
         )
     # Explicit axes, jax's default, refuse to merge a split dimension in a reshape.
     kinds = (AxisType.Auto,) * len(AXES)
-    return jax.make_mesh(tuple(sizes[name] for name in AXES), AXES, axis_types=kinds)
+    shape = tuple(sizes[name] for name in AXES)
+    return jax.make_mesh(shape, AXES, axis_types=kinds, devices=devices)
 
 
 def replicated(mesh: Mesh) -> NamedSharding:

@@ -23,6 +23,15 @@ def test_the_sizes_of_a_mesh(sizes, expected):
     assert tuple(make_mesh(sizes).shape.values()) == expected
 
 
+def test_a_mesh_of_some_devices():
+    devices = jax.devices()[2:6]
+    mesh = make_mesh(dict(fsdp=2), devices)
+    assert tuple(mesh.shape.values()) == (2, 2, 1)
+    assert set(mesh.devices.flat) == set(devices)
+    with pytest.raises(ConfigError, match="does not multiply to the 4 devices"):
+        make_mesh(dict(data=8), devices)
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [

@@ -7,23 +7,7 @@ from typing import Any
 
 import jax
 
-# bfloat16 TFLOP/s of one chip without sparsity, from the makers' data sheets, by the
-# start of jax's `device_kind`; the first that fits counts. TPU v2 and v3 are left out:
-# there a device is half a chip.
-_PEAK_TFLOPS = {
-    "NVIDIA H200": 989,
-    "NVIDIA H100 PCIe": 756,
-    "NVIDIA H100": 989,
-    "NVIDIA A100": 312,
-    "NVIDIA L40S": 362,
-    "NVIDIA L4": 121,
-    "NVIDIA A10": 125,
-    "TPU v4": 275,
-    "TPU v5 lite": 197,
-    "TPU v5e": 197,
-    "TPU v5": 459,
-    "TPU v6": 918,
-}
+from scripts.benchmark.measuring.chip import find_chip
 
 
 def describe_devices() -> dict[str, Any]:
@@ -47,10 +31,8 @@ def usable_cpus() -> int:
 
 def peak_flops(kind: str) -> float | None:
     """bfloat16 FLOP/s of a device of a kind, None where it is not known."""
-    for start, tflops in _PEAK_TFLOPS.items():
-        if kind.startswith(start):
-            return tflops * 1e12
-    return None
+    chip = find_chip(kind)
+    return None if chip is None else chip.flops
 
 
 def peak_memory() -> dict[str, int | None]:

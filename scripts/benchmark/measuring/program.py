@@ -18,7 +18,8 @@ def compile_program(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]
                 to the machine's code.
             flops: of one call by XLA's cost analysis, None where it has none. It is
                 taken before XLA's own changes, which hide convolutions in calls that
-                count as nothing; of a loop it counts the body once.
+                count as nothing; for a TPU that is only known after them. Of a loop
+                it counts the body once.
             memory: bytes of `arguments`, `outputs` (without those that take the
                 place of a donated argument), `temporaries`, and their `total`; None
                 where the platform does not say.
@@ -31,7 +32,9 @@ def compile_program(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]
     facts = {
         "trace_seconds": traced - start,
         "compile_seconds": end - traced,
-        "flops": (lowered.cost_analysis() or {}).get("flops"),
+        "flops": (lowered.cost_analysis() or compiled.cost_analysis() or {}).get(
+            "flops"
+        ),
         "memory": program_memory(compiled),
     }
     return compiled, facts

@@ -1,0 +1,153 @@
+"""Abstract programs: a config's step or network, compiled by shapes for any devices."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxseg.config import ConfigError
+from jaxseg.errors import JaxsegError
+from jaxseg.inference.programs import Programs
+from jaxseg.resolve import resolve_model
+from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.train.abstract_step import abstract_step
+from jaxseg.train.sharding import BATCH_AXES, make_mesh
+from scripts.benchmark.measuring.program import compile_program
+
+
+class DoesNotFit(JaxsegError, ValueError):
+    """A program that the compiler finds no room for in a device's memory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """A program for some devices, with the bytes of one device's part of what it takes.
+
+    Attributes:
+        text: of the compiled module.
+        parts: bytes by kind: parameters, optimizer, ..., batch.
+        memory: as of `measuring.program.program_memory`.
+        flops: of one device, None where XLA does not say.
+        xla_bytes: that XLA's own cost analysis counts, None as for `flops`.
+        compile_seconds: with the trace.
+    """
+
+    text: str
+    parts: dict[str, int]
+    memory: dict[str, int] | None
+    flops: float | None
+    xla_bytes: float | None
+    compile_seconds: float
+
+
+def batch_parts(config: Mapping[str, Any], devices: Sequence[jax.Device]) -> int:
+    """Over how many parts of the mesh of a config a training batch is split."""
+    shape = make_mesh(config.get("mesh"), devices).shape
+    return math.prod(shape[axis] for axis in BATCH_AXES)
+
+
+def compile_step(
+    config: Mapping[str, Any],
+    devices: Sequence[jax.Device],
+    batch_size: int,
+    size: tuple[int, int],
+) -> Compiled:
+    """Compiles a training step.
+
+    Args:
+        config: with `model` and `optim_wrapper`, perhaps `mesh`.
+        devices: of the mesh.
+        batch_size: images of a step, over all devices.
+        size: (height, width) of them.
+
+    Raises:
+        ConfigError: if the parts do not fit, or the mesh not the devices.
+        DoesNotFit: if a device's memory is too small.
+    """
+    if batch_size % (parts := batch_parts(config, devices)):
+        raise ConfigError(
+            f"--batch_size {batch_size} is the size over all devices: mesh.data * "
+            f"mesh.fsdp = {parts} must divide it"
+        )
+    channels = resolve_model(config["model"]).in_channels
+    step, state, batch = abstract_step(
+        config, config.get("mesh") or {}, batch_size, size, channels, devices
+    )
+    parts = {
+        "parameters": _part_bytes(state.params),
+        "optimizer": _part_bytes(state.opt_state),
+    }
+    parts["other state"] = _part_bytes(state) - sum(parts.values())
+    parts["batch"] = _part_bytes(batch)
+    # XLA's count before partitioning is that of one device along `data` alone.
+    shape = next(iter(batch.values())).sharding.mesh.shape
+    return _compile(step, (state, batch), parts, shape["fsdp"] * shape["spatial"])
+
+
+def compile_network(
+    config: Mapping[str, Any],
+    devices: Sequence[jax.Device],
+    batch_size: int,
+    size: tuple[int, int],
+) -> Compiled:
+    """Compiles the network's program of predictions for the first device.
+
+    Args:
+        config: with `model`.
+        devices: of which the first gets the program; every device has the same.
+        batch_size: images, or windows in mode `slide`, of one device.
+        size: (height, width) of them.
+
+    Raises:
+        ConfigError: if the parts do not fit.
+        DoesNotFit: if the device's memory is too small.
+    """
+    model = resolve_model(config["model"])
+    channels = model.in_channels
+    variables = jax.eval_shape(lambda: init_variables(model, 0, channels, size))
+    programs = Programs(model, devices[:1])
+    shape = (batch_size, *size, channels)
+    network, variables, images = programs.abstract_network(variables, shape)
+    parts = {"parameters": _part_bytes(variables["params"])}
+    parts["other state"] = _part_bytes(variables) - parts["parameters"]
+    parts["batch"] = _part_bytes(images)
+    return _compile(network, (variables, images), parts, 1)
+
+
+def _compile(function, arguments, parts, undivided):
+    try:
+        compiled, facts = compile_program(function, *arguments)
+    except jax.errors.JaxRuntimeError as error:
+        # The TPU's compiler ends here; others tell when the program is loaded.
+        text = str(error)
+        if "RESOURCE_EXHAUSTED" not in text:
+            raise
+        used = re.search(r"Used [^.]*\.\S* of \S+ \w+", text)
+        said = used[0] if used else text.splitlines()[0]
+        raise DoesNotFit(
+            f"the program does not fit a device's memory: {said}"
+        ) from None
+    costs = compiled.cost_analysis() or {}
+    flops = facts["flops"]
+    if flops is not None and flops != costs.get("flops"):
+        flops /= undivided
+    return Compiled(
+        text=compiled.as_text(),
+        parts=parts,
+        memory=facts["memory"],
+        flops=flops,
+        xla_bytes=costs.get("bytes accessed"),
+        compile_seconds=facts["trace_seconds"] + facts["compile_seconds"],
+    )
+
+
+def _part_bytes(tree):
+    """Of one device's part of a tree."""
+    return sum(
+        int(np.prod(leaf.sharding.shard_shape(leaf.shape))) * leaf.dtype.itemsize
+        for leaf in jax.tree.leaves(tree)
+    )
