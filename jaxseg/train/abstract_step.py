@@ -28,7 +28,7 @@ def abstract_step(
     """The step of a config on a mesh, and what it takes, by shape and place alone.
 
     Args:
-        config: with `model` and `optim_wrapper`.
+        config: with `model` and `optim_wrapper`, perhaps `xla_flags`.
         mesh_sizes: devices along each axis, as a config's `mesh`.
         batch_size: images of a batch, over all devices.
         size: (height, width) of them.
@@ -63,7 +63,8 @@ def abstract_step(
     )
     state = jax.eval_shape(new, variables)
     places = state_sharding(state, mesh)
-    step = make_train_step(model, optimizer, mesh, StepOptions(), places, params)
+    options = StepOptions(xla_flags=config.get("xla_flags") or {})
+    step = make_train_step(model, optimizer, mesh, options, places, params)
     rows = NamedSharding(mesh, P(BATCH_AXES))
     batch = {name: _put(leaf, rows) for name, leaf in shapes.items()}
     return step, jax.tree.map(_put, state, places), batch

@@ -54,6 +54,21 @@ def test_data_parallel_steps_ask_for_sums_alone(name):
     assert set(re.findall(kinds, text)) == {"all_reduce"}
 
 
+def test_a_step_of_some_devices_with_the_flags_of_the_config():
+    config = {
+        "model": model_config("vit"),
+        "optim_wrapper": dict(optimizer=dict(type="AdamW", lr=1e-3)),
+        "xla_flags": {"xla_cpu_no_flag": True},
+    }
+    devices = jax.devices()[4:]
+    step, state, batch = abstract_step(config, {}, BATCH, (SIDE, SIDE), devices=devices)
+    for leaf in jax.tree.leaves((state, batch)):
+        assert leaf.sharding.device_set == set(devices)
+    assert batch["img"].sharding.shard_shape(batch["img"].shape)[0] == BATCH // 4
+    with pytest.raises(jax.errors.JaxRuntimeError, match="xla_cpu_no_flag"):
+        step.lower(state, batch).compile()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", SEGMENTORS)
 def test_data_parallel_steps_reduce_gradients_and_statistics_alone(name):

@@ -59,7 +59,7 @@ def compile_step(
     """Compiles a training step.
 
     Args:
-        config: with `model` and `optim_wrapper`, perhaps `mesh`.
+        config: with `model` and `optim_wrapper`, perhaps `mesh` and `xla_flags`.
         devices: of the mesh.
         batch_size: images of a step, over all devices.
         size: (height, width) of them.
@@ -97,7 +97,7 @@ def compile_network(
     """Compiles the network's program of predictions for the first device.
 
     Args:
-        config: with `model`.
+        config: with `model`, perhaps `xla_flags`.
         devices: of which the first gets the program; every device has the same.
         batch_size: images, or windows in mode `slide`, of one device.
         size: (height, width) of them.
@@ -109,7 +109,7 @@ def compile_network(
     model = resolve_model(config["model"])
     channels = model.in_channels
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, size))
-    programs = Programs(model, devices[:1])
+    programs = Programs(model, devices[:1], config.get("xla_flags"))
     shape = (batch_size, *size, channels)
     network, variables, images = programs.abstract_network(variables, shape)
     parts = {"parameters": _part_bytes(variables["params"])}
