@@ -10,7 +10,8 @@ from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.inference.predictor import Predictor
 from jaxseg.resolve import resolve
-from tests.hlo import collectives
+from scripts.benchmark.measuring.program_text import read_program
+from scripts.benchmark.measuring.program_traffic import collectives
 from tests.models.segmentors import model_config
 
 SIDE, CHANNELS = 256, 3
@@ -41,7 +42,7 @@ def test_eight_devices_predict_as_one(name):
         np.testing.assert_array_equal(label_map, one.label_maps(*given, size))
     compiled = eight.compile(variables, (SIDE, SIDE), (SIDE, SIDE))
     logits_of_one = 4 * np.prod(want.shape[-1:]) * (SIDE // 8) ** 2
-    for found in collectives(compiled):
+    for found in collectives(read_program(compiled.as_text())):
         assert not found.in_loop, found
         # Beside rows of neighbours, the sums of pooled cells alone.
         if found.kind != "collective-permute":

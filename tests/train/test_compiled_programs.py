@@ -12,7 +12,8 @@ from jax.sharding import PartitionSpec as P
 from jaxseg.train import sharding
 from jaxseg.train.abstract_step import abstract_step
 from jaxseg.train.sharding import make_mesh
-from tests.hlo import collectives
+from scripts.benchmark.measuring.program_text import read_program
+from scripts.benchmark.measuring.program_traffic import collectives
 from tests.models.segmentors import SEGMENTORS, SIDE, model_config
 
 BATCH = 16
@@ -73,7 +74,7 @@ def test_a_step_of_some_devices_with_the_flags_of_the_config():
 @pytest.mark.parametrize("name", SEGMENTORS)
 def test_data_parallel_steps_reduce_gradients_and_statistics_alone(name):
     compiled, state = compile_step(name)
-    found = collectives(compiled)
+    found = collectives(read_program(compiled.as_text()))
     assert {one.kind for one in found} == {"all-reduce"}, found
     check_sums(found, state)
     parameters = sum(4 * leaf.size for leaf in jax.tree.leaves(state.params))
@@ -86,7 +87,7 @@ def test_fsdp_steps_gather_parameters_alone(name, monkeypatch):
     # So that these models' parameters are split, too.
     monkeypatch.setattr(sharding, "_SMALLEST_SPLIT", 256)
     compiled, state = compile_step(name, data=2, fsdp=4)
-    found = collectives(compiled)
+    found = collectives(read_program(compiled.as_text()))
     assert {one.kind for one in found} == {
         "all-reduce",
         "all-gather",
@@ -99,7 +100,7 @@ def test_fsdp_steps_gather_parameters_alone(name, monkeypatch):
     for one in found:
         if one.kind != "all-reduce":
             known = whole if one.kind == "all-gather" else parts
-            assert set(one.shapes) <= known, one
+            assert {array.sides for array in one.arrays} <= known, one
 
 
 def test_a_gathered_batch_and_a_sum_in_a_loop_are_found():
@@ -108,10 +109,13 @@ def test_a_gathered_batch_and_a_sum_in_a_loop_are_found():
     rows = NamedSharding(mesh, P("data"))
     x = jax.ShapeDtypeStruct((8, 100), np.float32, sharding=rows)
 
+    def program(function):
+        return read_program(jax.jit(function).lower(x).compile().as_text())
+
     def kth(x):
         return jnp.sort(x.ravel())[7]
 
-    gathered = collectives(jax.jit(kth).lower(x).compile())
+    gathered = collectives(program(kth))
     assert any(one.kind == "all-gather" and one.bytes == 3200 for one in gathered)
 
     def strips(x):
@@ -120,6 +124,4 @@ def test_a_gathered_batch_and_a_sum_in_a_loop_are_found():
 
         return jax.lax.scan(add, 0.0, x.T)[0]
 
-    assert [one.in_loop for one in collectives(jax.jit(strips).lower(x).compile())] == [
-        True
-    ]
+    assert [one.in_loop for one in collectives(program(strips))] == [True]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -123,13 +122,11 @@ def _compile(function, arguments, parts, undivided):
         compiled, facts = compile_program(function, *arguments)
     except jax.errors.JaxRuntimeError as error:
         # The TPU's compiler ends here; others tell when the program is loaded.
-        text = str(error)
-        if "RESOURCE_EXHAUSTED" not in text:
+        _, refused, said = str(error).partition("RESOURCE_EXHAUSTED: ")
+        if not refused:
             raise
-        used = re.search(r"Used [^.]*\.\S* of \S+ \w+", text)
-        said = used[0] if used else text.splitlines()[0]
         raise DoesNotFit(
-            f"the program does not fit a device's memory: {said}"
+            f"the program does not fit a device's memory: {said.splitlines()[0]}"
         ) from None
     costs = compiled.cost_analysis() or {}
     flops = facts["flops"]

@@ -63,7 +63,10 @@ def _memory(memory):
 def _work(work):
     flops = work["flops"]
     arithmetic = "unknown" if flops is None else f"{flops / 1e12:.4f} TFLOP"
-    rows = [("arithmetic", arithmetic), ("moved", f"{work['bytes'] / 1e9:.3f} GB")]
+    rows = [
+        ("arithmetic", arithmetic),
+        ("main memory", f"{work['bytes'] / 1e9:.3f} GB"),
+    ]
     if "best_mfu" in work:
         for i, (rate, seconds) in enumerate(
             (
@@ -136,9 +139,7 @@ def _buffers(title, rows):
     size, moved = (sum(row[key] for row in rows) / 1e6 for key in ("size", "bytes"))
     if not rows:
         return [f"{title} above 1 MB: none"]
-    lines = [
-        f"{title} above 1 MB: {count}, {size:.1f} MB of results, {moved:.1f} MB moved"
-    ]
+    lines = [f"{title} above 1 MB: {count} of {size:.1f} MB, {moved:.1f} MB moved"]
     table = [("MB", "moved", "count", "", "result, and where it comes from")]
     for row in rows[:_ROWS]:
         numbers = f"{row['size'] / 1e6:.2f}", f"{row['bytes'] / 1e6:.2f}"
