@@ -10,7 +10,7 @@ everything after it is JSON:
     -> {'model': {...}, 'optim_wrapper': {...}, 'batch': 'batch.npz', 'threads': 2, ...}
     <- {"variants": ["contiguous", ...], "parameters": 12345, "torch": "2.13.0"}
     -> {"variant": "contiguous", "measure": "train", "steps": 2}
-    <- {"seconds": 1.5}
+    <- {"seconds": 1.5, "peak_memory": 1234567}
 
 An {"error": "..."} in place of an answer ends it, and so does the end of our input.
 """
@@ -18,7 +18,7 @@ An {"error": "..."} in place of an answer ends it, and so does the end of our in
 import json
 import pathlib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -38,10 +38,16 @@ class OtherSide:
 
     Attributes:
         hello: its first answer: `variants`, `parameters`, `torch`, `mmseg`, `device`.
+        peak_memory: bytes of its GPU at most, after its last turn; None where it does
+            not say.
     """
 
     def __init__(
-        self, command: Sequence[str], job: Mapping[str, Any], log: pathlib.Path
+        self,
+        command: Sequence[str],
+        job: Mapping[str, Any],
+        log: pathlib.Path,
+        started: Callable[["OtherSide"], None] = lambda side: None,
     ):
         """Starts the process, and waits until its models are built.
 
@@ -49,11 +55,14 @@ class OtherSide:
             command: what to start.
             job: of Python literals.
             log: where what it prints goes.
+            started: is called with this object once the process runs: another thread
+                can `close` it while its models are built.
 
         Raises:
             AgainstError: if it cannot be started, or refuses the job.
         """
         self._log = log
+        self.peak_memory: int | None = None
         try:
             with open(log, "wb") as file:
                 self._process = subprocess.Popen(
@@ -66,6 +75,7 @@ class OtherSide:
         except OSError as error:
             raise AgainstError(f"{command[0]} cannot be started: {error}") from error
         try:
+            started(self)
             self.hello = self._ask(repr(dict(job)))
         except BaseException:
             self.close()
@@ -78,7 +88,9 @@ class OtherSide:
             AgainstError: with what it says, or the last lines that it printed.
         """
         order = {"variant": variant, "measure": measure, "steps": steps}
-        return self._ask(json.dumps(order))["seconds"]
+        answer = self._ask(json.dumps(order))
+        self.peak_memory = answer.get("peak_memory")
+        return answer["seconds"]
 
     def _ask(self, line):
         try:
@@ -145,6 +157,7 @@ def make_job(
         "result_size": workload.result_size,
         "threads": usable_cpus(),
         "platform": jax.devices()[0].platform,
+        "variants": None,
     }
 
 

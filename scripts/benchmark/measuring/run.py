@@ -62,7 +62,7 @@ def run_benchmark(
         name = tempfile.TemporaryDirectory(prefix="jaxseg_benchmark_")
         folder = pathlib.Path(stack.enter_context(name))
         workload = Workload(config, setup, folder)
-        result = {"device": describe_devices(), "setup": _describe(workload)}
+        result = {"device": describe_devices(), "setup": describe_workload(workload)}
         other = None
         if against is not None:
             job = make_job(workload, folder, mmseg_config)
@@ -80,7 +80,8 @@ def run_benchmark(
         return result
 
 
-def _describe(workload):
+def describe_workload(workload: Workload) -> dict[str, Any]:
+    """What is measured: where the images are from, the type, the shapes."""
     model = workload.run.train_model
     return {
         "data": workload.data,

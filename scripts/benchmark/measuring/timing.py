@@ -1,7 +1,9 @@
 """Seconds a step, told as a median and a spread; alone or in turns with another."""
 
 import dataclasses
+import math
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -41,13 +43,21 @@ class Stopwatch:
 
     Attributes:
         steps: of a turn.
-        repeats: turns that are timed.
-        comparison: what `versus` has found, by measure; under each `ours` and
-            `variants`: of each its seconds a step, and the ratio to ours.
+        repeats: turns that are timed, at most.
+        deadline: of `time.monotonic`; past it no other turn is timed but the first.
+        comparison: what `versus` has found, by measure; under each `ours`, `rounds`
+            and `variants`: of each its seconds a step, and the ratio to ours.
     """
 
-    def __init__(self, steps: int, repeats: int, other: OtherSide | None = None):
+    def __init__(
+        self,
+        steps: int,
+        repeats: int,
+        other: OtherSide | None = None,
+        deadline: float = math.inf,
+    ):
         self.steps = steps
+        self.deadline = deadline
         self.repeats = repeats
         self.comparison: dict[str, Any] = {}
         self._other = other
@@ -55,7 +65,13 @@ class Stopwatch:
     def alone(self, turn: Turn) -> Timing:
         """Times turns of ours, after one step that does not count."""
         turn(1)
-        return Timing(tuple(turn(self.steps) / self.steps for _ in range(self.repeats)))
+        return Timing(tuple(turn(self.steps) / self.steps for _ in self._rounds()))
+
+    def _rounds(self):
+        for done in range(self.repeats):
+            if done and time.monotonic() > self.deadline:
+                return
+            yield done
 
     def versus(self, measure: str, turn: Turn) -> Timing:
         """As `alone`; where there is another side, everyone has a turn a repeat.
@@ -79,13 +95,14 @@ class Stopwatch:
                 v, measure, steps
             )
         seconds = {name: [] for name in players}
-        for _ in range(self.repeats):
+        for _ in self._rounds():
             for name, play in players.items():
                 play(1)
                 seconds[name].append(play(self.steps) / self.steps)
         ours = seconds.pop("ours")
         self.comparison[measure] = {
             "ours": _spread(ours),
+            "rounds": len(ours),
             "variants": {
                 name: _spread(theirs) | {"ratio": _ratio(theirs, ours)}
                 for name, theirs in seconds.items()

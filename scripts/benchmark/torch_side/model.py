@@ -82,8 +82,9 @@ class Side:
         self._data = read_batch(job)
         model, self._model_from = build_model(job)
         self._variants = {}
-        for name, options in variants(on_gpu).items():
+        for name in job["variants"] or VARIANTS_OF["cuda" if on_gpu else "cpu"]:
             mine = copy.deepcopy(model).to(self._device)
+            options = OPTIONS_OF[name]
             self._variants[name] = Variant(mine, job["optim_wrapper"], **options)
         self._parameters = sum(p.numel() for p in model.parameters())
 
@@ -108,7 +109,10 @@ class Side:
         for _ in range(order["steps"]):
             run(self._data)
         self._synchronize()
-        return time.perf_counter() - start
+        return {
+            "seconds": time.perf_counter() - start,
+            "peak_memory": self._peak_memory(),
+        }
 
     def _synchronize(self):
         import torch
@@ -116,22 +120,31 @@ class Side:
         if self._device.type == "cuda":
             torch.cuda.synchronize()
 
+    def _peak_memory(self):
+        """Bytes at most so far of the GPU, by all variants; None on a CPU."""
+        import torch
 
-def variants(on_gpu):
-    """Options of a Variant by name."""
-    if not on_gpu:
-        return {
-            "contiguous": {},
-            "channels_last": dict(channels_last=True),
-        }
-    return {
-        "float32": {},
-        "bf16": dict(bf16=True),
-        "bf16 channels_last": dict(bf16=True, channels_last=True),
-        "bf16 channels_last compile": dict(
-            bf16=True, channels_last=True, compiled=True
-        ),
-    }
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated()
+        return None
+
+
+# Options of a Variant.
+OPTIONS_OF = {
+    "contiguous": {},
+    "channels_last": dict(channels_last=True),
+    "channels_last compile": dict(channels_last=True, compiled=True),
+    "float32": {},
+    "bf16": dict(bf16=True),
+    "bf16 channels_last": dict(bf16=True, channels_last=True),
+    "bf16 channels_last compile": dict(bf16=True, channels_last=True, compiled=True),
+}
+
+# Where a job names none.
+VARIANTS_OF = {
+    "cpu": ("contiguous", "channels_last"),
+    "cuda": ("float32", "bf16", "bf16 channels_last", "bf16 channels_last compile"),
+}
 
 
 class Variant:
@@ -209,9 +222,9 @@ def build_model(job):
         model = Config.fromfile(job["config_file"]).model
         if "data_preprocessor" in model:
             config, model_from = dict(model), "the config file"
-    # Jaxseg's own: the optimiser's wrapper stands for it here.
-    config.pop("dtype", None)
-    config.pop("pretrained", None)
+    # Jaxseg's own: the optimiser's wrapper stands for them here.
+    for key in ("dtype", "precision", "pretrained"):
+        config.pop(key, None)
     # Training wants one of size and size_divisor; the batch has its size already.
     preprocessor = {"type": "SegDataPreProcessor", **config["data_preprocessor"]}
     preprocessor |= {"size": None, "size_divisor": 1, "test_cfg": None}

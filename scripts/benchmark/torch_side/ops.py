@@ -58,7 +58,7 @@ class Side:
         start = time.perf_counter()
         for _ in range(order["steps"]):
             run()
-        return time.perf_counter() - start
+        return {"seconds": time.perf_counter() - start}
 
     def runner(self, layout, name, measure):
         """What a step of a measure does."""

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-# Seconds that an order took: `variant`, `measure` and `steps`.
-Turn = Callable[[dict[str, Any]], float]
+# From an order, `variant`, `measure` and `steps`, to `seconds` and what else is known.
+Turn = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def serve(start: Callable[[Any], tuple[dict[str, Any], Turn]]) -> None:
@@ -33,7 +33,7 @@ def serve(start: Callable[[Any], tuple[dict[str, Any], Turn]]) -> None:
         hello, turn = start(ast.literal_eval(sys.stdin.readline()))
         answer(**hello)
         for line in sys.stdin:
-            answer(seconds=turn(json.loads(line)))
+            answer(**turn(json.loads(line)))
     except Exception as error:
         answer(error=f"{type(error).__name__}: {error}")
         raise
