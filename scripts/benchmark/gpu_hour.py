@@ -23,6 +23,7 @@ import pathlib
 import sys
 import tempfile
 import time
+import zipfile
 
 _ROOT = pathlib.Path(__file__).parents[2]
 # The measuring programs stand in this folder, not in an installed package. Nothing of
@@ -79,7 +80,10 @@ def main(arguments: list[str]) -> int:
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         if options.wheels is not None:
             site = folder / "site"
-            wheels = unpack_wheels(options.wheels, site)
+            try:
+                wheels = unpack_wheels(options.wheels, site)
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                sys.exit(f"error: --wheels: {error}")
             paths.insert(1, str(site))
             size = sum(wheels.values())
             write({"part": "all", "row": "wheels", "bytes": size, "files": wheels})

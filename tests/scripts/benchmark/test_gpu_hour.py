@@ -169,3 +169,19 @@ def test_arguments_that_cannot_be_used(arguments, words, tmp_path):
     result = hour(*out, *arguments)
     assert result.returncode == 2
     assert words in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (None, "holds no *.whl"),
+        ("extra-1-cp27-cp27m-any.whl", "extra-1-cp27-cp27m-any.whl is for cp27, and"),
+        ("extra-1-py3-none-any.whl", "File is not a zip file"),
+    ],
+)
+def test_wheels_that_cannot_be_used(name, words, tmp_path):
+    if name is not None:
+        (tmp_path / name).write_text("no archive")
+    result = hour("--out", tmp_path / "out", "--wheels", tmp_path)
+    assert result.returncode == 1
+    assert words in result.stderr and "Traceback" not in result.stderr
