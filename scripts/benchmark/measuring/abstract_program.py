@@ -82,9 +82,9 @@ def compile_step(
     }
     parts["other state"] = _part_bytes(state) - sum(parts.values())
     parts["batch"] = _part_bytes(batch)
-    # XLA's count before partitioning is that of one device along `data` alone.
-    shape = next(iter(batch.values())).sharding.mesh.shape
-    return _compile(step, (state, batch), parts, shape["fsdp"] * shape["spatial"])
+    # The step itself is written for a part of the batch; along `spatial` XLA divides.
+    undivided = batch["img"].sharding.mesh.shape["spatial"]
+    return _compile(step, (state, batch), parts, undivided)
 
 
 def compile_network(
@@ -130,6 +130,7 @@ def _compile(function, arguments, parts, undivided):
         ) from None
     costs = compiled.cost_analysis() or {}
     flops = facts["flops"]
+    # A TPU's are counted after the partitioner, and are those of the compiled program.
     if flops is not None and flops != costs.get("flops"):
         flops /= undivided
     return Compiled(

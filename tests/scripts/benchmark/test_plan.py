@@ -8,6 +8,7 @@ import sys
 import jax
 import pytest
 
+from jaxseg.load_config import load_config
 from scripts.benchmark import plan as script
 from scripts.benchmark.measuring import abstract_program, plan
 from scripts.benchmark.measuring.abstract_program import Compiled, DoesNotFit
@@ -81,6 +82,34 @@ def test_what_cannot_be_planned(replaced, message, arguments, monkeypatch, capsy
     last = captured.err.splitlines()[-1]
     assert last.startswith("error: ") and message in last
     assert captured.out == ""
+
+
+def test_the_arithmetic_of_one_device(arguments, monkeypatch):
+    """The same on all meshes of as many devices, but for rows that two of them need."""
+
+    class NotCompiled:
+        def cost_analysis(self):
+            return {}
+
+        def as_text(self):
+            return ""
+
+    def lower(step, *arguments):
+        flops = step.lower(*arguments).cost_analysis()["flops"]
+        seconds = {"trace_seconds": 0.0, "compile_seconds": 0.0}
+        return NotCompiled(), {"flops": flops, "memory": None, **seconds}
+
+    monkeypatch.setattr(abstract_program, "compile_program", lower)
+    config = load_config(arguments[1])
+
+    def flops(**mesh):
+        config["mesh"] = mesh
+        devices = jax.devices()[:2]
+        return abstract_program.compile_step(config, devices, 4, (64, 64)).flops
+
+    on_data = flops()
+    assert flops(fsdp=2) == pytest.approx(on_data, rel=0.01)
+    assert flops(data=1, spatial=2) == pytest.approx(on_data, rel=0.03)
 
 
 # The loop of LOOP moves 10 rows of 3 KB and some, and 11 KB before: by hand 61894 bytes.
