@@ -1,6 +1,7 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
 from jaxseg.backbones.hrnet import HRNet
+from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.pidnet import PIDNet
 from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
@@ -12,6 +13,7 @@ __all__ = [
     "DeconvModule",
     "HRNet",
     "InterpConv",
+    "MobileNetV2",
     "PIDNet",
     "ResNeSt",
     "ResNeXt",

@@ -102,6 +102,16 @@ BACKBONES = {
         ((69, 53, 3),),
         ((18, 14, 4), (9, 7, 6), (5, 4, 8), (3, 2, 10)),
     ),
+    "MobileNetV2": Case(
+        dict(
+            widen_factor=0.1,
+            strides=(1, 2, 2, 1, 1, 1, 1),
+            dilations=(1, 1, 1, 2, 2, 4, 4),
+            out_indices=(1, 6),
+        ),
+        ((37, 29, 3),),
+        ((10, 8, 8), (5, 4, 32)),
+    ),
     "PIDNet": Case(
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
         ((37, 23, 3),),

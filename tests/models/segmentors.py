@@ -100,6 +100,12 @@ SEGMENTORS = {
             dropout_ratio=-1,
         ),
     ),
+    "mobilenet_v2": dict(
+        backbone=dict(
+            BACKBONES["MobileNetV2"].config, type="MobileNetV2", norm_cfg=NORM
+        ),
+        decode_head=last("FCNHead", 32, num_convs=1),
+    ),
     "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),
     "fpn": dict(
         backbone=resnet(),

@@ -14,7 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.backbones import ResNet, ResNetV1c, ResNetV1d, UNet, VisionTransformer
+from jaxseg.backbones import (
+    HRNet,
+    MobileNetV2,
+    ResNet,
+    ResNetV1c,
+    ResNetV1d,
+    UNet,
+    VisionTransformer,
+)
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError
 from jaxseg.load_config import load_config
@@ -109,6 +117,43 @@ def test_every_weight_of_a_published_file_has_its_place(origin, backbone, unused
     kept, left_out = backbone.key_table.select(shapes, wanted)
     assert kept == wanted
     assert set(left_out) == unused
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("features.0.1.bias", "conv1.bn.bias"),
+        ("features.1.conv.0.0.weight", "layer1.0.conv.0.conv.weight"),
+        ("features.1.conv.1.weight", "layer1.0.conv.1.conv.weight"),
+        ("features.1.conv.2.running_mean", "layer1.0.conv.1.bn.running_mean"),
+        ("features.3.conv.1.1.weight", "layer2.1.conv.1.bn.weight"),
+        ("features.11.conv.0.0.weight", "layer5.0.conv.0.conv.weight"),
+        ("features.17.conv.2.weight", "layer7.0.conv.2.conv.weight"),
+        ("features.17.conv.3.running_var", "layer7.0.conv.2.bn.running_var"),
+    ],
+)
+def test_torchvision_counts_the_blocks_of_mobilenet_v2_through(theirs, ours):
+    assert MobileNetV2.key_table.rename(theirs, ()) == ours
+
+
+@pytest.mark.parametrize(
+    ("backbone", "keys"),
+    [
+        (
+            MobileNetV2,
+            {"features.18.0.weight", "features.18.1.bias", "classifier.1.weight"}
+            | {"conv2.conv.weight"},  # mmpretrain's name of the last convolution
+        ),
+        (
+            HRNet,
+            {"incre_modules.0.0.conv1.weight", "downsamp_modules.0.0.weight"}
+            | {"final_layer.0.weight", "classifier.bias"},
+        ),
+    ],
+)
+def test_classifiers_are_left_out(backbone, keys):
+    kept, left_out = backbone.key_table.select(dict.fromkeys(keys, 0), {"conv1.weight"})
+    assert not kept and set(left_out) == keys
 
 
 def test_timms_keys_become_those_of_mmsegs_converter():

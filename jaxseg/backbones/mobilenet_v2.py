@@ -1,0 +1,133 @@
+"""MobileNetV2, Inverted Residuals and Linear Bottlenecks.
+
+https://arxiv.org/abs/1801.04381
+"""
+
+import flax.linen as nn
+import jax
+
+from jaxseg.backbones.backbone import Backbone
+from jaxseg.errors import FieldError
+from jaxseg.layers.activation import Act, ReLU6
+from jaxseg.layers.conv import ConvModule
+from jaxseg.layers.inverted_residual import InvertedResidual, make_divisible
+from jaxseg.layers.norm import BN, Norm
+from jaxseg.layers.remat import remat_if
+from jaxseg.weights.key_table import KeyTable
+
+# Expand ratio, channels and number of blocks of each stage.
+_STAGES = (
+    (1, 16, 1),
+    (6, 24, 2),
+    (6, 32, 3),
+    (6, 64, 4),
+    (6, 96, 3),
+    (6, 160, 3),
+    (6, 320, 1),
+)
+
+
+def _torchvision_renames():
+    """torchvision counts the blocks of all stages, and lays their layers out flat."""
+    yield r"^features\.0\.0\.", "conv1.conv."
+    yield r"^features\.0\.1\.", "conv1.bn."
+    yield r"^features\.18\.", "conv2."
+    number = 1
+    for stage, (ratio, _, count) in enumerate(_STAGES, 1):
+        for block in range(count):
+            theirs, ours = (
+                rf"^features\.{number}\.conv\.",
+                f"layer{stage}.{block}.conv.",
+            )
+            last = 1 if ratio == 1 else 2
+            for item in range(last):
+                yield rf"{theirs}{item}\.0\.", f"{ours}{item}.conv."
+                yield rf"{theirs}{item}\.1\.", f"{ours}{item}.bn."
+            yield rf"{theirs}{last}\.", f"{ours}{last}.conv."
+            yield rf"{theirs}{last + 1}\.", f"{ours}{last}.bn."
+            number += 1
+
+
+class MobileNetV2(Backbone):
+    """Seven stages of inverted residuals.
+
+    Attributes:
+        widen_factor: the number of channels over that of the paper.
+        strides: stride of each stage's first block.
+        dilations: dilation of each stage's first block; the others have none.
+        out_indices: the stages that are returned.
+        frozen_stages: the stem and so many stages keep their weights; the stages keep
+            their statistics too, the stem's go on as in mmseg. -1 freezes nothing.
+        norm_cfg, act_cfg: flavours of the layers.
+        norm_eval: norms use and keep their running statistics in training.
+        with_cp: compute a block's activations again in the backward pass.
+    """
+
+    widen_factor: float = 1.0
+    strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
+    dilations: tuple[int, ...] = (1, 1, 1, 1, 1, 1, 1)
+    out_indices: tuple[int, ...] = (1, 2, 4, 6)
+    frozen_stages: int = -1
+    norm_cfg: Norm = BN()
+    act_cfg: Act = ReLU6()
+    norm_eval: bool = False
+    with_cp: bool = False
+
+    takes_padding = True
+    takes_bands = True
+
+    # The last convolution and the classifier.
+    key_table = KeyTable(
+        renames=tuple(_torchvision_renames()), unused=("conv2.", "classifier.", "head.")
+    )
+
+    def __post_init__(self):
+        count = len(_STAGES)
+        if not len(self.strides) == len(self.dilations) == count:
+            raise FieldError(
+                f"strides {self.strides} and dilations {self.dilations} need {count} "
+                "entries, one for each stage"
+            )
+        if not all(0 <= index < count for index in self.out_indices):
+            raise FieldError(
+                f"out_indices is {self.out_indices}, allowed: 0 to {count - 1}"
+            )
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
+        train = train and not self.norm_eval
+        flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
+        x = ConvModule(
+            make_divisible(32 * self.widen_factor),
+            3,
+            2,
+            1,
+            **flavours,
+            name="conv1",
+        )(x, train)
+        x = jax.lax.stop_gradient(x) if self.frozen_stages >= 0 else x
+        outs = []
+        for stage, (ratio, channels, count) in enumerate(_STAGES):
+            frozen = stage < self.frozen_stages
+            for i in range(count):
+                x = remat_if(InvertedResidual, self.with_cp)(
+                    make_divisible(channels * self.widen_factor),
+                    self.strides[stage] if i == 0 else 1,
+                    self.dilations[stage] if i == 0 else 1,
+                    ratio,
+                    **flavours,
+                    name=f"layer{stage + 1}.{i}",
+                )(x, train and not frozen)
+            x = jax.lax.stop_gradient(x) if frozen else x
+            if stage in self.out_indices:
+                outs.append(x)
+        return tuple(outs)
+
+    @property
+    def frozen_modules(self) -> tuple[str, ...]:
+        """Checkpoint keys of the modules that `frozen_stages` holds."""
+        if self.frozen_stages < 0:
+            return ()
+        return ("conv1", *(f"layer{i + 1}" for i in range(self.frozen_stages)))
