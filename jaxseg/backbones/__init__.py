@@ -2,6 +2,7 @@
 
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
+from jaxseg.backbones.mobilenet_v3 import MobileNetV3
 from jaxseg.backbones.pidnet import PIDNet
 from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
@@ -14,6 +15,7 @@ __all__ = [
     "HRNet",
     "InterpConv",
     "MobileNetV2",
+    "MobileNetV3",
     "PIDNet",
     "ResNeSt",
     "ResNeXt",

@@ -6,6 +6,7 @@ from jaxseg.heads.enc_head import EncHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.gc_head import GCHead
+from jaxseg.heads.lraspp_head import LRASPPHead
 from jaxseg.heads.maskformer_head import MaskFormerHead
 from jaxseg.heads.matching import (
     ClassificationCost,
@@ -34,6 +35,7 @@ __all__ = [
     "FocalLossCost",
     "GCHead",
     "HungarianAssigner",
+    "LRASPPHead",
     "MaskFormerHead",
     "MaskPseudoSampler",
     "NLHead",

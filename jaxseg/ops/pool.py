@@ -15,7 +15,7 @@ from jaxseg.ops.cpu.pool import (
 )
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
-from jaxseg.ops.pair import as_pair
+from jaxseg.ops.pair import Pair, as_pair
 from jaxseg.ops.platform import bound, by_platform
 
 
@@ -81,7 +81,7 @@ def _adaptive_avg_pool_in_bucket(sizes, x, size):
     return jnp.einsum("nqw,npwc->npqc", matrix(1, size[1]), y)
 
 
-def window_mean(x: jax.Array, window: int, stride: int, padding: int) -> jax.Array:
+def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Array:
     """torch's AvgPool2d on (N, H, W, C); zeros beyond the border count.
 
     One matrix product an axis: windows of a pyramid are large and overlap, so that a
@@ -90,15 +90,15 @@ def window_mean(x: jax.Array, window: int, stride: int, padding: int) -> jax.Arr
     Args:
         x: (N, H, W, C).
         window: side of the window in pixels.
-        stride: step of the window in pixels.
+        stride: step of the window in pixels, one number or (vertical, horizontal).
         padding: zeros added on every side.
     """
     sides, strides, padding = map(as_pair, (window, stride, padding))
     x = mask_windows(x, sides, strides, padding)
     x, padding = windows_of_band(x, sides, strides, padding)
     rows, columns = (
-        _window_matrix(length, window, stride, pad).astype(x.dtype)
-        for length, pad in zip(x.shape[1:3], padding, strict=True)
+        _window_matrix(length, window, step, pad).astype(x.dtype)
+        for length, step, pad in zip(x.shape[1:3], strides, padding, strict=True)
     )
     y = jnp.einsum("ph,nhwc->npwc", rows, x)
     return jnp.einsum("qw,npwc->npqc", columns, y)

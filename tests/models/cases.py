@@ -112,6 +112,11 @@ BACKBONES = {
         ((37, 29, 3),),
         ((10, 8, 8), (5, 4, 32)),
     ),
+    "MobileNetV3": Case(
+        dict(reduction_factor=4),
+        ((37, 29, 3),),
+        ((19, 15, 16), (10, 8, 16), (5, 4, 576)),
+    ),
     "PIDNet": Case(
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
         ((37, 23, 3),),
@@ -213,6 +218,13 @@ HEADS = {
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
     "GCHead": head(
         (5, 4), in_channels=8, ratio=0.5, fusion_types=["channel_mul", "channel_add"]
+    ),
+    "LRASPPHead": Case(
+        dict(channels=6, num_classes=3, norm_cfg=BN)
+        | dict(SEVERAL, input_transform="multiple_select"),
+        ((71, 73, 4), (59, 61, 6), (50, 70, 8)),
+        ((71, 73, 3),),
+        rate="dropout_ratio",
     ),
     "MaskFormerHead": maskformer(),
     "NLHead": head((5, 4), in_channels=8, mode="dot_product", concat_input=False),

@@ -106,6 +106,19 @@ SEGMENTORS = {
         ),
         decode_head=last("FCNHead", 32, num_convs=1),
     ),
+    "mobilenet_v3": dict(
+        backbone=dict(type="MobileNetV3", reduction_factor=4, norm_cfg=NORM),
+        decode_head=last("FCNHead", 576, num_convs=1),
+    ),
+    "lraspp": dict(
+        backbone=unet("InterpConv"),
+        decode_head=head(
+            "LRASPPHead",
+            in_channels=[32, 16, 8],
+            in_index=[0, 1, 2],
+            input_transform="multiple_select",
+        ),
+    ),
     "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),
     "fpn": dict(
         backbone=resnet(),

@@ -171,3 +171,12 @@ def test_means_over_windows_count_the_zeros_of_the_padding():
         [24.8622529, 42.6947747, 45.21611470, 47.7515569, 39.7285945],
     ]
     np.testing.assert_allclose(y[0, :, :, 0], expected, rtol=1e-6)
+
+
+def test_windows_may_have_two_strides():
+    x = np.random.default_rng(0).standard_normal((1, 9, 11, 2)).astype(np.float32)
+    y = window_mean(jnp.asarray(x), 4, (2, 5), 0)
+    expected = [
+        [x[0, i : i + 4, j : j + 4].mean((0, 1)) for j in (0, 5)] for i in (0, 2, 4)
+    ]
+    np.testing.assert_allclose(y[0], expected, rtol=1e-5, atol=1e-6)
