@@ -1,11 +1,18 @@
 """Heads, the table of contents: `decode_head=dict(type=...)` names one of these."""
 
+from jaxseg.heads.ann_head import ANNHead
+from jaxseg.heads.apc_head import APCHead
 from jaxseg.heads.aspp_head import ASPPHead
+from jaxseg.heads.cc_head import CCHead
+from jaxseg.heads.da_head import DAHead
+from jaxseg.heads.dm_head import DMHead
 from jaxseg.heads.dnl_head import DNLHead
+from jaxseg.heads.ema_head import EMAHead
 from jaxseg.heads.enc_head import EncHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.gc_head import GCHead
+from jaxseg.heads.isa_head import ISAHead
 from jaxseg.heads.lraspp_head import LRASPPHead
 from jaxseg.heads.maskformer_head import MaskFormerHead
 from jaxseg.heads.matching import (
@@ -24,17 +31,24 @@ from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.uper_head import UPerHead
 
 __all__ = [
+    "ANNHead",
+    "APCHead",
     "ASPPHead",
+    "CCHead",
     "ClassificationCost",
+    "DAHead",
+    "DMHead",
     "DNLHead",
     "DepthwiseSeparableASPPHead",
     "DiceCost",
+    "EMAHead",
     "EncHead",
     "FCNHead",
     "FPNHead",
     "FocalLossCost",
     "GCHead",
     "HungarianAssigner",
+    "ISAHead",
     "LRASPPHead",
     "MaskFormerHead",
     "MaskPseudoSampler",

@@ -40,46 +40,50 @@ class SelfAttentionBlock(nn.Module):
 
     def attend(self, query_feats: jax.Array, key_feats: jax.Array, train: bool):
         """(N, h, w, c) and (N, k, l, d) -> (N, h, w, out_channels)."""
-        query_name = "key_project" if self.share_key_query else "query_project"
-        queries = self.project_keys(query_feats, query_name, train)
-        keys = self.project_keys(key_feats, "key_project", train)
+        keys_of = self._projection("key_project", self.channels, key_feats)
+        queries_of = keys_of
+        if not self.share_key_query:
+            queries_of = self._projection("query_project", self.channels, query_feats)
         width = self.channels if self.with_out else self.out_channels
-        values = self._project(
-            key_feats,
-            width,
-            self.value_out_num_convs,
-            self.value_out_norm,
-            "value_project",
-            train,
-        )
-        scale = None if self.matmul_norm else 1.0
-        y = pixel_attention(queries, keys, values, scale)
+        values_of = self._projection("value_project", width, key_feats)
+        # A shared projection sees both maps, and its norm's statistics count both.
+        queries = queries_of(query_feats, train)
+        keys, values = (of(key_feats, train) for of in (keys_of, values_of))
+        keys, values = map(self.downsample_keys, (keys, values))
+        y = pixel_attention(queries, keys, values, None if self.matmul_norm else 1.0)
         if not self.with_out:
             return y
-        return self._project(
-            y,
-            self.out_channels,
-            self.value_out_num_convs,
-            self.value_out_norm,
-            "out_project",
-            train,
-        )
+        return self._projection("out_project", self.out_channels, y)(y, train)
 
-    def project_keys(self, x, name, train):
-        """The projection of keys, or of queries."""
-        return self._project(
-            x, self.channels, self.key_query_num_convs, self.key_query_norm, name, train
-        )
-
-    def _project(self, x, channels, num_convs, with_norm, name, train):
-        for i in range(num_convs):
-            part = name if num_convs == 1 else f"{name}.{i}"
-            if with_norm:
-                flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
-                x = ConvModule(channels, 1, **flavours, name=part)(x, train)
-            else:
-                # mmseg's blocks begin as if they were not there.
-                zero = {"kernel_init": nn.initializers.zeros}
-                start = zero if name == "out_project" else torch_start(x.shape[-1])
-                x = Conv2d(channels, 1, **start, name=part)(x)
+    def downsample_keys(self, x: jax.Array) -> jax.Array:
+        """What pixels attend to, made of the projected keys, and of the values."""
         return x
+
+    def _projection(self, name, channels, like):
+        """The convolutions of a name, for maps with the channels of `like`."""
+        if name in ("key_project", "query_project"):
+            count, with_norm = self.key_query_num_convs, self.key_query_norm
+        else:
+            count, with_norm = self.value_out_num_convs, self.value_out_norm
+        parts = [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
+        widths = [like.shape[-1], *[channels] * (count - 1)]
+        convs = [
+            self._conv(part, channels, width, with_norm)
+            for part, width in zip(parts, widths, strict=True)
+        ]
+
+        def project(x, train):
+            for conv in convs:
+                x = conv(x, train) if with_norm else conv(x)
+            return x
+
+        return project
+
+    def _conv(self, name, channels, width, with_norm):
+        if with_norm:
+            flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
+            return ConvModule(channels, 1, **flavours, name=name)
+        # mmseg's blocks begin as if they were not there.
+        zero = {"kernel_init": nn.initializers.zeros}
+        start = zero if name == "out_project" else torch_start(width)
+        return Conv2d(channels, 1, **start, name=name)

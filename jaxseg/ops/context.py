@@ -136,6 +136,22 @@ def pixel_product(
     return pixels.over_bands(jax.lax.psum, total)
 
 
+def pyramid_pixels(x: jax.Array, scales: tuple[int, ...]) -> jax.Array:
+    """The pixels of a pyramid of pooled maps, one below the other.
+
+    Args:
+        x: (N, H, W, C).
+        scales: sides of the pooled maps.
+
+    Returns:
+        (N, K, 1, C), K the sum of the scales' squares: a map for other operations.
+    """
+    pooled = [adaptive_avg_pool(x, (scale, scale)) for scale in scales]
+    pixels = [y.reshape(len(x), -1, 1, x.shape[3]) for y in pooled]
+    _note_size(x, (sum(scale**2 for scale in scales), 1))
+    return jnp.concatenate(pixels, axis=1)
+
+
 def count_of_pixels(x: jax.Array) -> jax.Array | int:
     """How many pixels of a map (N, H, W, C) are image.
 

@@ -29,6 +29,9 @@ from jaxseg.registry import lookup
 from jaxseg.resolve import MODEL_TABLES, resolve_model
 from jaxseg.weights import load
 from jaxseg.weights.files.weights_file import write_weights
+from jaxseg.weights.layout import to_mmseg
+from jaxseg.weights.part import is_below
+from jaxseg.weights.prefix import for_model
 from jaxseg.weights.state_dict import COUNTER, keys_of
 
 KINDS = ("logits", "loss", "gradient", "statistic")
@@ -42,6 +45,8 @@ _FLOAT64_BOUND = 1e-6
 _INDEX_TABLES = ("relative_position_index",)
 
 # What every case has; the numbers of training are there where mmseg gives them.
+# The statistics that a case holds; others, such as EMANet's bases, are left out.
+_STATISTICS = ("running_mean", "running_var")
 _ENTRIES = {"config", "model", "keys", "shapes", "seed", "size", "index", "value"}
 _ENTRIES |= {"shape", "absmax", "noise"}
 
@@ -233,7 +238,7 @@ def _load(state_dict, model, target, source):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "weights.pth")
         write_weights(path, state_dict, {})
-        saved = load.read_checkpoint(path)
+        saved = for_model(load.read_checkpoint(path), target, model)
         tree = load.fill(saved.state_dict, target, source, model)
         return load.as_variables(tree, target, source)
 
@@ -289,12 +294,21 @@ def _train_once(case, model, variables, dtype):
         norm = functools.partial(jax.tree.map, lambda x: jnp.sqrt(jnp.sum(x * x)))
         return losses, norm(gradients), norm(new)
 
+    frozen = model.frozen_keys(variables["params"])
     stats = variables.get("batch_stats", {})
     losses, gradients, statistics = step(variables["params"], stats)
     return {
         "loss": {key: float(value) for key, value in losses.items()},
-        "gradient": _leaves_by_key({"params": gradients}),
-        "statistic": _leaves_by_key(statistics),
+        "gradient": {
+            key: norm
+            for key, norm in _leaves_by_key({"params": gradients}).items()
+            if not any(is_below(key, part) for part in frozen)
+        },
+        "statistic": {
+            key: norm
+            for key, norm in to_mmseg(_leaves_by_key(statistics), model, {}, 0).items()
+            if key.endswith(_STATISTICS)
+        },
     }
 
 

@@ -8,6 +8,7 @@ LEAVES = {
     "scale": "weight",
     "slope": "weight",
     "code_scale": "scale",
+    "factor": "scale",
     "embedding": "weight",
     "mean": "running_mean",
     "var": "running_var",

@@ -156,6 +156,11 @@ NECKS = {
         PYRAMID,
         ((17, 13, 5), (9, 7, 5), (5, 4, 5), (3, 2, 5)),
     ),
+    "JPU": Case(
+        dict(in_channels=[4, 6, 8], mid_channels=5, dilations=[1, 2], norm_cfg=BN),
+        PYRAMID,
+        ((17, 13, 4), (9, 7, 6), (17, 13, 10)),
+    ),
     "MultiLevelNeck": Case(
         dict(in_channels=[6], out_channels=5, scales=[0.5, 1, 2.5]),
         PYRAMID[1:2],
@@ -208,11 +213,24 @@ def maskformer():
 
 SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
 HEADS = {
+    "ANNHead": head(
+        (5, 4),
+        in_channels=[6, 8],
+        in_index=[1, 2],
+        project_channels=4,
+        query_scales=[1, 1],
+        key_pool_scales=[1, 3],
+    ),
+    "APCHead": head((5, 4), in_channels=8, pool_scales=[1, 3]),
     "ASPPHead": head((5, 4), in_channels=8, dilations=[1, 2]),
     "DepthwiseSeparableASPPHead": head(
         (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
     ),
+    "CCHead": head((5, 4), in_channels=8, channels=8),
+    "DAHead": head((5, 4), (5, 4, 3), (5, 4, 3), in_channels=8, pam_channels=4),
+    "DMHead": head((5, 4), in_channels=8, filter_sizes=[1, 2, 3], fusion=True),
     "DNLHead": head((5, 4), in_channels=8, temperature=0.5),
+    "EMAHead": head((5, 4), in_channels=8, ema_channels=6, num_bases=4, num_stages=2),
     "EncHead": head((5, 4), (3,), num_codes=4, add_lateral=True, **SEVERAL),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
@@ -226,6 +244,7 @@ HEADS = {
         ((71, 73, 3),),
         rate="dropout_ratio",
     ),
+    "ISAHead": head((5, 4), in_channels=8, isa_channels=4, down_factor=[2, 3]),
     "MaskFormerHead": maskformer(),
     "NLHead": head((5, 4), in_channels=8, mode="dot_product", concat_input=False),
     "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),

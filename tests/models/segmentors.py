@@ -169,7 +169,22 @@ SEGMENTORS = {
     "context": dict(
         backbone=resnet(),
         decode_head=last("NLHead"),
-        auxiliary_head=[last("DNLHead"), last("GCHead")],
+        auxiliary_head=[
+            last("DNLHead"),
+            last("GCHead"),
+            last("APCHead"),
+            last("CCHead"),
+            last("DAHead", pam_channels=8),
+            last("DMHead"),
+            last("ISAHead", isa_channels=8),
+            last("EMAHead", ema_channels=16, num_bases=8, num_stages=2),
+            head("ANNHead", in_channels=[32, 64], in_index=[2, 3], project_channels=8),
+        ],
+    ),
+    "jpu": dict(
+        backbone=resnet(out_indices=(1, 2, 3)),
+        neck=dict(type="JPU", in_channels=[16, 32, 64], mid_channels=16),
+        decode_head=last("PSPHead"),
     ),
     "point_rend": dict(
         type="CascadeEncoderDecoder",
