@@ -26,6 +26,7 @@ from jaxseg.heads.nl_head import NLHead
 from jaxseg.heads.ocr_head import OCRHead
 from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.point_head import PointHead
+from jaxseg.heads.psa_head import PSAHead
 from jaxseg.heads.psp_head import PSPHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.uper_head import UPerHead
@@ -55,6 +56,7 @@ __all__ = [
     "NLHead",
     "OCRHead",
     "PIDHead",
+    "PSAHead",
     "PSPHead",
     "PointHead",
     "UPerHead",

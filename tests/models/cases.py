@@ -273,6 +273,7 @@ HEADS = {
         rate="dropout_ratio",
         previous=(5, 4, 3),
     ),
+    "PSAHead": head((5, 4), in_channels=8, mask_size=[5, 3]),
     "PSPHead": head((5, 4), in_channels=8, align_corners=True),
     "UPerHead": head((17, 13), **SEVERAL),
 }

@@ -177,6 +177,7 @@ SEGMENTORS = {
             last("DAHead", pam_channels=8),
             last("DMHead"),
             last("ISAHead", isa_channels=8),
+            last("PSAHead", mask_size=[9, 9]),
             last("EMAHead", ema_channels=16, num_bases=8, num_stages=2),
             head("ANNHead", in_channels=[32, 64], in_index=[2, 3], project_channels=8),
         ],

@@ -184,6 +184,7 @@ def test_who_opts_in():
         "LRASPPHead",
         "MaskFormerHead",
         "MobileNetV3",
+        "PSAHead",
         "PointHead",
     }
 

@@ -6,6 +6,7 @@ import pytest
 
 from jaxseg.ops.criss_cross import criss_cross_attention
 from jaxseg.ops.dynamic_conv import dynamic_depthwise_conv2d
+from jaxseg.ops.psa_mask import centred_window, pairs_of_places
 
 RNG = np.random.default_rng(0)
 
@@ -39,3 +40,18 @@ def test_kernels_of_each_sample(side):
         part = padded[n, h : h + side, w : w + side]
         expected = (part * kernels[n]).sum((0, 1))
         np.testing.assert_allclose(found[n, h, w], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", [(5, 3), (7, 9), (4, 2), (1, 1)])
+def test_places_around_a_pixel_are_places_of_the_map(mask):
+    """mmcv's PSAMask: 0 for what the mask does not reach."""
+    size = 3, 4
+    y = draw(1, *size, *mask)
+    window = centred_window(jnp.asarray(y), size)
+    found = pairs_of_places(window.transpose(0, 1, 3, 2, 4))
+    middle = [(side - 1) // 2 for side in mask]
+    for h, w, i, j in np.ndindex(*size, *size):
+        row, column = i - h + middle[0], j - w + middle[1]
+        reached = 0 <= row < mask[0] and 0 <= column < mask[1]
+        expected = y[0, h, w, row, column] if reached else 0
+        assert found[0, h, i, w, j] == expected
