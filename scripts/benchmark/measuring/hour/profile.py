@@ -10,6 +10,8 @@ import jax
 
 from scripts.benchmark.measuring.hour.cases import Case
 from scripts.benchmark.measuring.hour.context import Context
+from scripts.benchmark.measuring.origin import origin
+from scripts.benchmark.measuring.program_text import read_program
 from scripts.benchmark.measuring.report import format_table
 from scripts.benchmark.measuring.workload import Workload
 
@@ -35,7 +37,10 @@ def profile(case: Case, context: Context) -> None:
         shutil.copy(trace, context.out / trace.name)
         (found,) = traced.rglob("*.xplane.pb")
         kernels, total = longest_kernels(found, _KERNELS)
-    rows = [("kernel", "ms/step", "share", "calls/step", "operation")]
+    origins = _origins(training.step.as_text())
+    for kernel in kernels:
+        kernel["origin"] = origins.get(kernel["operation"], "")
+    rows = [("kernel", "ms/step", "share", "calls/step", "operation", "origin")]
     rows += [
         (
             kernel["name"][:70],
@@ -43,6 +48,7 @@ def profile(case: Case, context: Context) -> None:
             f"{100 * kernel['seconds'] / total:.1f} %",
             f"{kernel['calls'] / _STEPS:.0f}",
             kernel["operation"],
+            kernel["origin"],
         )
         for kernel in kernels
     ]
@@ -61,26 +67,32 @@ def longest_kernels(
         count: of kernels.
 
     Returns:
-        Of each `name`, `operation` (XLA's), `calls` and `seconds`, longest first; and
-        the seconds of all kernels.
+        Of each `name`, `operation` (XLA's instruction), `calls` and `seconds`, longest
+        first; and the seconds of all kernels.
     """
     seconds, calls = collections.Counter(), collections.Counter()
     operation = {}
     for event in _kernels(jax.profiler.ProfileData.from_file(str(path))):
         seconds[event.name] += event.duration_ns / 1e9
         calls[event.name] += 1
-        stats = dict(event.stats)
-        operation[event.name] = stats.get("tf_op") or stats.get("hlo_op") or ""
+        operation[event.name] = dict(event.stats).get("hlo_op", "")
     longest = [
         {
             "name": name,
-            "operation": str(operation[name]),
+            "operation": operation[name],
             "calls": calls[name],
             "seconds": spent,
         }
         for name, spent in seconds.most_common(count)
     ]
     return longest, seconds.total()
+
+
+def _origins(text):
+    """Where in the model an instruction is from, by its name."""
+    computations = read_program(text).computations.values()
+    every = (one for c in computations for one in c.instructions.values())
+    return {one.name: origin(one.op_name) for one in every}
 
 
 def _kernels(profile):
