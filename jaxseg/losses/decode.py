@@ -12,6 +12,7 @@ from jaxseg.losses.loss import Loss
 from jaxseg.losses.pixel_loss import PixelLoss
 from jaxseg.losses.sampler import Sampler
 from jaxseg.losses.targets import Targets
+from jaxseg.ops.precision import custom_vjp
 from jaxseg.ops.strips.sums import Term, strip_sums
 from jaxseg.ops.strips.upsampled import Upsampled
 
@@ -92,7 +93,7 @@ def _mean_of_whole_maps(static, source, targets):
     return loss.whole(Upsampled(source, size, align_corners).whole(), targets).mean()
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@functools.partial(custom_vjp, nondiff_argnums=(0,))
 def _value_of_whole_maps(static, source, targets):
     """The mean value of a loss that needs all logits at once.
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.precision import custom_vjp
 from jaxseg.ops.varying import varying_like
 
 
@@ -19,7 +20,7 @@ def linear(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return _linear(x, varying_like(kernel, x))
 
 
-@jax.custom_vjp
+@custom_vjp
 def _linear(x, kernel):
     return jnp.einsum("...i,io->...o", x, kernel)
 

@@ -11,6 +11,7 @@ from jaxseg.ops.bands.split_rows import CannotSplit, split
 from jaxseg.ops.interpolation import TABLES, AxisTable
 from jaxseg.ops.padded.sample_resize import resize_in_bucket
 from jaxseg.ops.padded.valid_size import in_bucket
+from jaxseg.ops.precision import custom_vjp
 
 # Above this many taps the transposed map is one matrix product: the unrolled sum
 # would make a long program, and so many taps mean that the input axis is short.
@@ -102,7 +103,7 @@ def _scaled(x, factor):
     return int(shape[1] * factor), int(shape[2] * factor)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+@functools.partial(custom_vjp, nondiff_argnums=(1, 2))
 def interpolate_axis(x: jax.Array, table: AxisTable, axis: int) -> jax.Array:
     """Applies a table along one axis of an array.
 

@@ -35,6 +35,11 @@ class EncoderDecoder(Segmentor):
             itself does not.
         dtype: compute type, `float32` or `bfloat16`. Layers compute in the type of
             their input; parameters, norm statistics, softmax and losses are float32.
+        precision: how products and convolutions multiply on an accelerator, forward
+            and backward: `highest`, all digits of the type (six passes of bfloat16 on
+            a TPU for float32, no TF32 on a GPU); `high`, three passes, or TF32;
+            `default`, what is fastest. None is `highest`, of a bfloat16 model
+            `default`. On a CPU all are the same.
     """
 
     backbone: Backbone
@@ -46,6 +51,7 @@ class EncoderDecoder(Segmentor):
     test_cfg: TestCfg = TestCfg()
     pretrained: str | Mapping[str, str] | None = None
     dtype: str = "float32"
+    precision: str | None = None
 
     takes_padding = True
     takes_bands = True
@@ -54,6 +60,11 @@ class EncoderDecoder(Segmentor):
         allowed = ("float32", "bfloat16", "float64")
         if self.dtype not in allowed:
             raise FieldError(f"dtype is {self.dtype!r}, allowed: {', '.join(allowed)}")
+        allowed = ("highest", "high", "default")
+        if self.precision not in (None, *allowed):
+            raise FieldError(
+                f"precision is {self.precision!r}, allowed: {', '.join(allowed)}"
+            )
         _check_pretrained(self.pretrained)
         alone = self.auxiliary_heads
         if isinstance(self.decode_head, Head):
@@ -90,6 +101,13 @@ class EncoderDecoder(Segmentor):
     def align_corners(self) -> bool:
         """`align_corners` of the resize from the logits to the image's size."""
         return self.predicting_head.align_corners
+
+    @property
+    def product_precision(self) -> str:
+        """`precision`, or what its None means."""
+        if self.precision is not None:
+            return self.precision
+        return "default" if self.dtype == "bfloat16" else "highest"
 
     @property
     def heads(self) -> dict[str, Head]:

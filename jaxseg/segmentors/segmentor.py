@@ -1,5 +1,6 @@
 """Segmentor: the role of the whole model, which answers for its parts."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,18 @@ import jax
 
 from jaxseg.heads.head import Head
 from jaxseg.weights.part import Part
+
+# What computes: each runs at the model's precision, whoever calls it.
+_COMPUTING = (
+    "__call__",
+    "extract_feat",
+    "decode",
+    "logits",
+    "maps",
+    "scores",
+    "encode_decode",
+    "loss",
+)
 
 
 class Segmentor(Part):
@@ -21,6 +34,20 @@ class Segmentor(Part):
 
     takes_padding = False
     takes_bands = False
+
+    def __init_subclass__(cls, **kwargs: Any):
+        for name in _COMPUTING:
+            if name in vars(cls):
+                setattr(cls, name, _at_precision(vars(cls)[name]))
+        super().__init_subclass__(**kwargs)
+
+    @property
+    def product_precision(self) -> str:
+        """How its products and convolutions multiply: as `jax.lax.Precision` says it.
+
+        `highest`, `high` or `default`, whatever the process has set.
+        """
+        raise NotImplementedError
 
     @property
     def in_channels(self) -> int:
@@ -55,10 +82,6 @@ class Segmentor(Part):
     @property
     def predicting_head(self) -> Head:
         """The head that predicts."""
-        raise NotImplementedError
-
-    def predict(self, images: jax.Array) -> Any:
-        """Normalised images (N, H, W, C) -> the outputs of the predicting head."""
         raise NotImplementedError
 
     def logits(self, images: jax.Array) -> jax.Array:
@@ -98,3 +121,12 @@ class Segmentor(Part):
             Scalars by name. The training loss is the sum of those with `loss` in it.
         """
         raise NotImplementedError
+
+
+def _at_precision(method):
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        with jax.default_matmul_precision(self.product_precision):
+            return method(self, *args, **kwargs)
+
+    return run

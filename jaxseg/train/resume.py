@@ -32,6 +32,7 @@ _OF_TRAINING = frozenset(
         "init_cfg",
         "loss_decode",
         "norm_eval",
+        "precision",
         "pretrained",
         "requires_grad",
         "sampler",

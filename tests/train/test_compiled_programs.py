@@ -15,6 +15,7 @@ from jaxseg.train.sharding import make_mesh
 from scripts.benchmark.measuring.program_text import read_program
 from scripts.benchmark.measuring.program_traffic import collectives
 from tests.models.segmentors import SEGMENTORS, SIDE, model_config
+from tests.stablehlo import precisions
 
 BATCH = 16
 
@@ -47,12 +48,19 @@ def check_sums(found, state):
 
 
 @pytest.mark.parametrize("name", SEGMENTORS)
-def test_data_parallel_steps_ask_for_sums_alone(name):
-    """What the step says itself; the long tests read what XLA makes of it."""
+def test_data_parallel_steps_ask_for_sums_alone_and_multiply_in_float32(name):
+    """What the step says itself; the long tests read what XLA makes of it.
+
+    Forms of every platform are in it, and their gradients.
+    """
     step, state, batch = abstract_step_of(name)
-    text = step.lower(state, batch).as_text()
+    # What the process has set is not asked.
+    with jax.default_matmul_precision("bfloat16"):
+        text = step.trace(state, batch).lower(lowering_platforms=("cpu", "tpu"))
+    text = text.as_text()
     kinds = r"stablehlo\.(all_\w+|collective_\w+|reduce_scatter)"
     assert set(re.findall(kinds, text)) == {"all_reduce"}
+    assert set(precisions(text)) == {"HIGHEST"}
 
 
 def test_a_step_of_some_devices_with_the_flags_of_the_config():

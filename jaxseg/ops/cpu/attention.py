@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.precision import custom_vjp
+
 
 def attention_by_heads(
     q: jax.Array,
@@ -42,7 +44,7 @@ def _wide(x):
     return jnp.promote_types(x.dtype, jnp.float32)
 
 
-@jax.custom_vjp
+@custom_vjp
 def _one_head(q, k, v, valid, bias):
     """Attention of one head of all samples.
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxseg.ops.cpu.kernel_gradient import kernel_gradient
 from jaxseg.ops.cpu.windows import Windows
+from jaxseg.ops.precision import custom_vjp
 from jaxseg.ops.varying import varying_like
 
 # Channels of a dense convolution: fewer leave the vector units idle, and more compute
@@ -44,7 +45,7 @@ def grouped_conv2d(
     return _grouped(x, varying_like(kernel, x), groups, windows, dense)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+@functools.partial(custom_vjp, nondiff_argnums=(2, 3, 4))
 def _grouped(x, kernel, groups, windows, dense):
     return _convolve(x, kernel, groups, dense)
 

@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.precision import custom_vjp
 from jaxseg.ops.varying import varying_like
 
 
@@ -30,7 +31,7 @@ def normalise(
     return y, mean, inverse
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+@functools.partial(custom_vjp, nondiff_argnums=(3,))
 def _with_gradient(x, scale, bias, eps):
     return normalise(x, scale, bias, eps)[0]
 

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.precision import custom_vjp
 from jaxseg.ops.strips.arrays import Arrays
 from jaxseg.ops.strips.upsampled import Plan, Upsampled
 
@@ -95,7 +96,7 @@ class _Static:
         return jax.tree.map(lambda strips: strips.sum(0), of_terms)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+@functools.partial(custom_vjp, nondiff_argnums=(0,))
 def _sums(static, x, maps, constants):
     plan = static.plan
 

@@ -1,0 +1,97 @@
+"""`model.precision`: the same products in every program, whatever a process has set."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxseg.config import ConfigError
+from jaxseg.resolve import resolve
+from jaxseg.segmentors import EncoderDecoder
+from tests.models.segmentors import SEGMENTORS, SIDE, model_config
+from tests.stablehlo import precisions
+
+IMAGES = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
+
+
+def build(name, **keys):
+    model = resolve(model_config(name) | keys, "model")
+    return model, jax.eval_shape(model.init, jax.random.key(0), IMAGES)
+
+
+def lowered(model, variables, method="encode_decode", *args):
+    def run(variables, images):
+        return model.apply(variables, images, *args, method=method)
+
+    traced = jax.jit(run).trace(variables, IMAGES)
+    return traced.lower(lowering_platforms=("cpu", "tpu")).as_text()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SEGMENTORS)
+def test_inference_multiplies_in_float32(name):
+    with jax.default_matmul_precision("bfloat16"):
+        found = precisions(lowered(*build(name)))
+    assert set(found) == {"HIGHEST"}
+
+
+# The prediction of the first two has parts that their training has not.
+@pytest.mark.parametrize(
+    ("name", "keys", "expected"),
+    [
+        ("point_rend", {}, "HIGHEST"),
+        ("maskformer", dict(precision="high"), "HIGH"),
+        ("vit", dict(precision="default"), "DEFAULT"),
+        ("vit", dict(dtype="bfloat16"), "DEFAULT"),
+        ("vit", dict(dtype="bfloat16", precision="highest"), "HIGHEST"),
+    ],
+)
+def test_a_model_says_its_precision(name, keys, expected):
+    with jax.default_matmul_precision("float32"):
+        found = set(precisions(lowered(*build(name, **keys))))
+    # The product of MaskFormer's masks and classes keeps all digits.
+    assert found == {expected} | ({"HIGHEST"} if name == "maskformer" else set())
+
+
+def test_a_gradient_that_is_taken_elsewhere():
+    """Backward passes that are written by hand are traced outside of the model."""
+    model, variables = build("vit")
+    forward = jax.jit(lambda v, x: model.apply(v, x, method="logits"))
+    gradient = jax.grad(lambda v, x: forward(v, x).sum())
+    traced = jax.jit(gradient).trace(variables, IMAGES)
+    text = traced.lower(lowering_platforms=("cpu", "tpu")).as_text()
+    found = precisions(text)
+    assert len(found) > len(precisions(lowered(model, variables)))
+    assert set(found) == {"HIGHEST"}
+
+
+def test_what_a_subclass_computes_has_it_too():
+    class Squared(EncoderDecoder):
+        def logits(self, images):
+            x = super().logits(images)
+            return jnp.einsum("nhwc,nhwd->nhcd", x, x)
+
+    plain, variables = build("uper")
+    fields = {name: getattr(plain, name) for name in ("backbone", "decode_head")}
+    fields = {name: part.clone() for name, part in fields.items()}
+    found = precisions(lowered(Squared(**fields), variables, "logits"))
+    assert len(found) > len(precisions(lowered(plain, variables, "logits")))
+    assert set(found) == {"HIGHEST"}
+
+
+def test_compiled_text_of_a_cpu():
+    model, variables = build("uper")
+    run = jax.jit(lambda v, x: model.apply(v, x, method="encode_decode"))
+    text = run.lower(variables, IMAGES).compile().as_text()
+    products = [
+        line for line in text.splitlines() if re.search(r" (dot|convolution)\(", line)
+    ]
+    assert products
+    for line in products:
+        assert "operand_precision={highest,highest}" in line, line
+
+
+def test_another_word_is_refused():
+    with pytest.raises(ConfigError, match=r"model: precision is 'float32', allowed"):
+        build("uper", precision="float32")
