@@ -1,5 +1,6 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
+from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.mobilenet_v3 import MobileNetV3
@@ -12,6 +13,7 @@ from jaxseg.backbones.vit import VisionTransformer
 
 __all__ = [
     "DeconvModule",
+    "FastSCNN",
     "HRNet",
     "InterpConv",
     "MobileNetV2",

@@ -29,6 +29,7 @@ from jaxseg.heads.point_head import PointHead
 from jaxseg.heads.psa_head import PSAHead
 from jaxseg.heads.psp_head import PSPHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
+from jaxseg.heads.sep_fcn_head import DepthwiseSeparableFCNHead
 from jaxseg.heads.uper_head import UPerHead
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "DMHead",
     "DNLHead",
     "DepthwiseSeparableASPPHead",
+    "DepthwiseSeparableFCNHead",
     "DiceCost",
     "EMAHead",
     "EncHead",

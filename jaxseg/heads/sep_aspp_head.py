@@ -48,5 +48,6 @@ class DepthwiseSeparableASPPHead(ASPPHead, kw_only=True):
             dilation=dilation,
             norm_cfg=self.norm_cfg,
             act_cfg=self.act_cfg,
+            dw_act_cfg=self.act_cfg,
             name=name,
         )

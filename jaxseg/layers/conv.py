@@ -165,25 +165,35 @@ class ConvModule(nn.Module):
 
 
 class DepthwiseSeparableConvModule(nn.Module):
-    """A depthwise ConvModule, then a 1x1 one. https://arxiv.org/abs/1610.02357"""
+    """A depthwise ConvModule, then a 1x1 one. https://arxiv.org/abs/1610.02357
+
+    Attributes:
+        act_cfg: activation behind the 1x1 convolution.
+        dw_act_cfg: activation behind the depthwise convolution.
+        The others are ConvModule's; stride, padding and dilation are those of the
+            depthwise convolution.
+    """
 
     features: int
     kernel_size: int
+    stride: int = 1
     padding: int = 0
     dilation: int = 1
     norm_cfg: Norm | None = None
     act_cfg: Act | None = None
+    dw_act_cfg: Act | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):
         x = ConvModule(
             x.shape[-1],
             self.kernel_size,
+            self.stride,
             padding=self.padding,
             dilation=self.dilation,
             groups=x.shape[-1],
             norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
+            act_cfg=self.dw_act_cfg,
             name="depthwise_conv",
         )(x, train)
         return ConvModule(

@@ -90,6 +90,19 @@ def unet(upsample, **config):
 
 
 BACKBONES = {
+    "FastSCNN": Case(
+        dict(
+            downsample_dw_channels=(4, 6),
+            global_in_channels=8,
+            global_block_channels=(4, 6, 8),
+            global_out_channels=10,
+            higher_in_channels=8,
+            lower_in_channels=10,
+            fusion_out_channels=10,
+        ),
+        ((69, 53, 3),),
+        ((9, 7, 8), (3, 2, 10), (9, 7, 10)),
+    ),
     "HRNet": Case(
         dict(
             extra=dict(
@@ -231,6 +244,7 @@ HEADS = {
     "DMHead": head((5, 4), in_channels=8, filter_sizes=[1, 2, 3], fusion=True),
     "DNLHead": head((5, 4), in_channels=8, temperature=0.5),
     "EMAHead": head((5, 4), in_channels=8, ema_channels=6, num_bases=4, num_stages=2),
+    "DepthwiseSeparableFCNHead": head((5, 4), in_channels=8),
     "EncHead": head((5, 4), (3,), num_codes=4, add_lateral=True, **SEVERAL),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),

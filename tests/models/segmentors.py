@@ -119,6 +119,11 @@ SEGMENTORS = {
             input_transform="multiple_select",
         ),
     ),
+    "fast_scnn": dict(
+        backbone=dict(BACKBONES["FastSCNN"].config, type="FastSCNN", norm_cfg=NORM),
+        decode_head=last("DepthwiseSeparableFCNHead", 10, concat_input=False),
+        auxiliary_head=head("FCNHead", in_channels=8, in_index=0, num_convs=1),
+    ),
     "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),
     "fpn": dict(
         backbone=resnet(),

@@ -181,6 +181,7 @@ def test_who_opts_in():
     # These run at exact sizes, and on one device.
     assert {*MODULES, *PORTS} - padding == {
         "ISAHead",
+        "FastSCNN",
         "LRASPPHead",
         "MaskFormerHead",
         "MobileNetV3",
