@@ -72,9 +72,11 @@ class FocalLossCost(MatchCost):
             raise FieldError("binary_input is False, allowed: True")
 
     def __call__(self, scores, masks, truth):
-        p = jax.nn.sigmoid(masks)
-        outside = -jnp.log(1 - p + self.eps) * (1 - self.alpha) * p**self.gamma
-        inside = -jnp.log(p + self.eps) * self.alpha * (1 - p) ** self.gamma
+        # Not 1 - p: XLA adds eps to that 1 first, which is 1 in float32, and of a p of
+        # 1 the logarithm of 0 is left.
+        p, q = jax.nn.sigmoid(masks), jax.nn.sigmoid(-masks)
+        outside = -jnp.log(q + self.eps) * (1 - self.alpha) * p**self.gamma
+        inside = -jnp.log(p + self.eps) * self.alpha * q**self.gamma
         cost = _product(inside, truth) + _product(outside, 1 - truth)
         return self.weight * cost / len(masks)
 
