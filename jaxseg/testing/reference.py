@@ -44,9 +44,10 @@ _FLOAT64_BOUND = 1e-6
 # for them, and a case tells their names and shapes alone.
 _INDEX_TABLES = ("relative_position_index",)
 
-# What every case has; the numbers of training are there where mmseg gives them.
 # The statistics that a case holds; others, such as EMANet's bases, are left out.
 _STATISTICS = ("running_mean", "running_var")
+
+# What every case has; the numbers of training are there where mmseg gives them.
 _ENTRIES = {"config", "model", "keys", "shapes", "seed", "size", "index", "value"}
 _ENTRIES |= {"shape", "absmax", "noise"}
 

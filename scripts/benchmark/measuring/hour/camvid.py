@@ -94,10 +94,7 @@ def _losses(config, dtype, context) -> list[float]:
     losses = []
     with tempfile.TemporaryDirectory(prefix="jaxseg_hour_") as folder:
         workload = Workload(config, Setup(dtype=dtype), pathlib.Path(folder))
-        # By default a GPU multiplies float32 in TF32.
-        precision = "highest" if dtype == "float32" else None
-        with jax.default_matmul_precision(precision):
-            training = workload.training
+        training = workload.training
         with workload.batches_of_one_thread() as batches:
             while not losses or (len(losses) < _steps(context) and context.left() > 0):
                 batch = put_batch(next(batches), workload.run.mesh)
