@@ -416,7 +416,9 @@ def test_custom_imports_of_another_program(tmp_path):
     "config", [{}, dict(custom_imports=None), dict(custom_imports=dict(imports=[]))]
 )
 def test_without_custom_imports(config):
+    before = set(sys.modules)
     registry_module.import_custom(config)
+    assert set(sys.modules) == before
 
 
 def test_a_module_that_is_not_there():

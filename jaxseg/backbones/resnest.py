@@ -118,13 +118,11 @@ class ResNeSt(ResNetV1d):
         152: (_Bottleneck, (3, 8, 36, 3)),
         200: (_Bottleneck, (3, 24, 36, 3)),
     }
-
-    def _more_of_block(self):
-        return {
-            "groups": self.groups,
-            "base_width": self.base_width,
-            "base_channels": self.base_channels,
-            "radix": self.radix,
-            "reduction_factor": self.reduction_factor,
-            "avg_down_stride": self.avg_down_stride,
-        }
+    block_fields: ClassVar = (
+        "groups",
+        "base_width",
+        "base_channels",
+        "radix",
+        "reduction_factor",
+        "avg_down_stride",
+    )

@@ -4,7 +4,7 @@ Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
 Bag of Tricks for Image Classification, https://arxiv.org/abs/1812.01187
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -60,6 +60,7 @@ class ResNet(Backbone):
         zero_init_residual: the last norm of each block starts at zero.
         depths: of each `depth` that the class has, the kind of block and the number of
             blocks of each stage.
+        block_fields: the names of the class's own fields that its blocks take.
     """
 
     depth: int
@@ -91,6 +92,7 @@ class ResNet(Backbone):
         101: (ResBottleneck, (3, 4, 23, 3)),
         152: (ResBottleneck, (3, 8, 36, 3)),
     }
+    block_fields: ClassVar = ()
 
     def __post_init__(self):
         if self.depth not in self.depths:
@@ -156,14 +158,10 @@ class ResNet(Backbone):
                 self.avg_down,
                 self.norm_cfg,
                 init.zeros if self.zero_init_residual else init.ones,
-                **self._more_of_block(),
+                **{name: getattr(self, name) for name in self.block_fields},
                 name=f"layer{stage + 1}.{i}",
             )(x, train)
         return x
-
-    def _more_of_block(self) -> dict[str, Any]:
-        """The fields that a derived class's block has beyond ResBlock's."""
-        return {}
 
     @property
     def frozen_modules(self) -> tuple[str, ...]:

@@ -30,10 +30,4 @@ class ResNeXt(ResNet):
         101: (ResBottleneck, (3, 4, 23, 3)),
         152: (ResBottleneck, (3, 8, 36, 3)),
     }
-
-    def _more_of_block(self):
-        return {
-            "groups": self.groups,
-            "base_width": self.base_width,
-            "base_channels": self.base_channels,
-        }
+    block_fields: ClassVar = ("groups", "base_width", "base_channels")

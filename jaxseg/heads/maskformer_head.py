@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxseg.errors import FieldError
 from jaxseg.heads.head import Head
 from jaxseg.heads.matching import MatchingCfg
-from jaxseg.layers.conv import Conv2d, caffe2_xavier, torch_default_bias
+from jaxseg.layers.conv import Conv2d, caffe2_xavier, torch_start
 from jaxseg.layers.detr import DetrDecoderCfg, DetrTransformerDecoder
 from jaxseg.layers.pixel_decoder import PixelDecoder
 from jaxseg.layers.positional_encoding import SinePositionalEncoding
@@ -27,8 +27,6 @@ from jaxseg.ops.strips.upsampled import Upsampled
 
 # Masks that are upsampled at once; what no image has so many of is skipped.
 _CHUNK = 8
-
-_torch_linear = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 class Outputs(NamedTuple):
@@ -247,8 +245,7 @@ class _Embedding(nn.Module):
 
 def _linear(x, features, name):
     """torch's Linear with its own starting values."""
-    bias_init = torch_default_bias(x.shape[-1])
-    return Linear(features, True, _torch_linear, bias_init, name=name)(x)
+    return Linear(features, **torch_start(x.shape[-1]), name=name)(x)
 
 
 def _masks(features, embeddings):

@@ -17,7 +17,6 @@ count; with more, ours reads in threads beside the network, and mmseg's in betwe
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -28,7 +27,12 @@ from jaxseg.load_config import load_config
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from scripts.benchmark.measuring.command_line import add_against, count, other_side
+from scripts.benchmark.measuring.command_line import (
+    add_against,
+    count,
+    other_side,
+    write_result,
+)
 from scripts.benchmark.measuring.evaluation import run_evaluation
 from scripts.benchmark.measuring.evaluation_report import format_evaluation
 from scripts.benchmark.measuring.process import prepare_process
@@ -53,8 +57,7 @@ def main(arguments: list[str]) -> int:
     )
     print(format_evaluation(result))
     if options.json:
-        result = {"config": options.config, "overrides": dict(overrides), **result}
-        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+        write_result(options.json, options.config, overrides, result)
     return 0
 
 

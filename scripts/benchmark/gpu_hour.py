@@ -30,6 +30,7 @@ _ROOT = pathlib.Path(__file__).parents[2]
 # jaxseg is imported here: what it needs may be in the wheels.
 sys.path.insert(0, str(_ROOT))
 
+from scripts.benchmark.measuring.command_line import some_of
 from scripts.benchmark.measuring.hour.budget import run_parts
 from scripts.benchmark.measuring.hour.wheels import unpack_wheels
 
@@ -138,7 +139,7 @@ def _parser():
     )
     parser.add_argument(
         "--parts",
-        type=_parts,
+        type=some_of(_SHARES),
         default=tuple(_SHARES),
         metavar="PART,PART",
         help=f"some of {', '.join(_SHARES)}; default all",
@@ -162,16 +163,6 @@ def _parser():
         "--tiny", action="store_true", help="small models and images, to try the parts"
     )
     return parser
-
-
-def _parts(text):
-    parts = tuple(text.split(","))
-    for part in parts:
-        if part not in _SHARES:
-            raise argparse.ArgumentTypeError(
-                f"no part {part!r}; there are {', '.join(_SHARES)}"
-            )
-    return parts
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ been run on CPUs; on a GPU it has not run yet.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -36,6 +35,8 @@ from scripts.benchmark.measuring.command_line import (
     count,
     other_side,
     size,
+    some_of,
+    write_result,
 )
 from scripts.benchmark.measuring.process import prepare_process
 from scripts.benchmark.measuring.report import format_report
@@ -64,8 +65,7 @@ def main(arguments: list[str]) -> int:
     )
     print(format_report(result))
     if options.json:
-        result = {"config": options.config, "overrides": dict(overrides), **result}
-        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+        write_result(options.json, options.config, overrides, result)
     return 0
 
 
@@ -84,7 +84,7 @@ def _parser():
     parser.add_argument("--config", required=True, help="config of jaxseg or mmseg")
     parser.add_argument(
         "--parts",
-        type=_parts,
+        type=some_of(PARTS),
         default=tuple(PARTS),
         metavar="PART,PART",
         help=f"what is measured: {', '.join(PARTS)}; default all",
@@ -115,16 +115,6 @@ def _parser():
     parser.add_argument("--json", metavar="FILE", help="write the result there too")
     add_against(parser)
     return parser
-
-
-def _parts(text):
-    parts = tuple(text.split(","))
-    for part in parts:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(
-                f"no part {part!r}; there are {', '.join(PARTS)}"
-            )
-    return parts
 
 
 if __name__ == "__main__":

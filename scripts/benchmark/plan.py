@@ -16,7 +16,6 @@ jaxseg.main, such as --config.mesh.fsdp=4.
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
@@ -27,7 +26,7 @@ from jaxseg.load_config import load_config
 # The measuring programs stand in this folder, not in an installed package.
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-from scripts.benchmark.measuring.command_line import count, size
+from scripts.benchmark.measuring.command_line import count, size, write_result
 from scripts.benchmark.measuring.plan import PROGRAMS, make_plan
 from scripts.benchmark.measuring.plan_report import format_plan
 from scripts.benchmark.measuring.topology import topology_devices
@@ -50,8 +49,7 @@ def main(arguments: list[str]) -> int:
     result = {"topology": options.topology, **result}
     print(format_plan(result))
     if options.json:
-        result = {"config": options.config, "overrides": dict(overrides), **result}
-        pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
+        write_result(options.json, options.config, overrides, result)
     return 0
 
 

@@ -1,8 +1,11 @@
 """What the command lines of several benchmarks have in common."""
 
 import argparse
+import json
 import os
 import pathlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 
 def add_against(parser: argparse.ArgumentParser) -> None:
@@ -46,3 +49,26 @@ def size(text: str) -> tuple[int, int]:
             f"{text!r} is no HEIGHT,WIDTH such as 512,1024"
         )
     return int(height), int(width)
+
+
+def some_of(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """The type of an option that names some parts, PART,PART."""
+
+    def read(text):
+        parts = tuple(text.split(","))
+        for part in parts:
+            if part not in known:
+                raise argparse.ArgumentTypeError(
+                    f"no part {part!r}; there are {', '.join(known)}"
+                )
+        return parts
+
+    return read
+
+
+def write_result(
+    path: str, config: str, overrides: list, result: Mapping[str, Any]
+) -> None:
+    """Writes what `--json` asks for: the result, and the config that it is of."""
+    result = {"config": config, "overrides": dict(overrides), **result}
+    pathlib.Path(path).write_text(json.dumps(result, indent=2) + "\n")
