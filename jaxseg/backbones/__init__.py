@@ -1,5 +1,6 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
+from jaxseg.backbones.cgnet import CGNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
@@ -12,6 +13,7 @@ from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
 
 __all__ = [
+    "CGNet",
     "DeconvModule",
     "FastSCNN",
     "HRNet",

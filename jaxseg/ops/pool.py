@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.bands.split_rows import CannotSplit, split, windows_of_band
+from jaxseg.ops.conv import conv2d
 from jaxseg.ops.cpu.pool import (
     MOST_CELLS,
     averages_in_one_product,
@@ -17,6 +18,8 @@ from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
 from jaxseg.ops.pair import Pair, as_pair
 from jaxseg.ops.platform import bound, by_platform
+
+_LARGEST_LOOPED = 3  # side in pixels
 
 
 @functools.lru_cache(maxsize=128)
@@ -84,8 +87,9 @@ def _adaptive_avg_pool_in_bucket(sizes, x, size):
 def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Array:
     """torch's AvgPool2d on (N, H, W, C); zeros beyond the border count.
 
-    One matrix product an axis: windows of a pyramid are large and overlap, so that a
-    loop over them would read each pixel some hundred times.
+    A small window is a depthwise convolution. Larger ones are one matrix product an
+    axis: windows of a pyramid overlap, so that a loop over them would read each pixel
+    some hundred times.
 
     Args:
         x: (N, H, W, C).
@@ -93,6 +97,9 @@ def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Ar
         stride: step of the window in pixels, one number or (vertical, horizontal).
         padding: zeros added on every side.
     """
+    if window <= _LARGEST_LOOPED:
+        taps = jnp.full((window, window, 1, x.shape[-1]), 1 / window**2, x.dtype)
+        return conv2d(x, taps, stride, padding, groups=x.shape[-1])
     sides, strides, padding = map(as_pair, (window, stride, padding))
     x = mask_windows(x, sides, strides, padding)
     x, padding = windows_of_band(x, sides, strides, padding)

@@ -90,6 +90,11 @@ def unet(upsample, **config):
 
 
 BACKBONES = {
+    "CGNet": Case(
+        dict(num_channels=(4, 6, 8), num_blocks=(2, 3), reductions=(2, 4)),
+        ((37, 29, 3),),
+        ((19, 15, 7), (10, 8, 15), (5, 4, 16)),
+    ),
     "FastSCNN": Case(
         dict(
             downsample_dw_channels=(4, 6),

@@ -7,6 +7,7 @@ every entry DRAWS modules are built and started; kept are, of each weight, the m
 standard deviation and the mean of the absolute values over all draws.
 """
 
+import copy
 import json
 import pathlib
 
@@ -28,7 +29,7 @@ def draw(name, config, seed):
     """{key: values} of a module that mmseg has started."""
     torch.manual_seed(seed)
     np.random.seed(seed)
-    module = MODELS.build(ConfigDict(json.loads(json.dumps(config)), type=name))
+    module = MODELS.build(ConfigDict(copy.deepcopy(config), type=name))
     module.init_weights()
     return {key: value.detach().numpy() for key, value in module.named_parameters()}
 

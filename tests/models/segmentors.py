@@ -124,6 +124,16 @@ SEGMENTORS = {
         decode_head=last("DepthwiseSeparableFCNHead", 10, concat_input=False),
         auxiliary_head=head("FCNHead", in_channels=8, in_index=0, num_convs=1),
     ),
+    "cgnet": dict(
+        backbone=dict(BACKBONES["CGNet"].config, type="CGNet", norm_cfg=NORM),
+        decode_head=head(
+            "FCNHead",
+            in_channels=16,
+            in_index=2,
+            num_convs=0,
+            concat_input=False,
+        ),
+    ),
     "uper": dict(backbone=resnet(), decode_head=head("UPerHead", **PYRAMID)),
     "fpn": dict(
         backbone=resnet(),

@@ -173,6 +173,18 @@ def test_means_over_windows_count_the_zeros_of_the_padding():
     np.testing.assert_allclose(y[0, :, :, 0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("window", "stride"), [(3, 2), (4, 3)])
+def test_means_over_small_and_large_windows(window, stride):
+    x = np.random.default_rng(0).standard_normal((2, 9, 8, 3)).astype(np.float32)
+    y = window_mean(jnp.asarray(x), window, stride, 1)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    for i in range(y.shape[1]):
+        for j in range(y.shape[2]):
+            part = padded[:, stride * i :, stride * j :][:, :window, :window]
+            assert part.shape[1:3] == (window, window)
+            np.testing.assert_allclose(y[:, i, j], part.mean((1, 2)), atol=1e-6)
+
+
 def test_windows_may_have_two_strides():
     x = np.random.default_rng(0).standard_normal((1, 9, 11, 2)).astype(np.float32)
     y = window_mean(jnp.asarray(x), 4, (2, 5), 0)

@@ -135,7 +135,7 @@ ELSEWHERE = {
     "photometric": "on the host in mmseg: scripts/benchmark/input.py",
     "platform": "chooses between forms; computes nothing",
     "point_sample": "a few points of a map",
-    "pool.window_mean": "three poolings of a map of 1/64 of the image",
+    "pool.window_mean": "a depthwise convolution, or three poolings of 1/64 of the image",
     "precision": "says how products multiply; computes nothing",
     "psa_mask": "slices of a kernel and of a map, in one head",
     "strips.prediction": "sizes that differ: scripts/benchmark/evaluation.py",
