@@ -1,6 +1,7 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
 from jaxseg.backbones.cgnet import CGNet
+from jaxseg.backbones.ddrnet import DDRNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
@@ -14,6 +15,7 @@ from jaxseg.backbones.vit import VisionTransformer
 
 __all__ = [
     "CGNet",
+    "DDRNet",
     "DeconvModule",
     "FastSCNN",
     "HRNet",

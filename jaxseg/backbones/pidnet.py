@@ -5,7 +5,12 @@ import jax
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.layers.activation import Act, ReLU
-from jaxseg.layers.basic_block import BasicBlock, Bottleneck
+from jaxseg.layers.basic_block import (
+    BasicBlock,
+    Bottleneck,
+    row_of_blocks,
+    shortcut_norm,
+)
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.dappm import DAPPM, PAPPM
 from jaxseg.layers.norm import BN, Norm
@@ -102,34 +107,27 @@ class PIDNet(Backbone, kw_only=True):
         features = c if self._is_light else 2 * c
         return BasicBlock(
             features,
-            downsample_norm=self._shortcut(BasicBlock, d, features),
+            downsample_norm=shortcut_norm(BasicBlock, d, features, 1, self.norm_cfg),
             has_last_act=False,
             name=name,
         )(d, train)
 
     def _layer(self, name, block, x, features, train, stride=1):
-        """Blocks in a row, whose last one has no last activation if they are several."""
-        count = self._blocks(name, block)
-        for k in range(count):
-            last = {"has_last_act": k < count - 1} if k else {}
-            x = block(
-                features,
-                stride if k == 0 else 1,
-                self._shortcut(block, x, features, stride) if k == 0 else None,
-                **last,
-                name=f"{name}.{k}",
-            )(x, train)
-        return x
+        return row_of_blocks(
+            name,
+            block,
+            x,
+            features,
+            train,
+            count=self._blocks(name, block),
+            stride=stride,
+            downsample_norm=self.norm_cfg,
+        )
 
     def _blocks(self, name, block):
         if name.startswith("i_"):
             return self.num_branch_blocks if block is BasicBlock else 2
         return self.num_stem_blocks if block is BasicBlock else 1
-
-    def _shortcut(self, block, x, features, stride=1):
-        """The norm of a shortcut that changes the map; None for one that does not."""
-        is_same = stride == 1 and x.shape[-1] == features * block.expansion
-        return None if is_same else self.norm_cfg
 
     def _conv(self, name, x, features, side, train):
         return ConvModule(

@@ -5,6 +5,7 @@ from jaxseg.heads.apc_head import APCHead
 from jaxseg.heads.aspp_head import ASPPHead
 from jaxseg.heads.cc_head import CCHead
 from jaxseg.heads.da_head import DAHead
+from jaxseg.heads.ddr_head import DDRHead
 from jaxseg.heads.dm_head import DMHead
 from jaxseg.heads.dnl_head import DNLHead
 from jaxseg.heads.ema_head import EMAHead
@@ -39,6 +40,7 @@ __all__ = [
     "CCHead",
     "ClassificationCost",
     "DAHead",
+    "DDRHead",
     "DMHead",
     "DNLHead",
     "DepthwiseSeparableASPPHead",

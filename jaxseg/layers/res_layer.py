@@ -11,25 +11,41 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxseg.layers.conv import Conv2d
+from jaxseg.layers.conv import Conv2d, kaiming_normal
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.pool import avg_pool
 
 
-class _Downsample(nn.Module):
-    """The projection on a block's shortcut; items are numbered as in mmseg."""
+class Downsample(nn.Module):
+    """The projection on a block's shortcut; items are numbered as in mmseg.
+
+    Attributes:
+        channels: channels of the result.
+        stride: the stride of the block.
+        avg_down: whether an average pooling has the stride, not the convolution.
+        norm_cfg: the norm behind the convolution.
+        kernel_init: starting values of the convolution.
+    """
 
     channels: int
     stride: int
     avg_down: bool
     norm_cfg: Norm
+    kernel_init: Any = kaiming_normal
 
     @nn.compact
     def __call__(self, x, train: bool):
         stride, item = self.stride, 0
         if self.avg_down:
             x, stride, item = avg_pool(x, stride), 1, 1
-        x = Conv2d(self.channels, 1, stride, bias=False, name=str(item))(x)
+        x = Conv2d(
+            self.channels,
+            1,
+            stride,
+            bias=False,
+            kernel_init=self.kernel_init,
+            name=str(item),
+        )(x)
         return self.norm_cfg(name=str(item + 1))(x, train)
 
 
@@ -63,7 +79,7 @@ class ResBlock(nn.Module):
         channels = self.planes * self.expansion
         if self.stride == 1 and x.shape[-1] == channels:
             return x
-        return _Downsample(
+        return Downsample(
             channels, self.stride, self.avg_down, self.norm_cfg, name="downsample"
         )(x, train)
 

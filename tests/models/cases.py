@@ -95,6 +95,11 @@ BACKBONES = {
         ((37, 29, 3),),
         ((19, 15, 7), (10, 8, 15), (5, 4, 16)),
     ),
+    "DDRNet": Case(
+        dict(channels=4, ppm_channels=4),
+        ((37, 23, 3),),
+        ((5, 3, 8), (5, 3, 16)),
+    ),
     "FastSCNN": Case(
         dict(
             downsample_dw_channels=(4, 6),
@@ -246,6 +251,18 @@ HEADS = {
     ),
     "CCHead": head((5, 4), in_channels=8, channels=8),
     "DAHead": head((5, 4), (5, 4, 3), (5, 4, 3), in_channels=8, pam_channels=4),
+    "DDRHead": Case(
+        dict(
+            in_channels=8,
+            channels=6,
+            num_classes=3,
+            norm_cfg=BN,
+            loss_decode=[dict(type="OhemCrossEntropy", min_kept=5)] * 2,
+        ),
+        ((5, 4, 4), (5, 4, 8)),
+        ((5, 4, 3), (5, 4, 3)),
+        rate="dropout_ratio",
+    ),
     "DMHead": head((5, 4), in_channels=8, filter_sizes=[1, 2, 3], fusion=True),
     "DNLHead": head((5, 4), in_channels=8, temperature=0.5),
     "EMAHead": head((5, 4), in_channels=8, ema_channels=6, num_bases=4, num_stages=2),

@@ -219,6 +219,17 @@ SEGMENTORS = {
             ),
         ],
     ),
+    "ddrnet": dict(
+        backbone=dict(type="DDRNet", channels=8, ppm_channels=8, norm_cfg=NORM),
+        decode_head=dict(
+            type="DDRHead",
+            in_channels=32,
+            channels=8,
+            num_classes=CLASSES,
+            norm_cfg=NORM,
+            loss_decode=[dict(type="OhemCrossEntropy", min_kept=100)] * 2,
+        ),
+    ),
     "pidnet": dict(
         backbone=dict(
             type="PIDNet",

@@ -176,7 +176,7 @@ def test_who_opts_in():
     padding, bands = (set(opted(f"takes_{what}")) for what in ("padding", "bands"))
     # Attention and a class token need all pixels on every device, criss-cross attention
     # whole columns, and a map of 1/64 of the image has too few rows to be split.
-    assert padding - bands == {"CCHead", "PIDNet", "VisionTransformer"}
+    assert padding - bands == {"CCHead", "DDRNet", "PIDNet", "VisionTransformer"}
     assert bands < padding
     # These run at exact sizes, and on one device.
     assert {*MODULES, *PORTS} - padding == {
