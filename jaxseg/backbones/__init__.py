@@ -2,6 +2,7 @@
 
 from jaxseg.backbones.cgnet import CGNet
 from jaxseg.backbones.ddrnet import DDRNet
+from jaxseg.backbones.erfnet import ERFNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
@@ -17,6 +18,7 @@ __all__ = [
     "CGNet",
     "DDRNet",
     "DeconvModule",
+    "ERFNet",
     "FastSCNN",
     "HRNet",
     "InterpConv",

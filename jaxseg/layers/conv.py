@@ -96,6 +96,7 @@ class ConvTranspose2d(nn.Module):
     kernel_size: int
     stride: int
     padding: int
+    output_padding: int = 0
 
     @nn.compact
     def __call__(self, x):
@@ -107,7 +108,8 @@ class ConvTranspose2d(nn.Module):
         # Kaiming values are for Conv2d alone.
         bias_init = torch_default_bias(self.features * self.kernel_size**2)
         bias = self.param("bias", bias_init, (self.features,))
-        x = conv_transpose2d(x, kernel.astype(x.dtype), self.stride, self.padding)
+        kernel = kernel.astype(x.dtype)
+        x = conv_transpose2d(x, kernel, self.stride, self.padding, self.output_padding)
         return x + bias.astype(x.dtype)
 
 

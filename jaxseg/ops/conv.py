@@ -76,7 +76,11 @@ def _dense(x, kernel, stride, padding, dilation, groups=1):
 
 
 def conv_transpose2d(
-    x: jax.Array, kernel: jax.Array, stride: int, padding: int
+    x: jax.Array,
+    kernel: jax.Array,
+    stride: int,
+    padding: int,
+    output_padding: int = 0,
 ) -> jax.Array:
     """torch's ConvTranspose2d with channels last.
 
@@ -85,31 +89,37 @@ def conv_transpose2d(
         kernel: (kh, kw, C, features).
         stride: how many times larger the result is.
         padding: pixels cut from every side of the full result.
+        output_padding: pixels that the result has more below and on the right.
 
     Returns:
-        (N, (H - 1) * stride - 2 * padding + kh, ..., features).
+        (N, (H - 1) * stride - 2 * padding + kh + output_padding, ..., features).
     """
-    x = mask_transposed(x, kernel.shape[:2], stride, padding)
+    # More pixels below are what a longer kernel has whose last taps are 0.
+    rows, columns = (side + output_padding for side in kernel.shape[:2])
+    x = mask_transposed(x, (rows, columns), stride, padding)
+    run = bound(
+        _transposed, stride=stride, padding=padding, output_padding=output_padding
+    )
     if (bands := split(x)) is not None:
-        run = functools.partial(
-            _transposed, kernel=kernel, stride=stride, padding=padding
-        )
-        return rows_of_transposed(bands, x, kernel.shape[0], stride, padding, run)
-    return _transposed(x, kernel, stride, padding)
+        run = functools.partial(run, kernel=kernel)
+        return rows_of_transposed(bands, x, rows, stride, padding, run)
+    return run(x, kernel)
 
 
-def _transposed(x, kernel, stride, padding):
-    how = {"stride": stride, "padding": padding}
+def _transposed(x, kernel, **how):
     elsewhere = bound(_of_dilated, **how)
-    if stride == 1:
+    if how["stride"] == 1:
         return elsewhere(x, kernel)
     on_cpu = bound(subpixel_conv_transpose2d, **how)
     return by_platform(on_cpu, elsewhere, x, kernel)
 
 
-def _of_dilated(x, kernel, stride, padding):
+def _of_dilated(x, kernel, stride, padding, output_padding):
     """The convolution of x with zeros between its pixels."""
-    pads = [(k - 1 - padding, k - 1 - padding) for k in kernel.shape[:2]]
+    pads = [
+        (side - 1 - padding, side - 1 - padding + output_padding)
+        for side in kernel.shape[:2]
+    ]
     return jax.lax.conv_general_dilated(
         x,
         kernel[::-1, ::-1],

@@ -100,6 +100,20 @@ BACKBONES = {
         ((37, 23, 3),),
         ((5, 3, 8), (5, 3, 16)),
     ),
+    "ERFNet": Case(
+        dict(
+            enc_downsample_channels=(4, 6, 8),
+            enc_stage_non_bottlenecks=(1, 2),
+            enc_non_bottleneck_dilations=(2, 4),
+            enc_non_bottleneck_channels=(6, 8),
+            dec_upsample_channels=(6, 5),
+            dec_stages_non_bottleneck=(1, 1),
+            dec_non_bottleneck_channels=(6, 5),
+        ),
+        ((37, 29, 3),),
+        ((20, 16, 5),),
+        rate="dropout_ratio",
+    ),
     "FastSCNN": Case(
         dict(
             downsample_dw_channels=(4, 6),

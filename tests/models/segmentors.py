@@ -124,6 +124,10 @@ SEGMENTORS = {
         decode_head=last("DepthwiseSeparableFCNHead", 10, concat_input=False),
         auxiliary_head=head("FCNHead", in_channels=8, in_index=0, num_convs=1),
     ),
+    "erfnet": dict(
+        backbone=dict(BACKBONES["ERFNet"].config, type="ERFNet"),
+        decode_head=last("FCNHead", 5, num_convs=1, concat_input=False),
+    ),
     "cgnet": dict(
         backbone=dict(BACKBONES["CGNet"].config, type="CGNet", norm_cfg=NORM),
         decode_head=head(

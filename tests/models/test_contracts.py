@@ -57,9 +57,8 @@ def test_shapes_in_evaluation_without_a_random_stream(name):
 @pytest.mark.parametrize("name", [name for name in MODULES if MODULES[name].rate])
 def test_training_needs_the_dropout_stream_only_for_a_rate(name):
     rate = MODULES[name].rate
-    none = {rate: 0.0} | (
-        {"attn_drop_rate": 0.0, "drop_path_rate": 0.0} if name in BACKBONES else {}
-    )
+    others = [key for key in MODULES[name].config if key.endswith("_rate")]
+    none = dict.fromkeys([rate, *others], 0.0)
     inputs = maps(name)
     for changes, needed in ((none, False), ({rate: 0.1}, True)):
         module = build(name, **changes)

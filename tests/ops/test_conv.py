@@ -164,13 +164,13 @@ def test_groups_that_fill_a_dense_convolution_are_not_packed():
     assert "f32[4,40]" in program and "f32[8,80]" not in program
 
 
-def _transposed(x, kernel, stride, padding):
+def _transposed(x, kernel, stride, padding, more):
     """In float64: each input value stamps the kernel, and the margins are cut."""
     x, kernel = x.astype(np.float64), kernel.astype(np.float64)
     batch, height, width, _ = x.shape
     side = kernel.shape[0]
-    rows = (height - 1) * stride + side
-    columns = (width - 1) * stride + side
+    rows = (height - 1) * stride + side + more
+    columns = (width - 1) * stride + side + more
     parts = {}
     for i in range(side):
         for j in range(side):
@@ -198,15 +198,30 @@ def _transposed(x, kernel, stride, padding):
 
 
 @pytest.mark.parametrize(
-    "side, stride, padding",
-    [(2, 2, 0), (4, 2, 1), (3, 2, 1), (4, 4, 0), (5, 3, 2), (2, 3, 0), (3, 1, 1)],
+    "side, stride, padding, more",
+    [
+        (2, 2, 0, 0),
+        (4, 2, 1, 0),
+        (3, 2, 1, 0),
+        (3, 2, 1, 1),
+        (4, 4, 0, 0),
+        (4, 4, 0, 3),
+        (5, 3, 2, 0),
+        (5, 3, 2, 2),
+        (2, 3, 0, 0),
+        (3, 1, 1, 0),
+    ],
 )
-def test_conv_transpose2d_and_its_gradients_are_those_of_numpy(side, stride, padding):
+def test_conv_transpose2d_and_its_gradients_are_those_of_numpy(
+    side, stride, padding, more
+):
     with jax.enable_x64(True):
         x = _numbers(2, 5, 6, 6)
         kernel = _numbers(side, side, 6, 4)
-        function = functools.partial(conv_transpose2d, stride=stride, padding=padding)
-        expected, gradients = _transposed(x, kernel, stride, padding)
+        function = functools.partial(
+            conv_transpose2d, stride=stride, padding=padding, output_padding=more
+        )
+        expected, gradients = _transposed(x, kernel, stride, padding, more)
         errors = _errors(function, x, kernel, expected, gradients)
     assert max(errors) < 2e-15, errors
 

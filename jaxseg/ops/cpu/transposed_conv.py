@@ -8,7 +8,7 @@ from jaxseg.ops.linear import linear
 
 
 def subpixel_conv_transpose2d(
-    x: jax.Array, kernel: jax.Array, stride: int, padding: int
+    x: jax.Array, kernel: jax.Array, stride: int, padding: int, output_padding: int
 ) -> jax.Array:
     """A transposed convolution, every phase of whose result is a plain one.
 
@@ -25,16 +25,19 @@ def subpixel_conv_transpose2d(
         kernel: (kh, kw, C, features).
         stride: how many times larger the result is.
         padding: pixels cut from every side of the full result.
+        output_padding: pixels that the result has more below and on the right.
 
     Returns:
-        (N, (H - 1) * stride - 2 * padding + kh, ..., features).
+        (N, (H - 1) * stride - 2 * padding + kh + output_padding, ..., features).
     """
-    rows, columns, inputs, features = kernel.shape
+    inputs, features = kernel.shape[2:]
+    # More pixels below are what a longer kernel has whose last taps are 0.
+    long = [side + output_padding for side in kernel.shape[:2]]
     height, width = (
         (size - 1) * stride - 2 * padding + side
-        for size, side in zip(x.shape[1:3], (rows, columns), strict=True)
+        for size, side in zip(x.shape[1:3], long, strict=True)
     )
-    extra = [(0, -side % stride) for side in (rows, columns)]
+    extra = [(0, output_padding + -side % stride) for side in long]
     kernel = jnp.pad(kernel, (*extra, (0, 0), (0, 0)))
     sides = (kernel.shape[0] // stride, kernel.shape[1] // stride)
     kernel = kernel.reshape(sides[0], stride, sides[1], stride, inputs, features)

@@ -72,6 +72,7 @@ SAME_SHAPE = {
     "grouped": lambda x: conv2d(x, kernel(3, 3, 3), 2, 1, 1, 2),
     "transposed 2x2": lambda x: conv_transpose2d(x, kernel(2, 2), 2, 0),
     "transposed 4x4": lambda x: conv_transpose2d(x, kernel(4, 4), 2, 1),
+    "transposed 3x3 and a row": lambda x: conv_transpose2d(x, kernel(3, 3), 2, 1, 1),
     "transposed 3x3": lambda x: conv_transpose2d(x, kernel(3, 3), 1, 1),
     "max": lambda x: max_pool(x - 5, 3, 2, 1),
     "average": lambda x: avg_pool(x, 2),

@@ -45,6 +45,7 @@ OPERATIONS = {
     "conv depthwise": lambda x: conv2d(x, kernel(3, 1), 1, 1, 1, CHANNELS),
     "conv of two groups": lambda x: conv2d(x, kernel(3, 2), 1, 1, 1, 2),
     "transposed conv": lambda x: conv_transpose2d(x, kernel(4), 2, 1),
+    "transposed conv and a row": lambda x: conv_transpose2d(x, kernel(3), 2, 1, 1),
     "max_pool": lambda x: max_pool(x, 3, 2, 1),
     "max_pool 1x1": lambda x: max_pool(x, 1, 2),
     "avg_pool": lambda x: avg_pool(x, 2),
