@@ -90,6 +90,16 @@ def unet(upsample, **config):
 
 
 BACKBONES = {
+    "BiSeNetV2": Case(
+        dict(
+            detail_channels=(4, 6, 8),
+            semantic_channels=(4, 5, 6, 8),
+            semantic_expansion_ratio=2,
+            bga_channels=8,
+        ),
+        ((69, 53, 3),),
+        ((9, 7, 8), (18, 14, 4), (9, 7, 5), (5, 4, 6), (3, 2, 8)),
+    ),
     "CGNet": Case(
         dict(num_channels=(4, 6, 8), num_blocks=(2, 3), reductions=(2, 4)),
         ((37, 29, 3),),

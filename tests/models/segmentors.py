@@ -128,6 +128,14 @@ SEGMENTORS = {
         backbone=dict(BACKBONES["ERFNet"].config, type="ERFNet"),
         decode_head=last("FCNHead", 5, num_convs=1, concat_input=False),
     ),
+    "bisenetv2": dict(
+        backbone=dict(BACKBONES["BiSeNetV2"].config, type="BiSeNetV2"),
+        decode_head=head("FCNHead", in_channels=8, in_index=0, num_convs=1),
+        auxiliary_head=[
+            head("FCNHead", in_channels=channels, in_index=index)
+            for index, channels in enumerate((4, 5, 6, 8), start=1)
+        ],
+    ),
     "cgnet": dict(
         backbone=dict(BACKBONES["CGNet"].config, type="CGNet", norm_cfg=NORM),
         decode_head=head(
