@@ -12,6 +12,7 @@ from jaxseg.backbones.pidnet import PIDNet
 from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
 from jaxseg.backbones.resnext import ResNeXt
+from jaxseg.backbones.stdc import STDCContextPathNet, STDCNet
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
 
@@ -32,6 +33,8 @@ __all__ = [
     "ResNet",
     "ResNetV1c",
     "ResNetV1d",
+    "STDCContextPathNet",
+    "STDCNet",
     "UNet",
     "VisionTransformer",
 ]

@@ -31,6 +31,7 @@ from jaxseg.heads.psa_head import PSAHead
 from jaxseg.heads.psp_head import PSPHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.sep_fcn_head import DepthwiseSeparableFCNHead
+from jaxseg.heads.stdc_head import STDCHead
 from jaxseg.heads.uper_head import UPerHead
 
 __all__ = [
@@ -63,5 +64,6 @@ __all__ = [
     "PSAHead",
     "PSPHead",
     "PointHead",
+    "STDCHead",
     "UPerHead",
 ]

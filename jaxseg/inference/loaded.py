@@ -33,7 +33,7 @@ from jaxseg.weights.load import (
     fill,
     read_checkpoint,
 )
-from jaxseg.weights.part import config_path, join, parts
+from jaxseg.weights.part import config_path, fields_path, join, parts
 from jaxseg.weights.prefix import for_model
 
 _log = logging.getLogger("jaxseg")
@@ -317,9 +317,9 @@ def build_segmentor(
     config = {**config, "model": copy.deepcopy(config["model"])}
     for key, fields in on.items():
         for field in fields:
-            path = config_path(key)
+            path = config_path(key, segmentor)
             _log.info("%s.%s=True: so it is in %s", path, field, checkpoint.path)
-        _entry(config["model"], key).update(dict.fromkeys(fields, True))
+        _entry(config["model"], key, segmentor).update(dict.fromkeys(fields, True))
     return config, resolve_model(config["model"])
 
 
@@ -327,7 +327,7 @@ def _fields_of(checkpoint, segmentor, model):
     """The fields that the checkpoint's keys show to be on, by the part's key."""
     found = {}
     for key, part in parts(segmentor).items():
-        given = _entry(model, key)
+        given = _entry(model, key, segmentor)
         for field, name in key_table_of(part).fields.items():
             # Perhaps with a prefix, which comes off once the model is known.
             ends = f".{join(key, name)}"
@@ -337,9 +337,9 @@ def _fields_of(checkpoint, segmentor, model):
     return found
 
 
-def _entry(model, key):
+def _entry(model, key, segmentor):
     """A part's dict in the config; None of one that the config does not spell out."""
-    for name in filter(None, key.split(".")):
+    for name in fields_path(key, segmentor):
         if isinstance(model, Mapping):
             model = model.get(name)
         elif isinstance(model, (list, tuple)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxseg.losses.loss import Loss
 from jaxseg.losses.sampler import Sampler
-from jaxseg.weights.part import config_path, join
+from jaxseg.weights.part import join
 from jaxseg.weights.pretrained import Pretrained
 
 # What computes nothing where a model predicts: types, and names of fields.
@@ -28,13 +28,13 @@ def part_without(model: Any, flag: str) -> str | None:
     Returns:
         Its place in the config and its class, or None: then the whole model does.
     """
-    return _without(model, flag, "")
+    return _without(model, flag, "model")
 
 
 def _without(part, flag, key):
     cls = type(part)
     if not (flag in vars(cls) and getattr(part, flag)):
-        return f"{config_path(key)} ({cls.__name__})"
+        return f"{key} ({cls.__name__})"
     children = [
         (join(key, field.name), getattr(part, field.name))
         for field in dataclasses.fields(part)

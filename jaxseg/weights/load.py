@@ -171,7 +171,7 @@ def _advice(state_dict, shapes, model):
             key = join(part_key, key)
             if (key in state_dict) != (key in shapes):
                 yield (
-                    f"{key} belongs to {config_path(part_key)}.{field}="
+                    f"{key} belongs to {config_path(part_key, model)}.{field}="
                     f"{key in state_dict}, and the model has {field}={key in shapes}"
                 )
     if first_layer(state_dict, shapes) is not None:

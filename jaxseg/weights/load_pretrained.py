@@ -52,7 +52,7 @@ def load_pretrained(
     """
     source = pretrained.checkpoint
     checkpoint = read_checkpoint(source)
-    _log.info("%s: starts from %s", config_path(key), checkpoint.path)
+    _log.info("%s: starts from %s", config_path(key, model), checkpoint.path)
     flat = traverse_util.flatten_dict(dict(variables))
     inside = {
         path: leaf for path, leaf in flat.items() if is_below(torch_key(path[1:]), key)
@@ -108,7 +108,7 @@ def _select(given, others, known, key, model, source):
                 "pretrained: %s is left out, as in mmseg; with %s.%s=True "
                 "the model has it",
                 names[name],
-                config_path(key),
+                config_path(key, model),
                 field,
             )
     return dict(table.convert(kept, part)) if table.convert is not None else kept

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 from flax import traverse_util
@@ -25,12 +25,15 @@ class Part(nn.Module, kw_only=True):
         key_table: how files of weights name and form those of the class.
         frozen_modules: keys, below the part, of the modules and parameters that
             training leaves alone. The empty key is the whole part.
+        child_keys: the key of the module in a field, where that is not the field's
+            name.
     """
 
     init_cfg: Pretrained | None = None
 
     key_table = KeyTable()
     frozen_modules = ()
+    child_keys: ClassVar[Mapping[str, str]] = {}
     # Flax's switch: a module that has a name keeps it when it becomes a child.
     preserve_adopted_names = True
 
@@ -43,14 +46,17 @@ class Part(nn.Module, kw_only=True):
             )
         for field in dataclasses.fields(self):
             value = getattr(self, field.name, None)
-            if isinstance(value, tuple):
-                setattr(self, field.name, _named(value, field.name))
+            if isinstance(value, tuple) or field.name in self.child_keys:
+                setattr(self, field.name, _named(value, _child_key(self, field.name)))
         super().__post_init__()
 
     @property
     def config_path(self) -> str:
         """Where the config has it, `model.decode_head`; known while it is bound."""
-        return config_path(".".join(self.path))
+        root = self
+        while isinstance(root.parent, nn.Module):
+            root = root.parent
+        return config_path(".".join(self.path), root)
 
 
 def _named(value, name):
@@ -59,6 +65,10 @@ def _named(value, name):
     # A module that is bound has its name.
     is_free = isinstance(value, nn.Module) and value.parent is None
     return value.clone(name=name) if is_free and value.name != name else value
+
+
+def _child_key(part, field):
+    return getattr(part, "child_keys", {}).get(field, field)
 
 
 def parts(model: nn.Module) -> dict[str, nn.Module]:
@@ -73,7 +83,8 @@ def parts(model: nn.Module) -> dict[str, nn.Module]:
     found = {"": model}
     for field in dataclasses.fields(model):
         if field.name != "parent":
-            _add(found, field.name, getattr(model, field.name))
+            key = _child_key(model, field.name)
+            _add(found, key, getattr(model, field.name))
     return found
 
 
@@ -101,9 +112,36 @@ def key_below(key: str, part: str) -> str:
     return key.removeprefix(f"{part}.") if part else key
 
 
-def config_path(key: str) -> str:
-    """Where the config has a part: 'decode_head.0' -> 'model.decode_head.0'."""
-    return join("model", key)
+def fields_path(key: str, model: nn.Module) -> tuple[str, ...]:
+    """The fields, and places in their tuples, that lead to a part.
+
+    Args:
+        key: its checkpoint key, 'backbone.backbone'.
+        model: the module that has it.
+
+    Returns:
+        ('backbone', 'backbone_cfg').
+    """
+    path, at = [], model
+    for name in filter(None, key.split(".")):
+        if isinstance(at, tuple):
+            path.append(name)
+            at = at[int(name)]
+        else:
+            keys = getattr(at, "child_keys", {})
+            path.append(next((f for f, k in keys.items() if k == name), name))
+            at = getattr(at, path[-1], None)
+    return tuple(path)
+
+
+def config_path(key: str, model: nn.Module) -> str:
+    """Where the config has a part of a model: 'decode_head.0' -> 'model.decode_head.0'.
+
+    Args:
+        key: its checkpoint key.
+        model: the segmentor.
+    """
+    return join("model", *fields_path(key, model))
 
 
 def frozen_keys(model: nn.Module, params: Mapping[str, Any]) -> tuple[str, ...]:

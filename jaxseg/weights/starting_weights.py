@@ -47,8 +47,8 @@ def pretrained_parts(model: Any) -> dict[str, Pretrained]:
         if outer:
             _log.info(
                 "%s.init_cfg is not read: %s has one, for all that is in it",
-                config_path(key),
-                config_path(outer[0]),
+                config_path(key, model),
+                config_path(outer[0], model),
             )
             del found[key]
     return found
@@ -101,9 +101,10 @@ def starting_weights(
             "model.pretrained whose weights it could adapt"
         )
     if adapt and "" not in found and "backbone" not in found:
+        names = ", ".join(config_path(key, model) for key in found)
         raise ConfigError(
             "adapt_in_channels is True, but the backbone, whose first layer it adapts, "
-            f"starts fresh; {', '.join(map(config_path, found))} alone has an init_cfg"
+            f"starts fresh; {names} alone has an init_cfg"
         )
     variables = dict(variables)
     for key in found:

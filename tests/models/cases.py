@@ -89,6 +89,16 @@ def unet(upsample, **config):
     )
 
 
+STDC = dict(
+    stdc_type="STDCNet1",
+    in_channels=3,
+    channels=(4, 6, 8, 16, 32),
+    bottleneck_type="cat",
+    norm_cfg=BN,
+    act_cfg=dict(type="ReLU"),
+    num_convs=3,
+)
+
 BACKBONES = {
     "BiSeNetV2": Case(
         dict(
@@ -174,6 +184,21 @@ BACKBONES = {
     "ResNetV1c": resnet(4, with_cp=True),
     "ResNetV1d": resnet(4, norm_eval=True),
     "ResNeXt": resnext(with_cp=True),
+    "STDCContextPathNet": Case(
+        dict(
+            backbone_cfg=dict(type="STDCNet", **STDC),
+            last_in_channels=(32, 16),
+            out_channels=4,
+            ffm_cfg=dict(in_channels=12, out_channels=6, scale_factor=2),
+        ),
+        ((69, 53, 3),),
+        ((9, 7, 8), (5, 4, 4), (9, 7, 4), (9, 7, 6)),
+    ),
+    "STDCNet": Case(
+        STDC | dict(bottleneck_type="add"),
+        ((69, 53, 3),),
+        ((9, 7, 8), (5, 4, 16), (3, 2, 32)),
+    ),
     "UNet": unet("InterpConv", with_cp=True),
     # Entries of its upsample_cfg.
     "InterpConv": unet("InterpConv", norm_eval=True),
@@ -335,6 +360,7 @@ HEADS = {
     ),
     "PSAHead": head((5, 4), in_channels=8, mask_size=[5, 3]),
     "PSPHead": head((5, 4), in_channels=8, align_corners=True),
+    "STDCHead": head((5, 4), in_channels=8, num_convs=1, concat_input=False),
     "UPerHead": head((17, 13), **SEVERAL),
 }
 

@@ -231,6 +231,26 @@ SEGMENTORS = {
             ),
         ],
     ),
+    "stdc": dict(
+        backbone=dict(
+            BACKBONES["STDCContextPathNet"].config, type="STDCContextPathNet"
+        ),
+        decode_head=head(
+            "FCNHead", in_channels=6, in_index=3, num_convs=1, sampler=OHEM
+        ),
+        auxiliary_head=[
+            head("FCNHead", in_channels=4, in_index=2, num_convs=1),
+            dict(
+                type="STDCHead",
+                in_channels=8,
+                in_index=0,
+                channels=8,
+                num_classes=2,
+                norm_cfg=NORM,
+                loss_decode=[dict(CE, use_sigmoid=True), dict(type="DiceLoss")],
+            ),
+        ],
+    ),
     "ddrnet": dict(
         backbone=dict(type="DDRNet", channels=8, ppm_channels=8, norm_cfg=NORM),
         decode_head=dict(

@@ -1,6 +1,6 @@
 """Parts of a model: names of children in tuples, and what training leaves alone."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxseg.layers.norm import BN
-from jaxseg.weights.part import Part, frozen_keys, parts
+from jaxseg.weights.part import Part, config_path, frozen_keys, parts
 from jaxseg.weights.pretrained import Pretrained
 from jaxseg.weights.state_dict import torch_shapes
 
@@ -72,6 +72,43 @@ def test_a_model_that_is_bound_and_unbound_keeps_the_names():
     assert jax.tree.structure(unbound) == jax.tree.structure(variables)
     again = free.apply(unbound, jnp.ones((1, 1, 1, 3)))
     assert all((a == b).all() for a, b in zip(whole, again, strict=True))
+
+
+class Wrapper(Part):
+    inner_cfg: tuple[nn.Module, ...]
+    last_cfg: nn.Module
+
+    child_keys: ClassVar = {"inner_cfg": "inner", "last_cfg": "last"}
+
+    @nn.compact
+    def __call__(self, x):
+        for child in (*self.inner_cfg, self.last_cfg):
+            x = child(x, False)
+        return x, self.inner_cfg[1].config_path
+
+
+def test_the_key_of_a_field_may_differ_from_its_name():
+    # A module that another one had has its name, and gets the new one.
+    used = Model(Layer(3), Layer(3), (Layer(1),)).backbone
+    model = Model(Wrapper((used, Layer(2)), Layer(1)), Layer(1), ())
+    assert list(parts(model)) == [
+        *("", "backbone", "backbone.inner.0", "backbone.inner.1", "backbone.last"),
+        "neck",
+    ]
+    wrapper = model.backbone
+    shapes = torch_shapes(
+        jax.eval_shape(
+            lambda x: {"params": wrapper.init(jax.random.key(0), x)["params"]},
+            jnp.ones((1, 1, 1, 3)),
+        )
+    )
+    assert {key.rpartition(".")[0] for key in shapes} == {
+        *("inner.0.fc", "inner.1.fc", "last.fc"),
+    }
+    assert config_path("backbone.inner.1", model) == "model.backbone.inner_cfg.1"
+    assert config_path("backbone.last", model) == "model.backbone.last_cfg"
+    variables = wrapper.init(jax.random.key(0), jnp.ones((1, 1, 1, 3)))
+    assert wrapper.apply(variables, jnp.ones((1, 1, 1, 3)))[1] == "model.inner_cfg.1"
 
 
 def test_every_part_has_its_key():

@@ -20,11 +20,16 @@ from jaxseg.backbones import (
     ResNet,
     ResNetV1c,
     ResNetV1d,
+    STDCContextPathNet,
+    STDCNet,
     UNet,
     VisionTransformer,
 )
+from jaxseg.backbones.stdc import FeatureFusion
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError
+from jaxseg.layers.activation import ReLU
+from jaxseg.layers.norm import BN
 from jaxseg.load_config import load_config
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors import EncoderDecoder
@@ -33,7 +38,11 @@ from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.load import LoadError
 from jaxseg.weights.load_pretrained import load_pretrained
 from jaxseg.weights.pretrained import Pretrained
-from jaxseg.weights.starting_weights import find_starting_weights, starting_weights
+from jaxseg.weights.starting_weights import (
+    find_starting_weights,
+    pretrained_parts,
+    starting_weights,
+)
 from jaxseg.weights.state_dict import to_state_dict, torch_shapes
 
 STORED = np.load(pathlib.Path(__file__).with_name("starting_weights.npz"))
@@ -50,6 +59,16 @@ Vit = functools.partial(
     num_heads=2,
     patch_bias=True,
 )
+
+
+def stdc(stdc_type, bottleneck_type="cat"):
+    return STDCNet(
+        stdc_type=stdc_type,
+        channels=(4, 6, 8, 16, 32),
+        bottleneck_type=bottleneck_type,
+        norm_cfg=BN(),
+        act_cfg=ReLU(),
+    )
 
 
 def fresh(backbone):
@@ -137,8 +156,73 @@ def test_torchvision_counts_the_blocks_of_mobilenet_v2_through(theirs, ours):
 
 
 @pytest.mark.parametrize(
+    ("stdc_type", "theirs", "ours"),
+    [
+        ("STDCNet1", "features.0.conv.weight", "stages.0.conv.weight"),
+        (
+            "STDCNet1",
+            "features.4.conv_list.3.bn.bias",
+            "stages.3.0.layers.3.bn.bias",
+        ),
+        (
+            "STDCNet2",
+            "features.4.conv_list.0.conv.weight",
+            "stages.2.2.layers.0.conv.weight",
+        ),
+        (
+            "STDCNet2",
+            "features.11.avd_layer.0.weight",
+            "stages.4.0.downsample.conv.weight",
+        ),
+        (
+            "STDCNet1",
+            "features.6.avd_layer.1.running_var",
+            "stages.4.0.downsample.bn.running_var",
+        ),
+        ("STDCNet2", "conv_last.bn.weight", "final_conv.bn.weight"),
+    ],
+)
+def test_the_authors_count_the_modules_of_stdc_through(stdc_type, theirs, ours):
+    assert stdc(stdc_type).key_table.rename(theirs, ()) == ours
+
+
+def test_a_backbone_inside_another(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "jaxseg")
+    inner, path = stdc("STDCNet1"), tmp_path / "stdc1.pth"
+    given = write(path, shapes_of(inner))
+    outer = STDCContextPathNet(
+        backbone_cfg=inner.clone(init_cfg=Pretrained(str(path))),
+        last_in_channels=(32, 16),
+        ffm_cfg=FeatureFusion(136, 4),
+    )
+    model, variables = EncoderDecoder(outer, None), fresh(outer)
+    (key, entry), *others = pretrained_parts(model).items()
+    assert not others
+    loaded = load_pretrained(key, entry, variables, model)
+    found = loaded["params"]["backbone"]["backbone"]["stages.3.1"]["layers.2"]["conv"]
+    wanted = given["stages.3.1.layers.2.conv.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(found["kernel"], wanted)
+    assert "model.backbone.backbone_cfg: starts from" in caplog.text
+
+
+def test_mmseg_has_a_convolution_of_stdc_twice():
+    part = stdc("STDCNet1", "add")
+    given = {
+        "stages.2.0.layers.0.1.conv.weight": 1,
+        "stages.2.1.layers.0.conv.weight": 2,
+    }
+    twice = given | {"stages.2.0.downsample.conv.weight": 1}
+    assert part.key_table.convert(twice, part) == given
+    assert part.key_table.convert_back(given, part) == twice
+
+
+@pytest.mark.parametrize(
     ("backbone", "keys"),
     [
+        (
+            stdc("STDCNet1"),
+            {"conv_last.conv.weight", "fc.weight", "bn.bias", "linear.weight"},
+        ),
         (
             MobileNetV2,
             {"features.18.0.weight", "features.18.1.bias", "classifier.1.weight"}
