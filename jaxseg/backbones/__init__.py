@@ -1,5 +1,6 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
+from jaxseg.backbones.bisenetv1 import BiSeNetV1
 from jaxseg.backbones.bisenetv2 import BiSeNetV2
 from jaxseg.backbones.cgnet import CGNet
 from jaxseg.backbones.ddrnet import DDRNet
@@ -17,6 +18,7 @@ from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
 
 __all__ = [
+    "BiSeNetV1",
     "BiSeNetV2",
     "CGNet",
     "DDRNet",

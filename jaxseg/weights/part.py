@@ -122,15 +122,14 @@ def fields_path(key: str, model: nn.Module) -> tuple[str, ...]:
     Returns:
         ('backbone', 'backbone_cfg').
     """
-    path, at = [], model
-    for name in filter(None, key.split(".")):
-        if isinstance(at, tuple):
-            path.append(name)
-            at = at[int(name)]
-        else:
-            keys = getattr(at, "child_keys", {})
-            path.append(next((f for f, k in keys.items() if k == name), name))
-            at = getattr(at, path[-1], None)
+    path, at, rest = [], model, key
+    while rest:
+        fields = {k: f for f, k in getattr(at, "child_keys", {}).items()}
+        step = next((k for k in fields if is_below(rest, k)), rest.partition(".")[0])
+        rest = rest[len(step) + 1 :]
+        path.append(fields.get(step, step))
+        is_tuple = isinstance(at, tuple)
+        at = at[int(step)] if is_tuple else getattr(at, path[-1], None)
     return tuple(path)
 
 

@@ -100,6 +100,22 @@ STDC = dict(
 )
 
 BACKBONES = {
+    "BiSeNetV1": Case(
+        dict(
+            backbone_cfg=dict(
+                type="ResNet",
+                depth=18,
+                base_channels=4,
+                stem_channels=6,
+                norm_cfg=BN,
+            ),
+            spatial_channels=(4, 5, 6, 8),
+            context_channels=(8, 16, 32),
+            out_channels=10,
+        ),
+        ((69, 53, 3),),
+        ((9, 7, 10), (9, 7, 8), (5, 4, 8)),
+    ),
     "BiSeNetV2": Case(
         dict(
             detail_channels=(4, 6, 8),

@@ -136,6 +136,13 @@ SEGMENTORS = {
             for index, channels in enumerate((4, 5, 6, 8), start=1)
         ],
     ),
+    "bisenetv1": dict(
+        backbone=dict(BACKBONES["BiSeNetV1"].config, type="BiSeNetV1"),
+        decode_head=head("FCNHead", in_channels=10, in_index=0, num_convs=1),
+        auxiliary_head=[
+            head("FCNHead", in_channels=8, in_index=index) for index in (1, 2)
+        ],
+    ),
     "cgnet": dict(
         backbone=dict(BACKBONES["CGNet"].config, type="CGNet", norm_cfg=NORM),
         decode_head=head(

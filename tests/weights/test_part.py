@@ -78,7 +78,7 @@ class Wrapper(Part):
     inner_cfg: tuple[nn.Module, ...]
     last_cfg: nn.Module
 
-    child_keys: ClassVar = {"inner_cfg": "inner", "last_cfg": "last"}
+    child_keys: ClassVar = {"inner_cfg": "inner", "last_cfg": "path.last"}
 
     @nn.compact
     def __call__(self, x):
@@ -92,7 +92,7 @@ def test_the_key_of_a_field_may_differ_from_its_name():
     used = Model(Layer(3), Layer(3), (Layer(1),)).backbone
     model = Model(Wrapper((used, Layer(2)), Layer(1)), Layer(1), ())
     assert list(parts(model)) == [
-        *("", "backbone", "backbone.inner.0", "backbone.inner.1", "backbone.last"),
+        *("", "backbone", "backbone.inner.0", "backbone.inner.1", "backbone.path.last"),
         "neck",
     ]
     wrapper = model.backbone
@@ -103,10 +103,10 @@ def test_the_key_of_a_field_may_differ_from_its_name():
         )
     )
     assert {key.rpartition(".")[0] for key in shapes} == {
-        *("inner.0.fc", "inner.1.fc", "last.fc"),
+        *("inner.0.fc", "inner.1.fc", "path.last.fc"),
     }
     assert config_path("backbone.inner.1", model) == "model.backbone.inner_cfg.1"
-    assert config_path("backbone.last", model) == "model.backbone.last_cfg"
+    assert config_path("backbone.path.last", model) == "model.backbone.last_cfg"
     variables = wrapper.init(jax.random.key(0), jnp.ones((1, 1, 1, 3)))
     assert wrapper.apply(variables, jnp.ones((1, 1, 1, 3)))[1] == "model.inner_cfg.1"
 
