@@ -7,6 +7,7 @@ from jaxseg.backbones.ddrnet import DDRNet
 from jaxseg.backbones.erfnet import ERFNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
+from jaxseg.backbones.icnet import ICNet
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.mobilenet_v3 import MobileNetV3
 from jaxseg.backbones.pidnet import PIDNet
@@ -26,6 +27,7 @@ __all__ = [
     "ERFNet",
     "FastSCNN",
     "HRNet",
+    "ICNet",
     "InterpConv",
     "MobileNetV2",
     "MobileNetV3",

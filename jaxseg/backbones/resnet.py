@@ -4,6 +4,7 @@ Deep Residual Learning for Image Recognition, https://arxiv.org/abs/1512.03385
 Bag of Tricks for Image Classification, https://arxiv.org/abs/1812.01187
 """
 
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import flax.linen as nn
@@ -34,6 +35,10 @@ _KEY_TABLE = KeyTable(
     # The classifier, and the last stages, which num_stages may leave out.
     unused=("fc.", "layer2.", "layer3.", "layer4."),
 )
+
+
+def _pool(x):
+    return max_pool(x, 3, 2, 1)
 
 
 class ResNet(Backbone):
@@ -115,21 +120,43 @@ class ResNet(Backbone):
             )
         super().__post_init__()
 
-    @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
+        stages = self.stages(x, train)
+        return tuple(x for i, x in enumerate(stages) if i in self.out_indices)
+
+    @nn.compact
+    def stages(
+        self,
+        x: jax.Array,
+        train: bool,
+        pool: Callable[[jax.Array], jax.Array] = _pool,
+        before: Mapping[int, Callable[[jax.Array], jax.Array]] | None = None,
+    ) -> tuple[jax.Array, ...]:
+        """All stages, for a backbone that has this one inside.
+
+        Args:
+            x: (N, H, W, in_channels).
+            train: whether norms use the batch.
+            pool: the pooling of the stem.
+            before: what is done to the map that goes into a stage, by its number from
+                0 on.
+
+        Returns:
+            (N, h, w, C) each.
+        """
         norm_train = train and not self.norm_eval
         frozen = self.frozen_stages >= 0
-        x = self._stem(x, norm_train and not frozen)
+        x = pool(self._stem(x, norm_train and not frozen))  # (N, H/4, W/4, C)
         # Nothing before this point learns: no backward pass for it.
         x = jax.lax.stop_gradient(x) if frozen else x
         outs = []
         for stage in range(self.num_stages):
             frozen = stage < self.frozen_stages
+            x = before[stage](x) if before and stage in before else x
             x = self._stage(x, stage, norm_train and not frozen)
             x = jax.lax.stop_gradient(x) if frozen else x
-            if stage in self.out_indices:
-                outs.append(x)
+            outs.append(x)
         return tuple(outs)
 
     def _stem(self, x, train):
@@ -139,7 +166,7 @@ class ResNet(Backbone):
             x = Conv2d(self.stem_channels, 7, 2, 3, bias=False, name="conv1")(x)
             x = self.norm_cfg(name=f"{self.norm_cfg.abbr}1")(x, train)
             x = jax.nn.relu(x)
-        return max_pool(x, 3, 2, 1)  # (N, H/4, W/4, stem_channels)
+        return x  # (N, H/2, W/2, stem_channels)
 
     def _stage(self, x, stage, train):
         block, depths = self.depths[self.depth]

@@ -1,7 +1,8 @@
 """Necks, the table of contents: `neck=dict(type=...)` names one of these."""
 
 from jaxseg.necks.fpn import FPN
+from jaxseg.necks.ic_neck import ICNeck
 from jaxseg.necks.jpu import JPU
 from jaxseg.necks.multilevel_neck import MultiLevelNeck
 
-__all__ = ["FPN", "JPU", "MultiLevelNeck"]
+__all__ = ["FPN", "JPU", "ICNeck", "MultiLevelNeck"]

@@ -175,6 +175,24 @@ BACKBONES = {
         ((69, 53, 3),),
         ((18, 14, 4), (9, 7, 6), (5, 4, 8), (3, 2, 10)),
     ),
+    "ICNet": Case(
+        dict(
+            backbone_cfg=dict(
+                type="ResNetV1c",
+                depth=18,
+                base_channels=4,
+                stem_channels=6,
+                strides=(1, 2, 1, 1),
+                dilations=(1, 1, 2, 4),
+            ),
+            layer_channels=(8, 32),
+            light_branch_middle_channels=4,
+            psp_out_channels=4,
+            out_channels=(4, 6, 8),
+        ),
+        ((71, 67, 3),),
+        ((9, 9, 4), (5, 5, 6), (2, 2, 8)),
+    ),
     "MobileNetV2": Case(
         dict(
             widen_factor=0.1,
@@ -243,6 +261,11 @@ NECKS = {
         dict(in_channels=[4, 6, 8], out_channels=5, num_outs=4, norm_cfg=BN),
         PYRAMID,
         ((17, 13, 5), (9, 7, 5), (5, 4, 5), (3, 2, 5)),
+    ),
+    "ICNeck": Case(
+        dict(in_channels=[4, 6, 8], out_channels=5, norm_cfg=BN),
+        PYRAMID,
+        ((9, 7, 5), (17, 13, 5), (17, 13, 5)),
     ),
     "JPU": Case(
         dict(in_channels=[4, 6, 8], mid_channels=5, dilations=[1, 2], norm_cfg=BN),

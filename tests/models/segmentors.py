@@ -258,6 +258,15 @@ SEGMENTORS = {
             ),
         ],
     ),
+    "icnet": dict(
+        backbone=dict(BACKBONES["ICNet"].config, type="ICNet", norm_cfg=NORM),
+        neck=dict(type="ICNeck", in_channels=[4, 6, 8], out_channels=8, norm_cfg=NORM),
+        decode_head=head("FCNHead", in_channels=8, in_index=2, num_convs=1),
+        auxiliary_head=[
+            head("FCNHead", in_channels=8, in_index=0, num_convs=1),
+            head("FCNHead", in_channels=8, in_index=1, num_convs=1),
+        ],
+    ),
     "ddrnet": dict(
         backbone=dict(type="DDRNet", channels=8, ppm_channels=8, norm_cfg=NORM),
         decode_head=dict(

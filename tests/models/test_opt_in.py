@@ -184,6 +184,7 @@ def test_who_opts_in():
     assert {*MODULES, *PORTS} - padding == {
         "ISAHead",
         "FastSCNN",
+        "ICNet",
         "LRASPPHead",
         "MaskFormerHead",
         "MobileNetV3",
