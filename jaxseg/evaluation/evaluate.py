@@ -249,7 +249,7 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
             f"metainfo.classes=['background', {classes[0]!r}], with a label_map"
         )
     for name, head in model.heads.items():
-        if head.num_classes != len(classes):
+        if head.num_classes != len(classes) and not head.has_own_classes:
             raise ConfigError(
                 f"model.{name}.num_classes is {head.num_classes}, but {path} has "
                 f"{len(classes)} classes: {', '.join(classes[:5])}"

@@ -25,6 +25,8 @@ class Head(Part, kw_only=True):
         takes_padding, takes_bands: as of a `Backbone`.
         target_keys: what `loss` reads of the targets; a training whose samples lack
             one of them is refused.
+        has_own_classes: whether it makes other classes of the data set's labels, so that
+            num_classes is no number of the data set's.
         phase_keys: fields that mmseg's configs give in the model's train_cfg and
             test_cfg.
     """
@@ -37,6 +39,7 @@ class Head(Part, kw_only=True):
 
     takes_padding = False
     takes_bands = False
+    has_own_classes = False
     target_keys: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
     phase_keys: ClassVar[tuple[str, ...]] = ()
 

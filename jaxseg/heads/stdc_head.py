@@ -28,6 +28,7 @@ class STDCHead(FCNHead, kw_only=True):
 
     takes_padding = True
     takes_bands = True
+    has_own_classes = True
     frozen_modules = ("fusion_kernel",)
 
     @nn.compact

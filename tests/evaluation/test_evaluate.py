@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import json
 import resource
 import sys
@@ -384,7 +385,7 @@ def test_no_val_dataloader():
 
 def test_heads_and_data_set_must_agree():
     def model(classes=6, ignore_index=255, aux=()):
-        head = types.SimpleNamespace
+        head = functools.partial(types.SimpleNamespace, has_own_classes=False)
         return types.SimpleNamespace(
             data_preprocessor=SegDataPreProcessor(),
             heads={
@@ -403,6 +404,9 @@ def test_heads_and_data_set_must_agree():
         check_classes(model(7), dataset, path)
     with pytest.raises(ConfigError, match=r"model.auxiliary_head.1.num_classes is 3"):
         check_classes(model(aux=(6, 3)), dataset, path)
+    edges = model(aux=(6, 2))
+    edges.heads["auxiliary_head.1"].has_own_classes = True
+    check_classes(edges, dataset, path)
     with pytest.raises(ConfigError, match="ignore_index is 0, that of val.* is 255"):
         check_ignored(model(ignore_index=0), dataset, path)
     alone = types.SimpleNamespace(metainfo={"classes": ["road"]}, ignore_index=255)
