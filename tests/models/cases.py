@@ -262,6 +262,11 @@ NECKS = {
         PYRAMID,
         ((17, 13, 5), (9, 7, 5), (5, 4, 5), (3, 2, 5)),
     ),
+    "Feature2Pyramid": Case(
+        dict(embed_dim=6, norm_cfg=BN),
+        ((9, 7, 6),) * 4,
+        ((36, 28, 6), (18, 14, 6), (9, 7, 6), (4, 3, 6)),
+    ),
     "ICNeck": Case(
         dict(in_channels=[4, 6, 8], out_channels=5, norm_cfg=BN),
         PYRAMID,
@@ -271,6 +276,11 @@ NECKS = {
         dict(in_channels=[4, 6, 8], mid_channels=5, dilations=[1, 2], norm_cfg=BN),
         PYRAMID,
         ((17, 13, 4), (9, 7, 6), (17, 13, 10)),
+    ),
+    "MLANeck": Case(
+        dict(in_channels=[6, 6, 6], out_channels=5, norm_cfg=BN),
+        ((9, 7, 6),) * 3,
+        ((9, 7, 5),) * 3,
     ),
     "MultiLevelNeck": Case(
         dict(in_channels=[6], out_channels=5, scales=[0.5, 1, 2.5]),

@@ -30,7 +30,8 @@ def draw(name, config, seed):
     torch.manual_seed(seed)
     np.random.seed(seed)
     module = MODELS.build(ConfigDict(copy.deepcopy(config), type=name))
-    module.init_weights()
+    if hasattr(module, "init_weights"):
+        module.init_weights()
     return {key: value.detach().numpy() for key, value in module.named_parameters()}
 
 

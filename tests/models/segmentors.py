@@ -40,6 +40,20 @@ def unet(upsample):
     )
 
 
+def vit(layers, **config):
+    """Its maps are those of all layers."""
+    return dict(
+        type="VisionTransformer",
+        img_size=(SIDE, SIDE),
+        patch_size=8,
+        embed_dims=16,
+        num_layers=layers,
+        num_heads=2,
+        out_indices=list(range(layers)),
+        **config,
+    )
+
+
 def head(kind, loss="CrossEntropyLoss", **config):
     common = dict(channels=16, num_classes=CLASSES, dropout_ratio=0.1, norm_cfg=NORM)
     return dict(type=kind, loss_decode=dict(type=loss), **(common | config))
@@ -166,20 +180,21 @@ SEGMENTORS = {
         backbone=unet("DeconvModule"), decode_head=last("FCNHead", 8, num_convs=1)
     ),
     "vit": dict(
-        backbone=dict(
-            type="VisionTransformer",
-            img_size=(SIDE, SIDE),
-            patch_size=8,
-            embed_dims=16,
-            num_layers=2,
-            num_heads=2,
-            out_indices=(0, 1),
-            drop_path_rate=0.1,
-        ),
+        backbone=vit(2, drop_path_rate=0.1),
         neck=dict(
             type="MultiLevelNeck", in_channels=[16, 16], out_channels=16, scales=[2, 1]
         ),
         decode_head=head("UPerHead", in_channels=[16, 16], in_index=[0, 1]),
+    ),
+    "vit_pyramid": dict(
+        backbone=vit(4),
+        neck=dict(type="Feature2Pyramid", embed_dim=16, norm_cfg=NORM),
+        decode_head=dict(FPN_HEAD, feature_strides=[2, 4, 8, 16]),
+    ),
+    "vit_mla": dict(
+        backbone=vit(2),
+        neck=dict(type="MLANeck", in_channels=[16, 16], out_channels=8, norm_cfg=NORM),
+        decode_head=head("FCNHead", in_channels=8, in_index=0, num_convs=1),
     ),
     "enc": dict(
         backbone=resnet(),
