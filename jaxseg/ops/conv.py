@@ -12,6 +12,7 @@ import jax
 from jaxseg.ops.bands.split_rows import rows_of_transposed, split, windows_of_band
 from jaxseg.ops.cpu.depthwise_conv import depthwise_conv2d
 from jaxseg.ops.cpu.grouped_conv import grouped_conv2d
+from jaxseg.ops.cpu.line_conv import line_conv2d
 from jaxseg.ops.cpu.transposed_conv import subpixel_conv_transpose2d
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.linear import linear
@@ -49,9 +50,12 @@ def conv2d(
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
     x, padding = windows_of_band(x, kernel.shape[:2], stride, padding, dilation)
     dense = bound(_dense, stride=stride, padding=padding, dilation=dilation)
-    if groups == 1:
-        return dense(x, kernel)
     windows = Windows(kernel.shape[:2], stride, padding, dilation)
+    if groups == 1:
+        if min(windows.sides) > 1 or max(windows.sides) == 1:
+            return dense(x, kernel)
+        on_cpu = bound(line_conv2d, windows=windows, dense=dense)
+        return by_platform(on_cpu, dense, x, kernel)
     if groups == x.shape[-1]:
         on_cpu = bound(depthwise_conv2d, windows=windows)
     else:

@@ -17,6 +17,8 @@ _BRANCHES = {
     "dense": (3, 1, 1, 1, 1, 6),
     "dense strided": (3, 2, 1, 1, 1, 6),
     "dense 1x5": ((1, 5), 1, (0, 2), 1, 1, 4),
+    "dense 3x1 dilated": ((3, 1), 1, (4, 0), 4, 1, 6),
+    "dense 1x3 strided": ((1, 3), 2, (0, 1), 1, 1, 6),
     "dilated": (3, 1, 2, 2, 1, 6),
     "grouped": (3, 1, 1, 1, 2, 6),
     "grouped strided": (3, 2, 1, 1, 3, 6),
@@ -140,14 +142,16 @@ def test_conv2d_and_its_gradients_are_those_of_numpy(branch):
 
 
 @pytest.mark.parametrize(
-    "branch", ["1x1", "dense", "grouped", "depthwise", "depthwise strided"]
+    "branch", ["1x1", "dense", "dense 1x5", "grouped", "depthwise", "depthwise strided"]
 )
 def test_float32_is_summed_in_float32(branch):
     # The gradient of a kernel sums over all pixels.
     assert max(_errors(*_case(branch, np.float32))) < 6e-7
 
 
-@pytest.mark.parametrize("branch", ["1x1", "dense", "grouped", "depthwise"])
+@pytest.mark.parametrize(
+    "branch", ["1x1", "dense", "dense 1x5", "grouped", "depthwise"]
+)
 def test_bfloat16_stays_bfloat16(branch):
     # Half a unit in the last place of bfloat16 is 2e-3 of the value.
     assert max(_errors(*_case(branch, jnp.bfloat16))) < 4e-3
@@ -228,6 +232,7 @@ def test_conv_transpose2d_and_its_gradients_are_those_of_numpy(
 
 _FORMS = {
     "1x1": lambda x, kernel: conv2d(x, kernel[:1, :1]),
+    "1x3": lambda x, kernel: conv2d(x, kernel[:1], padding=(0, 1)),
     "grouped": lambda x, kernel: conv2d(x, kernel[:, :, :3], padding=1, groups=2),
     "depthwise": lambda x, kernel: conv2d(
         x, kernel[:, :, :1], stride=2, padding=1, groups=6
