@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
@@ -12,6 +13,7 @@ from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.context import global_mean
 from jaxseg.ops.pool import max_pool, window_mean
 from jaxseg.ops.resize import resize
+from jaxseg.weights.key_table import KeyTable
 
 
 def _conv(features, side, name, stride=1, groups=1, act=ReLU()):
@@ -122,6 +124,57 @@ class _BGALayer(nn.Module):
         return resize(x, target.shape[1:3], align_corners=self.align_corners)
 
 
+def _with_biases(weights, part):
+    """The convolutions that mmseg gives a bias have none in the original."""
+    del part
+    result = dict(weights)
+    for name in ("detail_dwconv", "semantic_dwconv"):
+        start = f"bga.{name}.0.pointwise_conv.conv."
+        if (kernel := weights.get(f"{start}weight")) is not None:
+            result.setdefault(f"{start}bias", np.zeros(kernel.shape[0], kernel.dtype))
+    return result
+
+
+# https://github.com/CoinCheung/BiSeNet, which mmseg's model follows.
+_KEY_TABLE = KeyTable(
+    renames=(
+        (r"^detail\.S1\.", "detail.detail_branch.0."),
+        (r"^detail\.S2\.", "detail.detail_branch.1."),
+        (r"^detail\.S3\.", "detail.detail_branch.2."),
+        (r"^segment\.S1S2\.conv\.", "semantic.stage1.conv_first."),
+        (r"^segment\.S1S2\.left\.", "semantic.stage1.convs."),
+        (r"^segment\.S1S2\.fuse\.", "semantic.stage1.fuse_last."),
+        (r"^segment\.S3\.", "semantic.stage2."),
+        (r"^segment\.S4\.", "semantic.stage3."),
+        (r"^segment\.S5_4\.", "semantic.stage4."),
+        (r"^segment\.S5_5\.bn\.", "semantic.stage4_CEBlock.gap.1."),
+        (r"^segment\.S5_5\.", "semantic.stage4_CEBlock."),
+        (r"\.dwconv\.0\.(\w+)$", r".dwconv.0.conv.\1"),
+        (r"\.dwconv\.1\.(\w+)$", r".dwconv.0.bn.\1"),
+        (r"\.dwconv1\.0\.", ".dwconv.0.conv."),
+        (r"\.dwconv1\.1\.", ".dwconv.0.bn."),
+        (r"\.dwconv2\.0\.", ".dwconv.1.conv."),
+        (r"\.dwconv2\.1\.", ".dwconv.1.bn."),
+        (r"\.conv2\.0\.", ".conv2.0.conv."),
+        (r"\.conv2\.1\.", ".conv2.0.bn."),
+        (r"^bga\.left1\.", "bga.detail_dwconv."),
+        (r"^bga\.right2\.", "bga.semantic_dwconv."),
+        (r"\.(shortcut|\w+_dwconv)\.0\.", r".\1.0.depthwise_conv.conv."),
+        (r"\.(shortcut|\w+_dwconv)\.1\.", r".\1.0.depthwise_conv.bn."),
+        (r"\.(shortcut|\w+_dwconv)\.2\.", r".\1.0.pointwise_conv.conv."),
+        (r"\.shortcut\.3\.", ".shortcut.0.pointwise_conv.bn."),
+        (r"^bga\.left2\.0\.", "bga.detail_down.0.conv."),
+        (r"^bga\.left2\.1\.", "bga.detail_down.0.bn."),
+        (r"^bga\.right1\.0\.", "bga.semantic_conv.0.conv."),
+        (r"^bga\.right1\.1\.", "bga.semantic_conv.0.bn."),
+        (r"^bga\.conv\.0\.", "bga.conv.conv."),
+        (r"^bga\.conv\.1\.", "bga.conv.bn."),
+    ),
+    unused=("head.", "aux2.", "aux3.", "aux4.", "aux5_4."),
+    convert=_with_biases,
+)
+
+
 class BiSeNetV2(Backbone):
     """A detail branch to 1/8, a semantic one to 1/32, and their guided aggregation.
 
@@ -151,6 +204,8 @@ class BiSeNetV2(Backbone):
 
     takes_padding = True
     takes_bands = True
+
+    key_table = _KEY_TABLE
 
     def __post_init__(self):
         count = len(self.semantic_channels)

@@ -14,6 +14,7 @@ from jaxseg.layers.dropout import Dropout
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.pool import max_pool
 from jaxseg.ops.resize import resize
+from jaxseg.weights.key_table import KeyTable
 
 _NORM = BN(eps=1e-3)
 
@@ -135,6 +136,29 @@ class ERFNet(Backbone):
                 )
         self._check_counts()
         super().__post_init__()
+
+    @property
+    def key_table(self) -> KeyTable:
+        """The authors' names: https://github.com/Eromera/erfnet_pytorch."""
+        rows = self.enc_stage_non_bottlenecks
+        items = (
+            (rf"^encoder\.layers\.{k}\.", f"encoder.{k + 1}.")
+            for k in range(len(rows) + sum(rows))
+        )
+        return KeyTable(
+            renames=(
+                (r"^encoder\.initial_block\.", "encoder.0."),
+                *items,
+                (r"^decoder\.layers\.", "decoder."),
+                (r"\.conv3x1_1\.", ".convs_layers.0."),
+                (r"\.conv1x3_1\.", ".convs_layers.2."),
+                (r"\.bn1\.", ".convs_layers.3."),
+                (r"\.conv3x1_2\.", ".convs_layers.5."),
+                (r"\.conv1x3_2\.", ".convs_layers.7."),
+                (r"\.bn2\.", ".convs_layers.8."),
+            ),
+            unused=("encoder.output_conv.", "decoder.output_conv."),
+        )
 
     def _check_counts(self):
         halvings = len(self.enc_downsample_channels)
