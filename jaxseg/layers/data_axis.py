@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class _Scope:
-    axis: str | tuple[str, ...]
+    axes: tuple[str, ...]
     loss_scope: str
 
 
@@ -40,7 +40,8 @@ def over_data_axis(
     """
     if loss_scope not in ("device", "global"):
         raise ValueError(f"loss_scope is {loss_scope!r}, allowed: device, global")
-    token = _scope.set(_Scope(axis, loss_scope))
+    axes = (axis,) if isinstance(axis, str) else tuple(axis)
+    token = _scope.set(_Scope(axes, loss_scope))
     try:
         yield
     finally:
@@ -50,13 +51,19 @@ def over_data_axis(
 def mean_over_devices(x: jax.Array) -> jax.Array:
     """The mean of x over the data axis; x itself on one device."""
     scope = _scope.get()
-    return x if scope is None else jax.lax.pmean(x, scope.axis)
+    return x if scope is None else jax.lax.pmean(x, scope.axes)
+
+
+def data_axes() -> tuple[str, ...]:
+    """The mesh axes that split the batch; none on one device."""
+    scope = _scope.get()
+    return () if scope is None else scope.axes
 
 
 def count_of_devices() -> int:
     """The size of the data axis."""
     scope = _scope.get()
-    return 1 if scope is None else jax.lax.axis_size(scope.axis)
+    return 1 if scope is None else jax.lax.axis_size(scope.axes)
 
 
 def loss_divisor(count: jax.Array) -> jax.Array:
@@ -64,11 +71,11 @@ def loss_divisor(count: jax.Array) -> jax.Array:
     scope = _scope.get()
     if scope is None or scope.loss_scope == "device":
         return count
-    return jax.lax.pmean(count, scope.axis)
+    return jax.lax.pmean(count, scope.axes)
 
 
 def sample_keys(key: jax.Array, batch: int) -> jax.Array:
     """One random key a sample, (batch,), by its place in the whole batch."""
     scope = _scope.get()
-    first = 0 if scope is None else jax.lax.axis_index(scope.axis) * batch
+    first = 0 if scope is None else jax.lax.axis_index(scope.axes) * batch
     return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(batch))

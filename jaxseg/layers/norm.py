@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.errors import FieldError, ModelSizeError
-from jaxseg.layers.data_axis import count_of_devices, mean_over_devices
+from jaxseg.layers.data_axis import count_of_devices, data_axes
+from jaxseg.ops.batch_norm import batch_norm
 from jaxseg.ops.context import group_norm
 from jaxseg.ops.layer_norm import layer_norm
 
@@ -40,25 +41,32 @@ class BatchNorm(nn.Module):
         scale, bias = _scale_and_bias(self, x.shape[-1])
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
-        if train:
-            mean, var = self._batch_statistics(x, running_mean.value)
-            if not self.is_initializing():
-                devices = count_of_devices() if self.synced else 1
-                count = devices * x.size // x.shape[-1]
-                self._check_count(count)
-                unbiased = var * (count / (count - 1))
-                keep = 1 - self.momentum
-                running_mean.value = (
-                    keep * running_mean.value + self.momentum * mean
-                ).astype(running_mean.value.dtype)
-                running_var.value = (
-                    keep * running_var.value + self.momentum * unbiased
-                ).astype(running_var.value.dtype)
-        else:
+        if not train:
             mean, var = running_mean.value, running_var.value
-        scale = scale * jax.lax.rsqrt(var + self.eps)
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        return ((wide - mean) * scale + bias).astype(x.dtype)
+            scale = scale * jax.lax.rsqrt(var + self.eps)
+            wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+            return ((wide - mean) * scale + bias).astype(x.dtype)
+        devices = count_of_devices() if self.synced else 1
+        x, mean, var = batch_norm(
+            x,
+            scale,
+            bias,
+            running_mean.value,
+            self.eps,
+            data_axes() if devices > 1 else (),
+        )
+        if not self.is_initializing():
+            count = devices * x.size // x.shape[-1]
+            self._check_count(count)
+            unbiased = var * (count / (count - 1))
+            keep = 1 - self.momentum
+            running_mean.value = (
+                keep * running_mean.value + self.momentum * mean
+            ).astype(running_mean.value.dtype)
+            running_var.value = (
+                keep * running_var.value + self.momentum * unbiased
+            ).astype(running_var.value.dtype)
+        return x
 
     def _check_count(self, count):
         if count < 2:
@@ -68,23 +76,6 @@ class BatchNorm(nn.Module):
                 "it needs 2 images: a larger train_dataloader.batch_size"
                 + ("" if self.synced else " a device, or SyncBN over several devices")
             )
-
-    def _batch_statistics(self, x, origin):
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        axes = tuple(range(x.ndim - 1))
-        # The mean of the centred squares: E[x^2] - E[x]^2 in float32 loses the
-        # variance where the mean is large.
-        mean = wide.mean(axes)
-        var = jnp.square(wide - mean).mean(axes)
-        if self.synced and count_of_devices() > 1:
-            # One collective for both, since the devices hold equally many values.
-            # Measured from an origin near the mean, little is lost in the squares.
-            mean = mean - origin
-            square = var + jnp.square(mean)
-            mean, square = mean_over_devices(jnp.stack([mean, square]))
-            var = jnp.maximum(square - jnp.square(mean), 0.0)
-            mean = mean + origin
-        return mean, var
 
 
 class LayerNorm(nn.Module):

@@ -6,13 +6,23 @@ from typing import Any
 
 import jax
 
-# What YNNPACK computes on a CPU. By default that is convolutions and matrix products
-# too, which is faster than XLA's own up to some 256 channels, and 1.2 to 1.7 times
-# slower for convolutions of 512 channels or more, where most of the time goes where
-# there are any: with them left to XLA, a training step of PSPNet-R50 takes 0.78 of
-# the time and its inference 0.82, of UNet 0.91 and 0.79.
-_SUMS_ALONE = {
-    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE",
+# Options of jaxseg itself, by platform.
+_OWN = {
+    # What YNNPACK computes on a CPU. By default that is convolutions and matrix
+    # products too, which is faster than XLA's own up to some 256 channels, and 1.2 to
+    # 1.7 times slower for convolutions of 512 channels or more, where most of the time
+    # goes where there are any: with them left to XLA, a training step of PSPNet-R50
+    # takes 0.78 of the time and its inference 0.82, of UNet 0.91 and 0.79.
+    "cpu": {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"},
+    # A TPU's compiler cuts small batches of large images into many small ones, to fill
+    # the matrix unit of earlier chips. By its own estimate two convolutions of 128
+    # channels on 4 images of 64x128 take 2.4 (v5e) and 2.5 times (v6e) the cycles so,
+    # and every change between both forms copies an activation, often in float32. It
+    # takes both options to leave that out.
+    "tpu": {
+        "xla_tpu_run_space_to_batch": False,
+        "xla_tpu_run_space_to_batch_on_new_platforms": False,
+    },
 }
 _WIDE = 512
 
@@ -31,13 +41,15 @@ def compiler_options(
         flags: what a config asks for (`settings.xla_flags`); those of other platforms
             are left out.
     """
-    asked = {
-        k: v for k, v in (flags or {}).items() if platform_of(k) == device.platform
-    }
-    wide = any(_is_wide_conv(leaf.shape) for leaf in jax.tree.leaves(variables))
-    if wide and device.platform == "cpu" and _is_known():
-        return {**_SUMS_ALONE, **asked}
-    return asked
+    platform = device.platform
+    asked = {k: v for k, v in (flags or {}).items() if platform_of(k) == platform}
+    leaves = jax.tree.leaves(variables)
+    unneeded = platform == "cpu" and not any(
+        _is_wide_conv(leaf.shape) for leaf in leaves
+    )
+    if platform not in _OWN or unneeded or not _is_known(device):
+        return asked
+    return {**_OWN[platform], **asked}
 
 
 def platform_of(flag: str) -> str | None:
@@ -57,11 +69,15 @@ def _is_wide_conv(shape):
 
 
 @functools.cache
-def _is_known():
-    """The option is experimental: another jaxlib may not have it."""
+def _is_known(device):
+    """Whether the compiler of a device knows jaxseg's options: another's may not."""
+    program = jax.jit(
+        lambda: 0,
+        out_shardings=jax.sharding.SingleDeviceSharding(device),
+        compiler_options=_OWN[device.platform],
+    )
     try:
-        with jax.default_device(jax.devices("cpu")[0]):
-            jax.jit(lambda: 0, compiler_options=_SUMS_ALONE).lower().compile()
+        program.lower().compile()
     except (jax.errors.JaxRuntimeError, ValueError):
         return False
     return True

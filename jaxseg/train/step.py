@@ -135,8 +135,6 @@ def _gradients(model, params, batch_stats, key, batch):
     def loss_of(params):
         variables = {"params": params, "batch_stats": batch_stats}
         losses, new = _losses(model, variables, batch, key)
-        # The mean of the devices' losses: the gradient of a replicated parameter is
-        # summed over the devices by shard_map itself.
         losses = {name: mean_over_devices(value) for name, value in losses.items()}
         return total_loss(losses), (losses, new.get("batch_stats", {}))
 
@@ -147,8 +145,9 @@ def _gradients(model, params, batch_stats, key, batch):
 def _device_gradients(model, specs, loss_scope, params, batch_stats, key, batch):
     """As `_gradients`, where each device has its part of the batch and the parameters.
 
-    The gradients of parameters that are split over `fsdp` are summed and split at
-    once, before they are summed over `data`.
+    The gradients are summed over the devices in the parameters' type, whatever the
+    model computes in. Those of parameters that are split over `fsdp` are summed and
+    split at once, before they are summed over `data`.
     """
     with over_data_axis(BATCH_AXES, loss_scope):
         whole, split = jax.vjp(
@@ -161,9 +160,13 @@ def _device_gradients(model, specs, loss_scope, params, batch_stats, key, batch)
 
 
 def _gathered(param, spec):
-    """A whole parameter, from the parts that the devices of `fsdp` have."""
+    """A whole parameter, from the parts that the devices of `fsdp` have.
+
+    It counts as another one on each device: left to itself, shard_map sums gradients
+    where the parameter meets the batch, in bfloat16 if the model computes in that.
+    """
     if "fsdp" not in spec:
-        return param
+        return jax.lax.pcast(param, BATCH_AXES, to="varying")
     part = jax.lax.pcast(param, "data", to="varying")
     return jax.lax.all_gather(part, "fsdp", axis=spec.index("fsdp"), tiled=True)
 

@@ -20,10 +20,10 @@ from tests.stablehlo import precisions
 BATCH = 16
 
 
-def abstract_step_of(name, **sizes):
+def abstract_step_of(name, dtype="float32", **sizes):
     """The step on eight devices, and its state and batch by shape and place."""
     config = {
-        "model": model_config(name),
+        "model": model_config(name) | {"dtype": dtype},
         "optim_wrapper": dict(optimizer=dict(type="AdamW", lr=1e-3)),
     }
     return abstract_step(config, sizes, BATCH, (SIDE, SIDE))
@@ -61,6 +61,20 @@ def test_data_parallel_steps_ask_for_sums_alone_and_multiply_in_float32(name):
     kinds = r"stablehlo\.(all_\w+|collective_\w+|reduce_scatter)"
     assert set(re.findall(kinds, text)) == {"all_reduce"}
     assert set(precisions(text)) == {"HIGHEST"}
+
+
+@pytest.mark.parametrize("sizes", [dict(data=8), dict(data=2, fsdp=4)])
+def test_gradients_of_bfloat16_are_summed_in_float32(sizes):
+    step, state, batch = abstract_step_of("uper", dtype="bfloat16", **sizes)
+    text = step.lower(state, batch).as_text()
+    assert "bf16" in text
+    sums = re.findall(
+        r"stablehlo\.(?:all_reduce|reduce_scatter).*?\}\) : \((.*?)\) ->",
+        text,
+        re.DOTALL,
+    )
+    assert len(sums) > len(jax.tree.leaves(state.params))
+    assert not [types for types in sums if "bf16" in types]
 
 
 def test_a_step_of_some_devices_with_the_flags_of_the_config():
