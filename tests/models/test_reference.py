@@ -66,12 +66,23 @@ def test_equals_mmseg_in_float32(path):
     above the least bound, 1e-3, rounding is multiplied by batch norms on the way, and
     another order of summation, PyTorch's own on one thread, misses single entries. An
     accuracy counts pixels: there, one whose two largest logits are as close as that
-    rounding falls to either side, and a single one is up to 1e-3 of the count.
-    test_equals_mmseg holds both to 1e-6.
+    rounding falls to either side, and a single one is up to 1e-3 of the count. A loss
+    may lose what PyTorch lost in another one behind the same norms: with images that
+    are changed by half a digit, ResNeSt's auxiliary loss is off by 4e-5 to 1.4e-4, where
+    PyTorch lost 8e-6 of it and 5e-4 of the other.
+    test_equals_mmseg holds all of them to 1e-6.
     """
-    rows = check(path, "float32")
-    steady = 4 * np.load(path)["grad_noise"].max() < 1e-3
-    by_chance = [r for r in rows if r.kind == "gradient" or r.name.endswith("acc_seg")]
+    rows, case = check(path, "float32"), np.load(path)
+    steady = 4 * case["grad_noise"].max() < 1e-3
+    accuracies = [n.endswith("acc_seg") for n in json.loads(str(case["loss_names"]))]
+    noisiest = 4 * np.where(accuracies, 0, case["loss_noise"]).max()
+    by_chance = [
+        r
+        for r in rows
+        if r.kind == "gradient"
+        or r.name.endswith("acc_seg")
+        or (r.kind == "loss" and r.error <= noisiest)
+    ]
     kept = [r for r in rows if steady or r not in by_chance]
     assert len(kept) > 20  # logits, losses and statistics at the least
     assert not wrong(kept), "\n".join(wrong(kept))
