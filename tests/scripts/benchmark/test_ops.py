@@ -96,6 +96,7 @@ def test_cases_have_names_of_their_own_and_known_kinds():
 MEASURED = {
     "attention.attend": "attention",
     "attention.attention": "attention",
+    "batch_norm.batch_norm": "batch_norm",
     "confusion.confusion_matrix": "confusion",
     "conv.conv2d": "conv",
     "conv.conv_transpose2d": "conv_transpose",
