@@ -108,10 +108,10 @@ def draw_camvid(folder):
 def test_every_part(tmp_path):
     out = tmp_path / "out"
     result = hour(
-        *("--out", out, "--tiny", "--minutes", 30),
+        *("--out", out, "--tiny", "--minutes", 90),
         *("--camvid", draw_camvid(tmp_path / "camvid")),
         *("--torch-python", no_torch(tmp_path)),
-        timeout=2000,
+        timeout=6000,
     )
     assert result.returncode == 0, result.stdout + result.stderr
     rows = rows_of(out)

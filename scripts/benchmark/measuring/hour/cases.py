@@ -60,7 +60,8 @@ _TINY_RESNET = {
     "model.auxiliary_head.channels": 8,
 }
 
-# ViT-B/16 as in mmseg's vit_vit-b16_mln_upernet_8xb2-160k_ade20k-512x512.py.
+# ViT-B/16 as in mmseg's vit_vit-b16_mln_upernet_8xb2-160k_ade20k-512x512.py, but for its
+# custom key `norm`, which is in the name of no parameter.
 _VIT = {
     "model.backbone": dict(
         type="VisionTransformer",
@@ -98,7 +99,6 @@ _VIT = {
         custom_keys={
             "pos_embed": dict(decay_mult=0.0),
             "cls_token": dict(decay_mult=0.0),
-            "norm": dict(decay_mult=0.0),
         }
     ),
 }
