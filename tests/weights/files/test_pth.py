@@ -5,11 +5,11 @@ import collections
 import decimal
 import fractions
 import functools
+import http
 import json
 import logging
 import pathlib
 import re
-import signal
 import struct
 import subprocess
 import sys
@@ -285,7 +285,7 @@ class Words(collections.OrderedDict):
         types.SimpleNamespace(a=1),
         decimal.Decimal("1.5"),
         fractions.Fraction(1, 3),
-        signal.Signals.SIGINT,
+        http.HTTPStatus.OK,
         pathlib.PurePosixPath("/a"),
         argparse.Namespace(lr=0.1),
         uuid.UUID(int=1),
