@@ -8,9 +8,10 @@ import jax
 from jaxseg.errors import FieldError
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.activation import Act, ReLU
-from jaxseg.layers.conv import Conv2d, ConvModule, torch_default_bias
+from jaxseg.layers.conv import Conv2d, torch_default_bias
 from jaxseg.layers.dropout import Dropout2d
 from jaxseg.layers.norm import BN, Norm
+from jaxseg.layers.pre_activation import PreActivationBranch
 from jaxseg.losses.decode import decode_losses
 from jaxseg.losses.loss import Loss
 
@@ -51,10 +52,10 @@ class DDRHead(BaseDecodeHead, kw_only=True):
         Only training looks at the second.
         """
         spatial, fused = inputs
-        flavours = (self.channels, self.norm_cfg, self.act_cfg)
-        fused = _Branch(*flavours, name="head")(fused, train)
+        flavours = (self.channels, self.norm_cfg, self.act_cfg, ("0", "1", "2"))
+        fused = PreActivationBranch(*flavours, name="head")(fused, train)
         fused = Dropout2d(self.dropout_ratio, name="dropout")(fused, train)
-        spatial = _Branch(*flavours, name="aux_head")(spatial, train)
+        spatial = PreActivationBranch(*flavours, name="aux_head")(spatial, train)
         return self._classify(fused, "conv_seg"), self._classify(spatial, "aux_cls_seg")
 
     def _classify(self, x, name):
@@ -78,24 +79,3 @@ class DDRHead(BaseDecodeHead, kw_only=True):
             losses[name] = found[loss.loss_name]
             losses.setdefault("acc_seg", found["acc_seg"])
         return losses
-
-
-class _Branch(nn.Module):
-    """Norm, activation, convolution, norm, activation; the last is item 2."""
-
-    channels: int
-    norm_cfg: Norm
-    act_cfg: Act
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        x = ConvModule(
-            self.channels,
-            3,
-            padding=1,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-            order=("norm", "act", "conv"),
-            name="0",
-        )(x, train)
-        return self.act_cfg(name="2")(self.norm_cfg(name="1")(x, train))

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from jaxseg.errors import FieldError
 from jaxseg.heads.decode_head import BaseDecodeHead
-from jaxseg.layers.activation import Act, ReLU
-from jaxseg.layers.conv import Conv2d, ConvModule, torch_default_bias
+from jaxseg.layers.activation import ReLU
+from jaxseg.layers.conv import Conv2d, torch_default_bias
 from jaxseg.layers.dropout import Dropout2d
-from jaxseg.layers.norm import Norm
+from jaxseg.layers.pre_activation import PreActivationBranch
 from jaxseg.losses.decode import decode_losses
 from jaxseg.losses.loss import Loss
 from jaxseg.ops.resize import resize
@@ -55,9 +55,11 @@ class PIDHead(BaseDecodeHead, kw_only=True):
         """
         p, i, d = inputs
         width, flavours = self.in_channels, (self.norm_cfg, self.act_cfg)
-        p = _Branch(self.channels, *flavours, name="p_head")(p, train)
-        i = _Branch(self.channels, *flavours, name="i_head")(i, train)
-        d = _Branch(width // 4, self.norm_cfg, ReLU(), name="d_head")(d, train)
+        p = PreActivationBranch(self.channels, *flavours, name="p_head")(p, train)
+        i = PreActivationBranch(self.channels, *flavours, name="i_head")(i, train)
+        d = PreActivationBranch(width // 4, self.norm_cfg, ReLU(), name="d_head")(
+            d, train
+        )
         i = Dropout2d(self.dropout_ratio, name="dropout")(i, train)
         return (
             _classify(p, self.out_channels, "p_cls_seg"),
@@ -99,27 +101,6 @@ class PIDHead(BaseDecodeHead, kw_only=True):
             if name == "loss_sem_i":
                 losses["acc_seg"] = found["acc_seg"]
         return losses
-
-
-class _Branch(nn.Module):
-    """Norm, activation, convolution, norm, activation."""
-
-    channels: int
-    norm_cfg: Norm
-    act_cfg: Act
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        x = ConvModule(
-            self.channels,
-            3,
-            padding=1,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-            order=("norm", "act", "conv"),
-            name="conv",
-        )(x, train)
-        return self.act_cfg(name="act")(self.norm_cfg(name="norm")(x, train))
 
 
 def _classify(x, features, name):

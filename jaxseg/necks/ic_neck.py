@@ -3,7 +3,6 @@
 import flax.linen as nn
 import jax
 
-from jaxseg.config import ConfigError
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import BN, Norm
@@ -53,12 +52,7 @@ class ICNeck(Neck):
     @nn.compact
     def __call__(self, inputs, train: bool):
         """Three maps -> the coarse parts of both sums, for losses, and the last sum."""
-        found = tuple(x.shape[-1] for x in inputs)
-        if found != self.in_channels:
-            raise ConfigError(
-                f"{self.config_path}.in_channels is {self.in_channels}, and the "
-                f"feature maps have {found} channels"
-            )
+        self._check_channels(inputs)
         fine, middle, coarse = inputs
         x, middle_low = self._fuse("cff_24", coarse, middle, train)
         x, fine_low = self._fuse("cff_12", x, fine, train)

@@ -3,7 +3,6 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule
@@ -55,12 +54,7 @@ class JPU(Neck):
 
     @nn.compact
     def __call__(self, inputs, train: bool):
-        found = tuple(x.shape[-1] for x in inputs)
-        if found != self.in_channels:
-            raise ConfigError(
-                f"{self.config_path}.in_channels is {self.in_channels}, and the "
-                f"feature maps have {found} channels"
-            )
+        self._check_channels(inputs)
         flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
         used = inputs[self.start_level : self._end]
         levels = [

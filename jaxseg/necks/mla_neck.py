@@ -4,7 +4,6 @@ import itertools
 
 import flax.linen as nn
 
-from jaxseg.config import ConfigError
 from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import LN, Norm
@@ -33,12 +32,7 @@ class MLANeck(Neck):
     @nn.compact
     def __call__(self, inputs, train: bool):
         """The levels -> the sums, that of the last level alone first."""
-        found = tuple(x.shape[-1] for x in inputs)
-        if found != self.in_channels:
-            raise ConfigError(
-                f"{self.config_path}.in_channels is {self.in_channels}, and the "
-                f"feature maps have {found} channels"
-            )
+        self._check_channels(inputs)
         levels = [
             self._conv(f"mla.channel_proj.{i}", 1)(
                 self.norm_layer(name=f"norm.{i}")(x, train), train
