@@ -101,16 +101,17 @@ class LoadAnnotations(Transform):
     makes_targets: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
-        source = results.get("seg_map_path", results.get("img_path", "a label array"))
-        reduce_zero_label = results["reduce_zero_label"]
-        if self.reduce_zero_label not in (None, reduce_zero_label):
-            raise DataError(
-                f"{source}: LoadAnnotations has reduce_zero_label="
-                f"{self.reduce_zero_label}, its data set {reduce_zero_label}; set it at "
-                "the data set, or the same at both."
-            )
-        raw = self._raw(results, source)
+        raw, source = self._raw(results)
         _check_size(raw, results, source)
+        return results | {"gt_seg_map": self._classes(raw, results, source)}
+
+    def label_of(self, record: dict) -> np.ndarray:
+        """The label of a record by itself, whose image need not be there."""
+        raw, source = self._raw(record)
+        return self._classes(raw, record, source)
+
+    def _classes(self, raw: np.ndarray, results: dict, source: str) -> np.ndarray:
+        reduce_zero_label = results["reduce_zero_label"]
         colored = raw.ndim == 3
         if colored:
             raw = labels.ids_of_colors(raw, results["palette"], source)
@@ -127,10 +128,18 @@ class LoadAnnotations(Transform):
             ignore_index,
         )
         labels.check_classes(raw, table, classes, ignore_index, source)
-        label = labels.map_ids(raw, table, len(classes), ignore_index)
-        return results | {"gt_seg_map": label}
+        return labels.map_ids(raw, table, len(classes), ignore_index)
 
-    def _raw(self, results: dict, source: str) -> np.ndarray:
+    def _raw(self, results: dict) -> tuple[np.ndarray, str]:
+        """The label as it is stored, and what errors call it."""
+        source = results.get("seg_map_path", results.get("img_path", "a label array"))
+        reduce_zero_label = results["reduce_zero_label"]
+        if self.reduce_zero_label not in (None, reduce_zero_label):
+            raise DataError(
+                f"{source}: LoadAnnotations has reduce_zero_label="
+                f"{self.reduce_zero_label}, its data set {reduce_zero_label}; set it at "
+                "the data set, or the same at both."
+            )
         if "raw_seg_map" in results:
             raw = results["raw_seg_map"]
         elif "seg_map_path" in results:
@@ -142,7 +151,7 @@ class LoadAnnotations(Transform):
             )
         if raw.ndim == 3 and raw.shape[2] == 1:
             raw = raw[..., 0]
-        return raw
+        return raw, source
 
 
 def _check_size(label: np.ndarray, results: dict, source: str):

@@ -55,6 +55,20 @@ def inverse_log_weights(tallies: Sequence[ClassTally], c: float = 1.02) -> list[
     return [1 / math.log(c + t.pixels / total) if t.pixels else 1.0 for t in tallies]
 
 
+def inverse_frequency_weights(tallies: Sequence[ClassTally]) -> list[float]:
+    """Weights that give each class the same sum over all labelled pixels.
+
+    1 / (p * n), p a class's share of all labelled pixels, n the number of classes that
+    occur: their mean over the pixels is 1.
+
+    Returns:
+        A weight a class; 1 for one that never occurs, on which it has no effect.
+    """
+    total = sum(t.pixels for t in tallies)
+    present = sum(t.pixels > 0 for t in tallies)
+    return [total / (present * t.pixels) if t.pixels else 1.0 for t in tallies]
+
+
 def label_settings(
     ids: Mapping[int, ClassTally],
     outside: Mapping[int, ClassTally],

@@ -1,4 +1,4 @@
-"""Class weights: a factor for each class, written in the config or in a file."""
+"""Class weights: a factor for each class, from the config, a file or the data."""
 
 import json
 import pathlib
@@ -12,19 +12,22 @@ from jaxseg.errors import FieldError
 
 ClassWeight = tuple[float, ...] | str | None
 
+# What a training computes from its labels (`train/class_weights.py`).
+FROM_DATA = ("median_frequency", "inverse_frequency", "enet")
 
-def read_class_weight(given: ClassWeight) -> tuple[float, ...] | None:
+
+def read_class_weight(given: ClassWeight) -> ClassWeight:
     """The weights themselves, of a `class_weight` that may name a file.
 
     Args:
         given: weights, or the path of a .npy, .json, .yaml or .yml file with a list of
-            them, or None.
+            them, or None; one of FROM_DATA stays.
 
     Raises:
         FieldError: naming the file and what was found in it.
     """
-    if given is None:
-        return None
+    if given is None or given in FROM_DATA:
+        return given
     values, place = (_read(given), given) if isinstance(given, str) else (given, given)
     values = values.tolist() if isinstance(values, np.ndarray) else values
     is_list = isinstance(values, (list, tuple)) and len(values) > 0
@@ -53,7 +56,7 @@ def _read(path):
         raise FieldError(f"class_weight: {path} cannot be read: {error}") from error
     raise FieldError(
         f"class_weight: {path} ends in {suffix!r}, allowed are .npy, .json, .yaml and "
-        ".yml (a pickle can run code)"
+        f".yml (a pickle can run code), and the names {', '.join(FROM_DATA)}"
     )
 
 
@@ -64,7 +67,9 @@ def read_field(loss) -> None:
 
 def check_number(loss, channels: int) -> None:
     """Raises a FieldError where a loss's weights are not one for each channel."""
-    if loss.class_weight is not None and len(loss.class_weight) != channels:
+    if loss.class_weight is None or loss.class_weight in FROM_DATA:
+        return
+    if len(loss.class_weight) != channels:
         raise FieldError(
             f"class_weight of {loss.loss_name} has {len(loss.class_weight)} "
             f"entries, the logits have {channels} channels"
@@ -73,5 +78,11 @@ def check_number(loss, channels: int) -> None:
 
 def weights_of(loss, channels: int, dtype) -> jax.Array:
     """The weights (C,) of a loss that has them, checked against the channels."""
+    if loss.class_weight in FROM_DATA:
+        raise FieldError(
+            f"class_weight of {loss.loss_name} is {loss.class_weight!r}, which "
+            "jaxseg.main replaces by numbers when a training starts: elsewhere a loss "
+            "needs the numbers, those of the work directory's config.json"
+        )
     check_number(loss, channels)
     return jnp.asarray(np.asarray(loss.class_weight), dtype)

@@ -60,12 +60,16 @@ class CrossEntropyLoss(PixelLoss):
         use_sigmoid: binary cross entropy of every channel in place of softmax.
         use_mask: binary cross entropy of one channel of each sample.
         reduction: `mean`, `sum` or `none`.
-        class_weight: weights of the classes, the path of a file with them, or None.
+        class_weight: weights of the classes, the path of a file with them, or None; or
+            `median_frequency`, `inverse_frequency` or `enet`, for which a training
+            computes them from its labels.
         loss_weight: factor of the loss.
         loss_name: the name of the loss in the log; losses of one name are summed.
         avg_non_ignore: whether ignored pixels leave the divisor.
         weighted_mean: whether class_weight counts in the divisor, as in mmseg 1.x; in
             0.x it does not.
+        label_smoothing: share of a label that is given to all classes alike, as torch's
+            cross entropy has it (https://arxiv.org/abs/1512.00567), with softmax.
     """
 
     use_sigmoid: bool = False
@@ -76,6 +80,7 @@ class CrossEntropyLoss(PixelLoss):
     loss_name: str = "loss_ce"
     avg_non_ignore: bool = False
     weighted_mean: bool = True
+    label_smoothing: float = 0.0
 
     def __post_init__(self):
         if self.use_sigmoid and self.use_mask:
@@ -86,6 +91,15 @@ class CrossEntropyLoss(PixelLoss):
             raise FieldError(f"reduction: {self.reduction!r}, use_mask takes 'mean'")
         if self.use_mask and self.class_weight is not None:
             raise FieldError("class_weight: use_mask knows no weights of classes")
+        if not 0 <= self.label_smoothing <= 1:
+            raise FieldError(
+                f"label_smoothing is {self.label_smoothing}, allowed: 0 to 1"
+            )
+        if self.label_smoothing and (self.use_sigmoid or self.use_mask):
+            raise FieldError(
+                f"label_smoothing is {self.label_smoothing}, and only the softmax has "
+                "it: use_sigmoid and use_mask must be off"
+            )
         check_reduction(self.reduction)
         read_field(self)
 
@@ -108,11 +122,21 @@ class CrossEntropyLoss(PixelLoss):
         if self.use_sigmoid:
             loss = self._sigmoid(logits, label)
         else:
-            loss = softmax_cross_entropy(logits, label)
-            if self.class_weight is not None:
-                weights = weights_of(self, logits.shape[-1], logits.dtype)
-                loss = loss * weights[jnp.maximum(label, 0)]
+            loss = self._softmax(logits, label)
         return weigh(loss, weight)
+
+    def _softmax(self, logits, label):
+        loss, weights = softmax_cross_entropy(logits, label), None
+        if self.class_weight is not None:
+            weights = weights_of(self, logits.shape[-1], logits.dtype)
+            loss = loss * weights[jnp.maximum(label, 0)]
+        if not self.label_smoothing:
+            return loss
+        of_classes = -jax.nn.log_softmax(logits)
+        if weights is not None:
+            of_classes = of_classes * weights
+        of_all = jnp.where(label >= 0, of_classes.mean(-1), 0)
+        return (1 - self.label_smoothing) * loss + self.label_smoothing * of_all
 
     def _sigmoid(self, logits, label):
         valid = label >= 0

@@ -21,6 +21,7 @@ from jaxseg.optim.optimizer import Optimizer, make_optimizer
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import Settings, read_settings
+from jaxseg.train.class_weights import with_class_weights
 from jaxseg.train.sharding import make_mesh, state_sharding
 from jaxseg.train.state import new_state
 from jaxseg.train.step import metric_names
@@ -34,7 +35,8 @@ class Run:
 
     Attributes:
         workdir: where the run writes.
-        config: the whole config, with the data set's `dataset_meta`.
+        config: the whole config, with the data set's `dataset_meta`, and numbers in the
+            place of class weights that are asked for by name.
         settings: its parts but the model, the optimiser and the mesh.
         model: the segmentor.
         train_model: the same, computing in the type that the steps do.
@@ -61,18 +63,11 @@ class Run:
         self.settings = read_settings(config)
         _check_parts(self.settings)
         self.model = resolve_model(config["model"])
-        self.train_model = self.model
-        if config["optim_wrapper"].get("type") == "AmpOptimWrapper":
-            # As in mmseg, the evaluation computes in the model's own type.
-            self.train_model = self.model.clone(dtype="bfloat16")
         self.train_set = self.settings.train_dataloader.dataset
         loader = self.settings.val_dataloader
         self.val_set = None if loader is None else loader.dataset
         sets = {"train": self.train_set, "val": self.val_set}
         sets = {name: found for name, found in sets.items() if found is not None}
-        # With it a checkpoint can be used where the data is not.
-        meta = [*sets.values()][-1].metainfo
-        self.config = plain({**config, "dataset_meta": meta})
         for name, dataset in sets.items():
             check_classes(self.model, dataset, f"{name}_dataloader.dataset")
         check_ignored(self.model, self.train_set, "train_dataloader.dataset")
@@ -85,6 +80,14 @@ class Run:
             if name == "val":
                 tta = self.settings.tta
                 check_model_sizes(self.model, dataset, found.size_of, tta, path)
+        model = with_class_weights(config["model"], self.train_set, allowed)
+        self.model = self.train_model = resolve_model(model)
+        if config["optim_wrapper"].get("type") == "AmpOptimWrapper":
+            # As in mmseg, the evaluation computes in the model's own type.
+            self.train_model = self.model.clone(dtype="bfloat16")
+        # With it a checkpoint can be used where the data is not.
+        meta = [*sets.values()][-1].metainfo
+        self.config = plain({**config, "model": model, "dataset_meta": meta})
         self.mesh = make_mesh(config.get("mesh"))
         self.evaluator = None
         if self.val_set is None:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxseg.errors import FieldError
 from jaxseg.losses import CrossEntropyLoss
 
 
@@ -118,3 +119,40 @@ def test_large_logits_stay_finite(use_sigmoid):
 def test_class_weight_has_an_entry_a_class(logits, label):
     with pytest.raises(ValueError, match="class_weight of loss_ce has 2 entries"):
         CrossEntropyLoss(class_weight=(1.0, 2.0))(logits, label)
+
+
+# torch 2.13's cross_entropy with label_smoothing=0.1, in float64.
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        (None, [0.5076059644443804, 0.5076059644443804, 0.0, 3.912340996081049]),
+        ((0.5, 2, 1), [0.3976433798518156, 0.8479114318517291, 0.0, 3.997268901571289]),
+    ],
+)
+def test_label_smoothing_is_that_of_torch(weights, expected):
+    with jax.enable_x64(True):
+        channels = [[2.0, -1.0, 0.5, 3.0], [0.0, 1.0, -2.0, 0.5], [1.0, 0.0, 1.5, -1.0]]
+        logits = jnp.asarray(channels, "float64").T.reshape(1, 2, 2, 3)
+        label = jnp.array([[[0, 1], [255, 2]]], jnp.uint8)
+        loss = CrossEntropyLoss(
+            class_weight=weights, label_smoothing=0.1, reduction="none"
+        )
+        np.testing.assert_allclose(loss(logits, label).ravel(), expected, rtol=1e-12)
+        # Over the sum of the labels' weights, as with no smoothing.
+        mean = CrossEntropyLoss(
+            class_weight=weights, label_smoothing=0.1, avg_non_ignore=True
+        )(logits, label)
+        divisor = 3 if weights is None else sum(weights)
+        np.testing.assert_allclose(mean, sum(expected) / divisor, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(label_smoothing=1.5), "label_smoothing is 1.5, allowed: 0 to 1"),
+        (dict(label_smoothing=0.1, use_sigmoid=True), "only the softmax has it"),
+    ],
+)
+def test_label_smoothing_that_means_nothing(options, message):
+    with pytest.raises(FieldError, match=message):
+        CrossEntropyLoss(**options)
