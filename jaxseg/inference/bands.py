@@ -24,6 +24,25 @@ from jaxseg.segmentors.opt_in import part_without
 _ROWS = P(None, "rows")
 
 
+def devices_of_image(
+    mesh: Mapping[str, int] | None, devices: Sequence[jax.Device]
+) -> Sequence[jax.Device]:
+    """The first `mesh.spatial` devices, which split an image; -1 takes all.
+
+    Raises:
+        ConfigError: if there are not so many.
+    """
+    count = (mesh or {}).get("spatial", 1)
+    if count == -1:
+        return devices
+    if count not in range(1, len(devices) + 1):
+        raise ConfigError(
+            f"mesh.spatial is {count!r}; there are {len(devices)} devices to split an "
+            "image over"
+        )
+    return devices[:count]
+
+
 class BandPredictor:
     """Runs a segmentor on images that are too large for one device.
 
@@ -106,8 +125,8 @@ class BandPredictor:
         """The classes of what `logits` gave."""
         return np.asarray(self._pick(values))
 
-    def compile(self, variables: Any, image: Size, size: Size) -> jax.stages.Compiled:
-        """The program for an image, without running it.
+    def lower(self, variables: Any, image: Size, size: Size) -> jax.stages.Lowered:
+        """The program for an image, before XLA compiles it.
 
         Args:
             variables: the variables of the model, or their shapes.
@@ -122,7 +141,7 @@ class BandPredictor:
         )
         shape = (1, *image, self.model.in_channels)
         images = jax.ShapeDtypeStruct(shape, np.uint8, sharding=self._bands)
-        return self._run.lower(variables, images, size=size, how="classes").compile()
+        return self._run.lower(variables, images, size=size, how="classes")
 
     def _prepare(self, variables):
         if self._run is None:

@@ -17,7 +17,7 @@ from input_pipeline.sources import random_palette
 from input_pipeline.transforms.transform import Transform, does
 from jaxseg.checkpoint.errors import RemovedCheckpointError
 from jaxseg.config import ConfigError
-from jaxseg.inference.bands import BandPredictor
+from jaxseg.inference.bands import BandPredictor, devices_of_image
 from jaxseg.inference.predictor import Predictor
 from jaxseg.load_config import INFERENCE, load_config
 from jaxseg.registry import lookup
@@ -260,22 +260,16 @@ def _is_run(config):
 
 
 def _predictor(config, segmentor, settings):
-    devices, flags = jax.local_devices(), settings.xla_flags
-    count = (config.get("mesh") or {}).get("spatial", 1)
-    if count == 1:
-        return Predictor(segmentor, devices[:1], flags)
-    count = len(devices) if count == -1 else count
-    if count not in range(1, len(devices) + 1):
-        raise ConfigError(
-            f"mesh.spatial is {count!r}; this process has {len(devices)} devices to "
-            "split an image over"
-        )
+    devices = devices_of_image(config.get("mesh"), jax.local_devices())
+    flags = settings.xla_flags
+    if len(devices) == 1:
+        return Predictor(segmentor, devices, flags)
     if settings.tta is not None:
         raise ConfigError(
             "tta averages versions of an image that one device holds: set mesh.spatial "
             "to 1, or tta.enabled to False"
         )
-    return BandPredictor(segmentor, devices[:count], flags)
+    return BandPredictor(segmentor, devices, flags)
 
 
 def build_segmentor(

@@ -12,7 +12,12 @@ from jax.sharding import PartitionSpec as P
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.inference.buckets.network import MaskedNetwork
-from jaxseg.inference.postprocess import finish, pick_classes, probabilities
+from jaxseg.inference.postprocess import (
+    finish,
+    pick_classes,
+    probabilities,
+    resize_stages,
+)
 from jaxseg.ops.compiler_options import compiler_options
 from jaxseg.ops.confusion import add_label_maps
 
@@ -118,6 +123,32 @@ class Programs:
         variables = jax.tree.map(lambda leaf: put(leaf, self._everywhere), variables)
         images = put(jax.ShapeDtypeStruct(shape, np.uint8), self._split)
         return self._network, variables, images
+
+    def abstract_finish(
+        self, maps: tuple[jax.ShapeDtypeStruct, Any], size: tuple[int, int]
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """As `abstract_network`, of what makes label maps of its maps.
+
+        Args:
+            maps: what the network gives, by shapes.
+            size: (height, width) of the images, and of their label maps.
+
+        Returns:
+            The jitted function, its arguments and options, for
+            `function.lower(*arguments, **options)`.
+        """
+        logits, per_image = maps
+        how = {"align_corners": self._model.align_corners, "dtype": logits.dtype}
+        chains = [[logits.shape[1:3], size]] * logits.shape[0]
+        rows = np.full(logits.shape[0], size[0], np.int32)
+        source = {"logits": logits, "per_image": per_image}
+        arguments = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(
+                leaf.shape, leaf.dtype, sharding=self._split
+            ),
+            (source, resize_stages(chains, [size], **how), rows),
+        )
+        return self._finish, arguments, {"total": None, "how": "classes"}
 
     def masked(
         self, network: MaskedNetwork, variables: Any, images: np.ndarray, arrays: Any

@@ -21,10 +21,17 @@ _log = logging.getLogger("jaxseg")
 _WORDS = re.compile(r"[\w,+-]*")
 
 
-def read_xla_flags(config: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
-    """`xla_flags` of a config, checked by the compiler of this process's devices.
+def read_xla_flags(
+    config: Mapping[str, Any], device: jax.Device | None = None
+) -> dict[str, bool | int | float | str]:
+    """`xla_flags` of a config, checked by the compiler of the devices' platform.
 
     Of flags for other platforms than the devices' the log says that they are not used.
+
+    Args:
+        config: with or without `xla_flags`.
+        device: one of those that programs are compiled for, by default one of this
+            process.
 
     Raises:
         ConfigError: for a flag or a value that is none, naming its path.
@@ -34,7 +41,7 @@ def read_xla_flags(config: Mapping[str, Any]) -> dict[str, bool | int | float | 
         raise ConfigError(f"xla_flags is {flags!r:.80}, it takes a dict")
     if not flags:  # no backend is started for nothing
         return {}
-    device = jax.local_devices()[0]
+    device = device or jax.local_devices()[0]
     for name, value in flags.items():
         _check_form(name, value)
         platform = platform_of(name)
@@ -56,6 +63,11 @@ def _check_form(name, value):
         raise ConfigError(
             f"xla_flags.{name} is {value!r:.80}, it takes True, False, a number or text"
         )
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        # A TPU's compiler takes the text, and does nothing.
+        raise ConfigError(
+            f"xla_flags.{name} is the text {value!r}: write {value.capitalize()}"
+        )
     if isinstance(value, str) and not _WORDS.fullmatch(value):
         raise ConfigError(
             f"xla_flags.{name} is {value!r:.80}; a text is made of words with commas "
@@ -64,9 +76,12 @@ def _check_form(name, value):
 
 
 def _check_by_compiler(name, value, device):
-    program = jax.jit(lambda: 0, compiler_options={name: value})
+    program = jax.jit(
+        lambda: 0,
+        out_shardings=jax.sharding.SingleDeviceSharding(device),
+        compiler_options={name: value},
+    )
     try:
-        with jax.default_device(device):
-            program.lower().compile()
+        program.lower().compile()
     except (jax.errors.JaxRuntimeError, ValueError) as error:
         raise ConfigError(f"xla_flags.{name}={value!r}: {error}") from error

@@ -8,7 +8,7 @@
         --batch_size 16 --size 512,1024
 
 Memory by kind, arithmetic and bytes moved with the least time that both take, what the
-devices exchange, and the operations that move the most. The program is compiled and not
+devices exchange, the operations that move the most, and what tiles cost. The program is compiled and not
 run: no data, no weights, and for a TPU no TPU, only its compiler
 (pip install 'jax[tpu]'); it takes minutes. CONFIG is one of jaxseg's, or an unmodified
 one of mmsegmentation; single values are replaced by --config.PATH=VALUE, as for

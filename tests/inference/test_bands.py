@@ -40,7 +40,7 @@ def test_eight_devices_predict_as_one(name):
         assert np.abs(got - want).max() < 1e-5 * np.abs(want).max()
         label_map = eight.label_maps(*split, size)
         np.testing.assert_array_equal(label_map, one.label_maps(*given, size))
-    compiled = eight.compile(variables, (SIDE, SIDE), (SIDE, SIDE))
+    compiled = eight.lower(variables, (SIDE, SIDE), (SIDE, SIDE)).compile()
     logits_of_one = 4 * np.prod(want.shape[-1:]) * (SIDE // 8) ** 2
     for found in collectives(read_program(compiled.as_text())):
         assert not found.in_loop, found
@@ -53,7 +53,8 @@ def test_a_device_needs_its_share_of_the_memory():
     model, variables = build("psp")
     one, eight = (
         BandPredictor(model, jax.devices()[:count])
-        .compile(variables, (1024, 512), (1024, 512))
+        .lower(variables, (1024, 512), (1024, 512))
+        .compile()
         .memory_analysis()
         .temp_size_in_bytes
         for count in (1, 8)
@@ -72,12 +73,12 @@ def test_what_cannot_be_split_is_named():
     with pytest.raises(
         ConfigError, match="72x64 cannot be split .* backbone.*stride 2"
     ):
-        predictor.compile(variables, (72, 64), (72, 64))
+        predictor.lower(variables, (72, 64), (72, 64))
     unet, of_unet = build("unet")
     with pytest.raises(ConfigError, match="does not take 9x64, a device's part"):
-        BandPredictor(unet, jax.devices()).compile(of_unet, (72, 64), (72, 64))
+        BandPredictor(unet, jax.devices()).lower(of_unet, (72, 64), (72, 64))
     with pytest.raises(ConfigError, match="68 rows, which do not divide over the 8"):
-        predictor.compile(variables, (68, 64), (68, 64))
+        predictor.lower(variables, (68, 64), (68, 64))
     slide = dict(mode="slide", crop_size=(64, 64), stride=(32, 32))
     with pytest.raises(ConfigError, match=r"test_cfg\.mode is 'slide'"):
         BandPredictor(build("psp", test_cfg=slide)[0], jax.devices())

@@ -10,9 +10,11 @@ import numpy as np
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import JaxsegError
+from jaxseg.inference.bands import BandPredictor, devices_of_image
 from jaxseg.inference.programs import Programs
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.xla_flags import read_xla_flags
 from jaxseg.train.abstract_step import abstract_step
 from jaxseg.train.sharding import BATCH_AXES, make_mesh
 from scripts.benchmark.measuring.program import compile_program
@@ -33,6 +35,8 @@ class Compiled:
         flops: of one device, None where XLA does not say.
         xla_bytes: that XLA's own cost analysis counts, None as for `flops`.
         compile_seconds: with the trace.
+        then: the program that takes its results, None where these are all.
+        kept: bytes that stay in memory beside what the program takes.
     """
 
     text: str
@@ -41,6 +45,14 @@ class Compiled:
     flops: float | None
     xla_bytes: float | None
     compile_seconds: float
+    then: "Compiled | None" = None
+    kept: int = 0
+
+    @property
+    def most_memory(self) -> int:
+        """Bytes of this program or the next, whichever takes more."""
+        total = self.memory["total"] + self.kept
+        return total if self.then is None else max(total, self.then.most_memory)
 
 
 def batch_parts(config: Mapping[str, Any], devices: Sequence[jax.Device]) -> int:
@@ -67,6 +79,7 @@ def compile_step(
         ConfigError: if the parts do not fit, or the mesh not the devices.
         DoesNotFit: if a device's memory is too small.
     """
+    read_xla_flags(config, devices[0])
     if batch_size % (parts := batch_parts(config, devices)):
         raise ConfigError(
             f"--batch_size {batch_size} is the size over all devices: mesh.data * "
@@ -87,17 +100,21 @@ def compile_step(
     return _compile(step, (state, batch), parts, undivided)
 
 
-def compile_network(
+def compile_inference(
     config: Mapping[str, Any],
     devices: Sequence[jax.Device],
     batch_size: int,
     size: tuple[int, int],
 ) -> Compiled:
-    """Compiles the network's program of predictions for the first device.
+    """Compiles what predicts label maps of images of one size.
+
+    Without `mesh.spatial` that is two programs of one device: the network, and what
+    resizes its maps to the images' size and picks classes. With it, it is one program
+    of as many devices, for one image.
 
     Args:
-        config: with `model`, perhaps `xla_flags`.
-        devices: of which the first gets the program; every device has the same.
+        config: with `model`, perhaps `mesh` and `xla_flags`.
+        devices: of which the first get the programs.
         batch_size: images, or windows in mode `slide`, of one device.
         size: (height, width) of them.
 
@@ -105,21 +122,58 @@ def compile_network(
         ConfigError: if the parts do not fit.
         DoesNotFit: if the device's memory is too small.
     """
+    flags = read_xla_flags(config, devices[0])
     model = resolve_model(config["model"])
+    devices = devices_of_image(config.get("mesh"), devices)
+    if len(devices) > 1:
+        return _compile_bands(model, devices, flags, batch_size, size)
     channels = model.in_channels
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, size))
-    programs = Programs(model, devices[:1], config.get("xla_flags"))
+    programs = Programs(model, devices, flags)
     shape = (batch_size, *size, channels)
     network, variables, images = programs.abstract_network(variables, shape)
-    parts = {"parameters": _part_bytes(variables["params"])}
-    parts["other state"] = _part_bytes(variables) - parts["parameters"]
-    parts["batch"] = _part_bytes(images)
-    return _compile(network, (variables, images), parts, 1)
+    parts = _network_parts(variables, _part_bytes(images))
+    first = _compile(network, (variables, images), parts)
+    maps = jax.eval_shape(network, variables, images)
+    finish, arguments, options = programs.abstract_finish(maps, size)
+    parts = {name: _part_bytes(arguments[i]) for i, name in enumerate(_FINISH)}
+    then = _compile(finish, arguments, parts, **options)
+    kept = sum(_network_parts(variables, 0).values())
+    return dataclasses.replace(first, then=dataclasses.replace(then, kept=kept))
 
 
-def _compile(function, arguments, parts, undivided):
+# What the second program takes, of which the last are the heights of the results.
+_FINISH = ("maps", "tables of the resize", "rows")
+
+
+def _compile_bands(model, devices, flags, batch_size, size):
+    """The program of one image whose rows several devices share."""
+    if batch_size != 1:
+        raise ConfigError(
+            f"--batch_size is {batch_size}, and mesh.spatial splits one image over "
+            f"{len(devices)} devices: give --batch_size 1"
+        )
+    channels = model.in_channels
+    variables = jax.eval_shape(lambda: init_variables(model, 0, channels, size))
+    predictor = BandPredictor(model, devices, flags)
+    image = size[0] * size[1] * channels // len(devices)
+    parts = _network_parts(variables, image)
+    return _compile(predictor, (variables, size, size), parts)
+
+
+def _network_parts(variables, batch):
+    whole = {"parameters": variables["params"], "other state": variables}
+    sizes = {
+        name: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+        for name, tree in whole.items()
+    }
+    sizes["other state"] -= sizes["parameters"]
+    return {**sizes, "batch": batch} if batch else sizes
+
+
+def _compile(function, arguments, parts, undivided=1, **options):
     try:
-        compiled, facts = compile_program(function, *arguments)
+        compiled, facts = compile_program(function, *arguments, **options)
     except jax.errors.JaxRuntimeError as error:
         # The TPU's compiler ends here; others tell when the program is loaded.
         _, refused, said = str(error).partition("RESOURCE_EXHAUSTED: ")

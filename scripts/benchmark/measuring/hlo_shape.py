@@ -44,6 +44,22 @@ class Array:
         return math.prod(self.sides) * self._bits // 8
 
     @property
+    def padding(self) -> tuple[float, ...]:
+        """By how much the tiles enlarge each dimension: 8.0 of 16 in tiles of 128."""
+        # The tiles within the first ones cut those up, and fill nothing.
+        first = self.tiles[0] if self.tiles else ()
+        groups = []
+        for axis, step in zip(reversed(self.order), reversed(first), strict=False):
+            if step:
+                groups.append([axis, step, self.sides[axis]])
+            else:  # joined to the dimension inside of it
+                groups[-1][2] *= self.sides[axis]
+        factors = [1.0] * len(self.sides)
+        for axis, step, side in groups:
+            factors[axis] = -(-side // step) * step / max(side, 1)
+        return tuple(factors)
+
+    @property
     def _bits(self):
         if self.dtype in _BITS:
             return _BITS[self.dtype]

@@ -9,11 +9,14 @@ import numpy as np
 from jaxseg.inference.bands import BandPredictor
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.xla_flags import read_xla_flags
 from jaxseg.train.abstract_step import abstract_step
 from scripts.benchmark.measuring.program import compile_program, program_memory
 
 
-def mesh_memory(*arguments: Any, **options: Any) -> dict[str, int]:
+def mesh_memory(
+    config: Mapping[str, Any], *arguments: Any, **options: Any
+) -> dict[str, int]:
     """Bytes of one device for a step; the arguments are those of `abstract_step`.
 
     Returns:
@@ -21,7 +24,8 @@ def mesh_memory(*arguments: Any, **options: Any) -> dict[str, int]:
         temporaries: of the program, beside its arguments and results.
         total: with the batch and the rest of the state.
     """
-    step, state, batch = abstract_step(*arguments, **options)
+    read_xla_flags(config)
+    step, state, batch = abstract_step(config, *arguments, **options)
     _, facts = compile_program(step, state, batch)
     memory = facts["memory"]
     return {
@@ -51,8 +55,9 @@ def inference_memory(
     model = resolve_model(config["model"])
     channels = model.in_channels
     variables = jax.eval_shape(lambda: init_variables(model, 0, channels, (64, 64)))
-    predictor = BandPredictor(model, jax.devices()[:devices])
-    memory = program_memory(predictor.compile(variables, size, size))
+    flags = read_xla_flags(config)
+    predictor = BandPredictor(model, jax.devices()[:devices], flags)
+    memory = program_memory(predictor.lower(variables, size, size).compile())
     return {
         "params": sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(variables)),
         "temporaries": memory["temporaries"],

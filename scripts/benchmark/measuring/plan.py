@@ -9,17 +9,19 @@ from typing import Any
 
 import jax
 
+from jaxseg.inference.bands import devices_of_image
 from jaxseg.resolve import resolve_model
 from scripts.benchmark.measuring.abstract_program import (
     Compiled,
     DoesNotFit,
     batch_parts,
-    compile_network,
+    compile_inference,
     compile_step,
 )
 from scripts.benchmark.measuring.chip import Chip, find_chip
 from scripts.benchmark.measuring.largest_batch import largest_batch
 from scripts.benchmark.measuring.origin import origin
+from scripts.benchmark.measuring.program_products import products
 from scripts.benchmark.measuring.program_text import read_program
 from scripts.benchmark.measuring.program_traffic import (
     Operation,
@@ -37,7 +39,7 @@ _RELAYS = {"parameter", "copy", "transpose", "bitcast", "reshape", "tuple"}
 
 
 # What can be planned.
-PROGRAMS = {"step": compile_step, "inference": compile_network}
+PROGRAMS = {"step": compile_step, "inference": compile_inference}
 
 
 def make_plan(
@@ -60,8 +62,8 @@ def make_plan(
             `batch_size` on.
 
     Returns:
-        Of `describe`, and kind and number of the devices, what, batch_size, size and
-        dtype; with `largest` also `largest_batch`: batch_size, images_a_device, and
+        Of `describe`, and kind and number of the devices, what, devices_an_image,
+        batch_size, size and dtype; with `largest` also `largest_batch`: batch_size, images_a_device, and
         the number of compilations.
 
     Raises:
@@ -85,6 +87,7 @@ def make_plan(
         "kind": kind,
         "devices": len(devices),
         "what": what,
+        "devices_an_image": len(devices_of_image(config.get("mesh"), devices)),
         "batch_size": batch_size,
         "size": size,
         "dtype": resolve_model(config["model"]).dtype,
@@ -101,7 +104,7 @@ def _largest(config, devices, what, batch_size, size, chip):
     def memory(images):
         program = PROGRAMS[what](config, devices, images * parts, size)
         programs[images] = program
-        return program.memory["total"]
+        return program.most_memory
 
     start = max(batch_size // parts, 1)
     images, compilations = largest_batch(memory, chip.memory, start)
@@ -126,34 +129,45 @@ def describe(program: Compiled, chip: Chip | None) -> dict[str, Any]:
 
     Returns:
         memory: bytes by kind, `total`, and the chip's; None where XLA does not say.
+            `kept` are the parameters of the program before.
         work: flops, bytes moved (`bytes`), XLA's own count of bytes (`xla_bytes`),
             loops of unknown length, and with a chip the least seconds that flops
-            and bytes take on it and `best_mfu`.
+            and bytes take on it and `best_mfu`; `necessary_bytes`: of the inputs and
+            results of every product, and of what the program takes and gives.
+        products: flops of all convolutions and matrix products, `padded_flops` with
+            what fills up the chip's tiles, with a chip the least seconds of these,
+            and rows of products, those that tiles add the most to first.
         collectives: by kind and whether they stand in loops, and each of them.
         heaviest: the ten rows of operations that move the most bytes.
         copies, float32: operations whose result takes more than `LARGE` bytes,
             wherever it lies, the largest first: those that only put an array into
             another place or layout, and those that give float32.
         compile_seconds: with the trace.
+        then: all this of the program that runs next, where there is one.
     """
     module = read_program(program.text)
     found = operations(module)
     moved = sum(one.total for one in found)
     large = [one for one in found if _size(one) >= LARGE]
+    multiplied = products(module)
+    then = {} if program.then is None else {"then": describe(program.then, chip)}
     return {
         "memory": _memory(program, chip),
         "work": {
             "flops": program.flops,
             "bytes": moved,
             "xla_bytes": program.xla_bytes,
+            "necessary_bytes": _necessary(module, program, multiplied),
             "loops_of_unknown_length": loops_of_unknown_length(module),
             **_bounds(program.flops, moved, chip),
         },
+        "products": _products(multiplied, chip),
         "collectives": _collectives(collectives(module)),
         "heaviest": _grouped(found, "bytes")[:_MOST_BYTES],
         "copies": _grouped(filter(_copies, large), "size"),
         "float32": _grouped(filter(_gives_float32, large), "size"),
         "compile_seconds": program.compile_seconds,
+        **then,
     }
 
 
@@ -167,10 +181,11 @@ def _memory(program, chip):
         "padding of these": padding,
         "results": memory["outputs"],
         "temporaries": memory["temporaries"],
+        **({"kept": program.kept} if program.kept else {}),
     }
     return {
         "kinds": kinds,
-        "total": memory["total"],
+        "total": memory["total"] + program.kept,
         "chip": None if chip is None else chip.memory,
     }
 
@@ -186,6 +201,31 @@ def _bounds(flops, moved, chip):
         "least_seconds_by_flops": compute,
         "least_seconds_by_bytes": memory,
         "best_mfu": compute / max(compute, memory),
+    }
+
+
+def _necessary(module, program, multiplied):
+    """Bytes that are read and written once however good the program is."""
+    results = sum(array.useful_bytes for array in module.entry.root.arrays)
+    of_products = sum(one.bytes * one.times for one in multiplied)
+    return of_products + sum(program.parts.values()) + results
+
+
+def _products(multiplied, chip):
+    rows = {}
+    for one in multiplied:
+        name = one.opcode, str(one), origin(one.op_name), one.in_loop
+        row = rows.setdefault(name, {"count": 0, "flops": 0.0, "padded_flops": 0.0})
+        row["count"] += one.times
+        row["flops"] += one.flops * one.times
+        row["padded_flops"] += one.padded_flops * one.times
+    rows = _named(rows)
+    padded = sum(row["padded_flops"] for row in rows)
+    return {
+        "flops": sum(row["flops"] for row in rows),
+        "padded_flops": padded,
+        **({} if chip is None else {"least_seconds": padded / chip.flops}),
+        "rows": sorted(rows, key=lambda row: row["flops"] - row["padded_flops"]),
     }
 
 
@@ -230,11 +270,15 @@ def _grouped(found: Iterable[Operation], key: str) -> list[dict[str, Any]]:
         row["count"] += one.times
         row["bytes"] += one.total
         row["size"] += _size(one) * one.times
+    return sorted(_named(rows), key=lambda row: -row[key])
+
+
+def _named(rows):
+    """Rows by (operation, shape, origin, in_loop) as dicts that hold these, too."""
     names = ("operation", "shape", "origin", "in_loop")
-    named = [
+    return [
         {**dict(zip(names, name, strict=True)), **row} for name, row in rows.items()
     ]
-    return sorted(named, key=lambda row: -row[key])
 
 
 def _copies(one):

@@ -10,6 +10,7 @@ _ROWS = 10
 _WHAT = {
     "step": "training step of {batch_size} images",
     "inference": "network of predictions, {batch_size} images on one device",
+    "image": "label map of one image on {devices_an_image} devices, its rows",
 }
 
 
@@ -18,10 +19,12 @@ def format_plan(result: Mapping[str, Any]) -> str:
 
     Args:
         result: from `plan.describe`, with what it was compiled for: topology, kind,
-            devices, what, batch_size, size, dtype; perhaps `largest_batch`.
+            devices, what, devices_an_image, batch_size, size, dtype; perhaps
+            `largest_batch`.
     """
     height, width = result["size"]
-    what = _WHAT[result["what"]].format(**result)
+    split = result["what"] == "inference" and result["devices_an_image"] > 1
+    what = _WHAT["image" if split else result["what"]].format(**result)
     devices = f"{result['devices']} x {result['kind']} ({result['topology']})"
     lines = [
         f"{what} of {height}x{width}, {result['dtype']}, for {devices}",
@@ -34,7 +37,18 @@ def format_plan(result: Mapping[str, Any]) -> str:
             f"{found['images_a_device']} images a device: {found['compilations']} "
             "programs were compiled to find it"
         )
-    lines += ["", *_memory(result["memory"]), "", *_work(result["work"])]
+    lines += _program(result)
+    if "then" in result:
+        then = result["then"]
+        lines += ["", "then, from the network's maps to label maps, of the same images"]
+        lines += [f"compiled in {then['compile_seconds']:.0f} s", *_program(then)]
+    return "\n".join(lines)
+
+
+def _program(result):
+    """What is said of each program."""
+    lines = ["", *_memory(result["memory"]), "", *_work(result["work"])]
+    lines += ["", *_products(result["products"])]
     lines += ["", *_collectives(result["collectives"])]
     lines += ["", "operations that move the most bytes"]
     lines += _operations(result["heaviest"], result["work"]["bytes"])
@@ -43,7 +57,7 @@ def format_plan(result: Mapping[str, Any]) -> str:
         ("float32", "float32 results"),
     ):
         lines += ["", *_buffers(title, result[name])]
-    return "\n".join(lines)
+    return lines
 
 
 def _memory(memory):
@@ -85,6 +99,12 @@ def _work(work):
         lines.append(
             "no bounds of time: the table of chips has no peaks of this device"
         )
+    if necessary := work["necessary_bytes"]:
+        lines.append(
+            f"main memory moves {work['bytes'] / necessary:.2f} times the "
+            f"{necessary / 1e9:.3f} GB that must be read and written once: factors and "
+            "results of products, and what the program takes and gives"
+        )
     if work["xla_bytes"] is not None:
         lines.append(
             f"XLA's own count is {work['xla_bytes'] / 1e9:.3f} GB: of a loop one run, "
@@ -95,6 +115,35 @@ def _work(work):
             f"{work['loops_of_unknown_length']} loops do not say how often they run: "
             "counted as one run"
         )
+    return lines
+
+
+def _products(found):
+    useful, padded = found["flops"], found["padded_flops"]
+    if not useful:
+        return ["products: none"]
+    title = (
+        f"products: {useful / 1e12:.4f} TFLOP, with what fills up tiles "
+        f"{padded / 1e12:.4f}, {padded / useful:.2f} times as many"
+    )
+    if "least_seconds" in found:
+        title += f": at least {1000 * found['least_seconds']:.2f} ms"
+    lines = [title]
+    rows = [row for row in found["rows"] if row["padded_flops"] > row["flops"]]
+    if not rows:
+        return lines
+    table = [("GFLOP", "padded", "of all", "count", "", "factors, result and origin")]
+    for row in rows[:_ROWS]:
+        count, more = row["flops"], row["padded_flops"]
+        numbers = (
+            f"{count / 1e9:.2f}",
+            f"{more / 1e9:.2f}",
+            f"{100 * more / padded:.1f} %",
+        )
+        table.append((*numbers, str(row["count"]), row["operation"], _place(row)))
+    lines += _left_last(table)
+    if len(rows) > _ROWS:
+        lines.append(f"and {len(rows) - _ROWS} more rows (--json FILE has them)")
     return lines
 
 

@@ -9,8 +9,14 @@ from jax import monitoring
 _COMPILATION = "/jax/core/compile/backend_compile_duration"
 
 
-def compile_program(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]]:
+def compile_program(
+    function: Any, *arguments: Any, **options: Any
+) -> tuple[Any, dict[str, Any]]:
     """Compiles a jitted function for arguments, and describes the program.
+
+    Args:
+        function: whatever has `lower`.
+        arguments, options: of `lower`.
 
     Returns:
         The compiled program, and
@@ -25,7 +31,7 @@ def compile_program(function: Any, *arguments: Any) -> tuple[Any, dict[str, Any]
                 where the platform does not say.
     """
     start = time.perf_counter()
-    lowered = function.lower(*arguments)
+    lowered = function.lower(*arguments, **options)
     traced = time.perf_counter()
     compiled = lowered.compile()
     end = time.perf_counter()

@@ -38,6 +38,7 @@ class Instruction:
         trips: how often the body of a `while` runs, None where it is not known.
         index: of a parameter, or of an element of a tuple.
         target: of a custom call.
+        attributes: the text after the operands, of a convolution or dot; "" of others.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Instruction:
     trips: int | None
     index: int
     target: str
+    attributes: str
 
     @property
     def is_view(self) -> bool:
@@ -149,6 +151,7 @@ def _read_instruction(line):
         trips=_number(_found(_TRIPS, attributes, None)),
         index=_index(opcode[1], inside, attributes),
         target=_found(_TARGET, attributes, ""),
+        attributes=attributes if opcode[1] in ("convolution", "dot") else "",
     )
     return one, bool(start[1])
 

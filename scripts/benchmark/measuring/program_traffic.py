@@ -95,7 +95,7 @@ class Collective:
 def operations(program: Program) -> list[Operation]:
     """Every operation of a program that moves something or runs."""
     found = []
-    for computation, one, times, in_loop in _running(program, program.entry, 1, False):
+    for computation, one, times, in_loop in running(program):
         if one.opcode in _STILL or one.opcode.endswith(("-done", "-update")):
             continue
         if one.is_view:
@@ -124,8 +124,8 @@ def operations(program: Program) -> list[Operation]:
 def collectives(program: Program) -> list[Collective]:
     """Every collective of a program, those inside fusions too."""
     found = []
-    for computation, one, times, in_loop in _running(program, program.entry, 1, False):
-        for place, inner in _with_inner(program, computation, one):
+    for computation, one, times, in_loop in running(program):
+        for place, inner in with_inner(program, computation, one):
             kind = _opcode(program, inner)
             if kind in COLLECTIVES and not inner.opcode.endswith(("-done", "-update")):
                 arrays = _end(place, inner).arrays
@@ -136,17 +136,31 @@ def collectives(program: Program) -> list[Collective]:
 
 def loops_of_unknown_length(program: Program) -> int:
     """Loops whose number of runs the text does not say: they count as one run."""
-    running = _running(program, program.entry, 1, False)
-    return sum(one.opcode == "while" and one.trips is None for _, one, *_ in running)
+    return sum(
+        one.opcode == "while" and one.trips is None for _, one, *_ in running(program)
+    )
 
 
-def _running(
-    program: Program, computation: Computation, times: int, in_loop: bool
+def running(
+    program: Program,
+    computation: Computation | None = None,
+    times: int = 1,
+    in_loop: bool = False,
 ) -> Iterator[tuple[Computation, Instruction, int, bool]]:
-    """Instructions that run by themselves, each with how often it does.
+    """Instructions that run by themselves, each with its computation.
 
-    A `while`, a call and a conditional come before what they run, and move nothing.
+    A loop comes before what it runs; calls and conditionals do not come.
+
+    Args:
+        program: the program.
+        computation: where it begins, by default at the entry.
+        times: how often that runs.
+        in_loop: whether a loop runs it.
+
+    Yields:
+        The computation, the instruction, how often it runs, and whether a loop runs it.
     """
+    computation = computation or program.entry
     for one in computation.instructions.values():
         if one.opcode not in _RUNS:
             yield computation, one, times, in_loop
@@ -158,7 +172,7 @@ def _running(
         for kind in _RUNS[one.opcode]:
             for name in one.called.get(kind, ()):
                 callee = program.computations[name]
-                yield from _running(program, callee, times * trips, in_loop or is_loop)
+                yield from running(program, callee, times * trips, in_loop or is_loop)
 
 
 def _end(computation, one):
@@ -260,15 +274,17 @@ def _written(program, inner, root, arrays):
     return _in_main(arrays)
 
 
-def _with_inner(program, computation, one):
-    """An instruction, or those of the computation that a fusion stands for."""
+def with_inner(
+    program: Program, computation: Computation | None, one: Instruction
+) -> list[tuple[Computation | None, Instruction]]:
+    """An instruction, or those that a fusion stands for, each with its computation."""
     if one.opcode != "fusion":
         return [(computation, one)]
     inner = program.computations[one.called["calls"][0]]
     return [
         pair
         for nested in inner.instructions.values()
-        for pair in _with_inner(program, inner, nested)
+        for pair in with_inner(program, inner, nested)
     ]
 
 
@@ -277,7 +293,7 @@ def _name(program, computation, one):
     nearest = {one.name: one}
     while nearest:
         for found in nearest.values():
-            inner = [part.op_name for _, part in _with_inner(program, None, found)]
+            inner = [part.op_name for _, part in with_inner(program, None, found)]
             if name := found.op_name or next(filter(None, reversed(inner)), ""):
                 return name
         names = dict.fromkeys(o for found in nearest.values() for o in found.operands)
@@ -288,4 +304,4 @@ def _name(program, computation, one):
 def _inner_opcodes(program, one):
     if one.opcode != "fusion":
         return frozenset()
-    return frozenset(inner.opcode for _, inner in _with_inner(program, None, one))
+    return frozenset(inner.opcode for _, inner in with_inner(program, None, one))

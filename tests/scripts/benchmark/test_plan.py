@@ -44,6 +44,12 @@ def test_a_step_on_the_local_devices(arguments, tmp_path, capsys):
     # XLA counts the same where there are no loops to count.
     assert work["bytes"] == pytest.approx(work["xla_bytes"], rel=0.1)
     assert work["flops"] > 0
+    # A CPU has no tiles; XLA counts the rest of the arithmetic, too.
+    multiplied = result["products"]
+    assert 0 < multiplied["flops"] == multiplied["padded_flops"] < work["flops"]
+    assert "times as many" in text
+    # The state is read and written; every kernel is a factor besides.
+    assert work["bytes"] > work["necessary_bytes"] > 5 * kinds["parameters"]
     (sums,) = result["collectives"]["kinds"]
     assert sums["kind"] == "all-reduce" and not sums["in_loop"]
     assert sums["bytes"] > kinds["parameters"]  # of the gradients and statistics
@@ -54,11 +60,33 @@ def test_a_step_on_the_local_devices(arguments, tmp_path, capsys):
     assert moved == sorted(moved, reverse=True) and sum(moved) <= work["bytes"]
 
 
-def test_the_network_of_one_device(arguments, capsys):
-    assert script.main([*arguments, "--batch_size", "2", "--what", "inference"]) == 0
+def test_the_programs_of_predictions_on_one_device(arguments, tmp_path, capsys):
+    file = tmp_path / "plan.json"
+    asked = [*arguments, "--batch_size", "2", "--what", "inference"]
+    assert script.main([*asked, "--json", str(file)]) == 0
     text = capsys.readouterr().out
     assert "network of predictions, 2 images on one device of 64x64" in text
-    assert "collectives: none" in text
+    assert "then, from the network's maps to label maps, of the same images" in text
+    assert text.count("collectives: none") == 2
+    network = json.loads(file.read_text())
+    kinds = network["memory"]["kinds"]
+    rest = network["then"]["memory"]["kinds"]
+    assert rest["kept"] == kinds["parameters"] + kinds["other state"] > 0
+    # Four classes of a map of half the sides, in float32, become one byte a pixel.
+    assert rest["maps"] == kinds["results"] == 2 * 32 * 32 * 4 * 4
+    assert rest["results"] == 2 * 64 * 64
+    origins = {row["origin"].split("/")[0] for row in network["then"]["heaviest"]}
+    assert "jit(_run_finish)" in origins
+
+
+def test_one_image_on_all_devices(arguments, capsys):
+    asked = [*arguments, "--what", "inference", "--config.mesh.spatial=8"]
+    assert script.main([*asked, "--batch_size", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "label map of one image on 8 devices, its rows of 64x64" in text
+    assert "collective-permute" in text
+    assert script.main([*asked, "--batch_size", "2"]) == 1
+    assert "give --batch_size 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -68,8 +96,13 @@ def test_the_network_of_one_device(arguments, capsys):
         (("--topology", "v5e:2x2"), "is not installed here: pip install 'jax[tpu]'"),
         (("--batch_size", "12"), "mesh.data * mesh.fsdp = 8 must divide it"),
         (("--largest_batch",), "how much memory a device of the kind 'cpu' has"),
+        (("--config.xla_flags.xla_cpu_no_such=1",), "xla_flags.xla_cpu_no_such=1: "),
+        (
+            ("--config.xla_flags.xla_tpu_run_space_to_batch=false",),
+            "xla_flags.xla_tpu_run_space_to_batch is the text 'false': write False",
+        ),
     ],
-    ids=["no slice", "no compiler", "batch", "no chip"],
+    ids=["no slice", "no compiler", "batch", "no chip", "no flag", "text"],
 )
 def test_what_cannot_be_planned(replaced, message, arguments, monkeypatch, capsys):
     monkeypatch.delenv("TPU_LIBRARY_PATH", raising=False)
@@ -249,5 +282,7 @@ def test_a_step_for_a_tpu(arguments, tmp_path):
     assert 0 < result["work"]["best_mfu"] <= 1
     assert result["memory"]["total"] < result["memory"]["chip"] == 16e9
     assert result["memory"]["kinds"]["padding of these"] > 0  # tiles of 8 by 128
+    # Channels by the eight and sixteen in tiles of 128.
+    assert result["products"]["padded_flops"] > 10 * result["products"]["flops"] > 0
     assert {one["kind"] for one in result["collectives"]["kinds"]} == {"all-reduce"}
     assert any("bn" in one["origin"] for one in result["collectives"]["each"])
