@@ -1,0 +1,127 @@
+"""Cases of the decode heads."""
+
+from tests.models.case import BN, PYRAMID, Case
+
+
+def head(size, *more, previous=None, **config):
+    config = dict(channels=6, num_classes=3, norm_cfg=BN) | config
+    outputs = ((*size, 3), *more)
+    return Case(config, PYRAMID, outputs, rate="dropout_ratio", previous=previous)
+
+
+def maskformer():
+    attention = dict(embed_dims=8, num_heads=2)
+    layer = dict(
+        self_attn_cfg=attention,
+        cross_attn_cfg=attention,
+        ffn_cfg=dict(embed_dims=8, feedforward_channels=6),
+    )
+    costs = [
+        dict(type="mmdet.ClassificationCost", weight=1.0),
+        dict(type="mmdet.FocalLossCost", weight=20.0, binary_input=True),
+        dict(type="mmdet.DiceCost", weight=1.0, pred_act=True, eps=1.0),
+    ]
+    config = dict(
+        in_channels=[4, 6, 8],
+        in_index=[0, 1, 2],
+        feat_channels=8,
+        out_channels=8,
+        num_classes=3,
+        num_queries=4,
+        enforce_decoder_input_project=True,
+        pixel_decoder=dict(
+            type="mmdet.PixelDecoder", norm_cfg=dict(type="GN", num_groups=2)
+        ),
+        positional_encoding=dict(num_feats=4, normalize=True),
+        transformer_decoder=dict(num_layers=2, layer_cfg=layer),
+        loss_cls=dict(type="mmdet.CrossEntropyLoss", class_weight=[1.0] * 3 + [0.1]),
+        loss_mask=dict(type="mmdet.FocalLoss", loss_weight=20.0),
+        loss_dice=dict(type="mmdet.DiceLoss", naive_dice=True, eps=1.0),
+        train_cfg=dict(
+            assigner=dict(type="mmdet.HungarianAssigner", match_costs=costs),
+            sampler=dict(type="mmdet.MaskPseudoSampler"),
+        ),
+    )
+    return Case(config, PYRAMID, ((2, 4, 4), (2, 4, 8), (17, 13, 8)))
+
+
+SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
+HEADS = {
+    "ANNHead": head(
+        (5, 4),
+        in_channels=[6, 8],
+        in_index=[1, 2],
+        project_channels=4,
+        query_scales=[1, 1],
+        key_pool_scales=[1, 3],
+    ),
+    "APCHead": head((5, 4), in_channels=8, pool_scales=[1, 3]),
+    "ASPPHead": head((5, 4), in_channels=8, dilations=[1, 2]),
+    "DepthwiseSeparableASPPHead": head(
+        (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
+    ),
+    "CCHead": head((5, 4), in_channels=8, channels=8),
+    "DAHead": head((5, 4), (5, 4, 3), (5, 4, 3), in_channels=8, pam_channels=4),
+    "DDRHead": Case(
+        dict(
+            in_channels=8,
+            channels=6,
+            num_classes=3,
+            norm_cfg=BN,
+            loss_decode=[dict(type="OhemCrossEntropy", min_kept=5)] * 2,
+        ),
+        ((5, 4, 4), (5, 4, 8)),
+        ((5, 4, 3), (5, 4, 3)),
+        rate="dropout_ratio",
+    ),
+    "DMHead": head((5, 4), in_channels=8, filter_sizes=[1, 2, 3], fusion=True),
+    "DNLHead": head((5, 4), in_channels=8, temperature=0.5),
+    "EMAHead": head((5, 4), in_channels=8, ema_channels=6, num_bases=4, num_stages=2),
+    "DepthwiseSeparableFCNHead": head((5, 4), in_channels=8),
+    "EncHead": head((5, 4), (3,), num_codes=4, add_lateral=True, **SEVERAL),
+    "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
+    "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
+    "GCHead": head(
+        (5, 4), in_channels=8, ratio=0.5, fusion_types=["channel_mul", "channel_add"]
+    ),
+    "LRASPPHead": Case(
+        dict(channels=6, num_classes=3, norm_cfg=BN)
+        | dict(SEVERAL, input_transform="multiple_select"),
+        ((71, 73, 4), (59, 61, 6), (50, 70, 8)),
+        ((71, 73, 3),),
+        rate="dropout_ratio",
+    ),
+    "ISAHead": head((5, 4), in_channels=8, isa_channels=4, down_factor=[2, 3]),
+    "MaskFormerHead": maskformer(),
+    "NLHead": head((5, 4), in_channels=8, mode="dot_product", concat_input=False),
+    "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),
+    "PIDHead": Case(
+        dict(
+            in_channels=8,
+            channels=6,
+            num_classes=3,
+            norm_cfg=BN,
+            loss_decode=[
+                dict(type="CrossEntropyLoss"),
+                dict(type="OhemCrossEntropy", min_kept=5),
+                dict(type="BoundaryLoss"),
+                dict(type="OhemCrossEntropy", min_kept=5),
+            ],
+        ),
+        ((5, 4, 4), (5, 4, 8), (5, 4, 4)),
+        ((5, 4, 3), (5, 4, 3), (5, 4, 1)),
+        rate="dropout_ratio",
+    ),
+    "PointHead": Case(
+        dict(channels=6, num_classes=3, in_channels=[4], in_index=[0])
+        | dict(num_points=20, subdivision_num_points=50),
+        PYRAMID,
+        ((20, 16, 3),),
+        rate="dropout_ratio",
+        previous=(5, 4, 3),
+    ),
+    "PSAHead": head((5, 4), in_channels=8, mask_size=[5, 3]),
+    "PSPHead": head((5, 4), in_channels=8, align_corners=True),
+    "STDCHead": head((5, 4), in_channels=8, num_convs=1, concat_input=False),
+    "UPerHead": head((17, 13), **SEVERAL),
+}
