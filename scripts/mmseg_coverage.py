@@ -1,6 +1,6 @@
 """How many configs of mmsegmentation jaxseg reads, translates and builds.
 
-    python scripts/mmseg_coverage.py mmsegmentation-1.2.2/mmseg/.mim/configs
+    python scripts/mmseg_coverage.py mmsegmentation-1.2.2/mmseg/.mim/configs --processes 8
 
 Of every config of a tree, but for those under `_base_`: is it read; is nothing of it
 missing in jaxseg, in the model and in all of it; and are its model, pipelines, optimiser
@@ -11,12 +11,16 @@ fails in a way that names nothing that is missing.
 
 import argparse
 import collections
+import contextlib
+import dataclasses
 import functools
 import json
 import logging
+import multiprocessing
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -40,12 +44,37 @@ HOW_TO_GET_THEM = """\
 _NEED_DATA = ("train_dataloader", "val_dataloader", "model")
 
 
+# Of the configs, each process gets so many parts one after the other.
+_PARTS = 8
+
+
+@dataclasses.dataclass
+class _Outcome:
+    """What became of one config.
+
+    Attributes:
+        done: what of it works, the keys of `_print`.
+        missing: the names of what jaxseg lacks for it.
+        failure: the error of a config that fails otherwise.
+    """
+
+    done: list[str] = dataclasses.field(default_factory=list)
+    missing: set[str] = dataclasses.field(default_factory=set)
+    failure: str | None = None
+
+
 @command
 def main(arguments: list[str]) -> int:
     """Prints the table; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("root", type=pathlib.Path, help="a folder of configs")
-    root = parser.parse_args(arguments).root
+    parser.add_argument(
+        "--processes", type=int, default=1, help="that share the configs (1)"
+    )
+    given = parser.parse_args(arguments)
+    root = given.root
+    if given.processes < 1:
+        parser.error(f"--processes is {given.processes}, allowed: 1 or more")
     paths = [
         path
         for path in sorted(root.rglob("*.py"))
@@ -54,20 +83,42 @@ def main(arguments: list[str]) -> int:
     if not paths:
         print(HOW_TO_GET_THEM.format(root=root, script=sys.argv[0]), file=sys.stderr)
         return 2
-    # Each config's custom keys without a match are no news here.
-    logging.getLogger("jaxseg").setLevel(logging.WARNING)
     counts, missing, failures = collections.Counter(), collections.Counter(), []
-    for path in paths:
-        try:
-            raw = read(path)
-            counts["read"] += 1
-            translation = translate(raw, path)
-            missing.update({name for _, name in translation.missing})
-            counts.update(_check(translation))
-        except Exception as error:  # noqa: BLE001 - of any kind, it is one of the counts
-            failures.append(f"{path.relative_to(root)}: {error!r}")
+    with contextlib.closing(_outcomes(paths, given.processes)) as outcomes:
+        for path, outcome in zip(paths, outcomes, strict=True):
+            counts.update(outcome.done)
+            missing.update(outcome.missing)
+            if outcome.failure is not None:
+                failures.append(f"{path.relative_to(root)}: {outcome.failure}")
     _print(len(paths), counts, missing, failures)
     return 1 if failures else 0
+
+
+def _outcomes(paths: Sequence[pathlib.Path], processes: int) -> Iterator[_Outcome]:
+    """Of each path, in their order; neighbours, which share models, stay together."""
+    if processes == 1:
+        yield from map(_outcome, paths)
+        return
+    size = -(-len(paths) // (processes * _PARTS))
+    # A fork of a process that runs JAX can hang.
+    start = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(processes, start) as pool:
+        yield from pool.map(_outcome, paths, chunksize=size)
+
+
+def _outcome(path: pathlib.Path) -> _Outcome:
+    # Each config's custom keys without a match are no news here.
+    logging.getLogger("jaxseg").setLevel(logging.WARNING)
+    outcome = _Outcome()
+    try:
+        raw = read(path)
+        outcome.done.append("read")
+        translation = translate(raw, path)
+        outcome.missing.update(name for _, name in translation.missing)
+        outcome.done += _check(translation)
+    except Exception as error:  # noqa: BLE001 - of any kind, it is one of the counts
+        outcome.failure = repr(error)
+    return outcome
 
 
 def _check(translation: Translation) -> list[str]:

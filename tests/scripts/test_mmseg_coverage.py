@@ -16,9 +16,9 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=10, val_interval=10)
 """
 
 
-def coverage(root):
+def coverage(root, *options):
     return subprocess.run(
-        [sys.executable, "scripts/mmseg_coverage.py", str(root)],
+        [sys.executable, "scripts/mmseg_coverage.py", str(root), *options],
         cwd=ROOT,
         check=False,
         capture_output=True,
@@ -45,12 +45,15 @@ def test_counts_and_what_is_missing(tmp_path):
     (tmp_path / "c.py").write_text(
         "_base_ = './_base_/good.py'\nmodel = dict(decode_head=dict(channels='x'))\n"
     )
-    result = coverage(tmp_path)
+    result = coverage(tmp_path, "--processes", "2")
     assert result.returncode == 1
+    lines = [line.split()[:3] for line in result.stdout.splitlines()[:5]]
+    assert lines == [[count, "of", "3"] for count in ("3", "2", "1", "1", "1")]
     assert "FAILED  c.py: " in result.stderr and "channels" in result.stderr
 
 
 def test_where_there_are_no_configs(tmp_path):
     result = coverage(tmp_path)
     assert result.returncode == 2
+    assert "--processes is 0, allowed" in coverage(tmp_path, "--processes", "0").stderr
     assert "pip download --no-deps mmsegmentation==1.2.2" in result.stderr
