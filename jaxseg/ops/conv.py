@@ -15,6 +15,7 @@ from jaxseg.ops.cpu.grouped_conv import grouped_conv2d
 from jaxseg.ops.cpu.line_conv import line_conv2d
 from jaxseg.ops.cpu.transposed_conv import subpixel_conv_transpose2d
 from jaxseg.ops.cpu.windows import Windows
+from jaxseg.ops.least_size import check_window
 from jaxseg.ops.linear import linear
 from jaxseg.ops.padded.valid_size import mask_transposed, mask_windows
 from jaxseg.ops.pair import Pair, as_pair
@@ -45,10 +46,14 @@ def conv2d(
 
     Returns:
         (N, H', W', features).
+
+    Raises:
+        ModelSizeError: if x is smaller than one window.
     """
     stride, padding, dilation = map(as_pair, (stride, padding, dilation))
     x = mask_windows(x, kernel.shape[:2], stride, padding, dilation)
     x, padding = windows_of_band(x, kernel.shape[:2], stride, padding, dilation)
+    check_window(x, kernel.shape[:2], padding, dilation)
     dense = bound(_dense, stride=stride, padding=padding, dilation=dilation)
     windows = Windows(kernel.shape[:2], stride, padding, dilation)
     if groups == 1:

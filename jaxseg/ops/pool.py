@@ -15,6 +15,7 @@ from jaxseg.ops.cpu.pool import (
     sum_of_slices,
 )
 from jaxseg.ops.cpu.windows import Windows
+from jaxseg.ops.least_size import check_window
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
 from jaxseg.ops.pair import Pair, as_pair
 from jaxseg.ops.platform import bound, by_platform
@@ -96,6 +97,9 @@ def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Ar
         window: side of the window in pixels.
         stride: step of the window in pixels, one number or (vertical, horizontal).
         padding: zeros added on every side.
+
+    Raises:
+        ModelSizeError: if x is smaller than one window.
     """
     if window <= _LARGEST_LOOPED:
         taps = jnp.full((window, window, 1, x.shape[-1]), 1 / window**2, x.dtype)
@@ -103,6 +107,7 @@ def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Ar
     sides, strides, padding = map(as_pair, (window, stride, padding))
     x = mask_windows(x, sides, strides, padding)
     x, padding = windows_of_band(x, sides, strides, padding)
+    check_window(x, sides, padding)
     rows, columns = (
         _window_matrix(length, window, step, pad).astype(x.dtype)
         for length, step, pad in zip(x.shape[1:3], strides, padding, strict=True)
@@ -167,10 +172,14 @@ def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Ar
         window: side of the window in pixels.
         stride: step of the window in pixels.
         padding: pixels of minus infinity added on every side.
+
+    Raises:
+        ModelSizeError: if x is smaller than one window.
     """
     sides, strides, padding = map(as_pair, (window, stride, padding))
     x = mask_windows(x, sides, strides, padding, fill=-np.inf)
     x, padding = windows_of_band(x, sides, strides, padding, fill=-np.inf)
+    check_window(x, sides, padding)
     windows = Windows(sides, strides, padding)
     return by_platform(
         bound(max_of_slices, windows=windows),

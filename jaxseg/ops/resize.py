@@ -9,6 +9,7 @@ import numpy as np
 from jaxseg.ops.bands.split_resize import rows_of_band
 from jaxseg.ops.bands.split_rows import CannotSplit, split
 from jaxseg.ops.interpolation import TABLES, AxisTable
+from jaxseg.ops.least_size import check_not_empty
 from jaxseg.ops.padded.sample_resize import resize_in_bucket
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.precision import custom_vjp
@@ -42,6 +43,7 @@ def resize(
     Raises:
         ValueError: for an unknown mode, or if not exactly one of size and
             scale_factor is given.
+        ModelSizeError: if nothing is left of the map.
     """
     if mode not in TABLES:
         raise ValueError(f"resize mode is {mode!r}, allowed: {', '.join(TABLES)}")
@@ -50,6 +52,7 @@ def resize(
     height, width = x.shape[1:3]
     if size is None:
         size = _scaled(x, scale_factor)
+    check_not_empty((height, width), size)
     same = tuple(size) == (height, width) and (split() is None or split(x) is not None)
     if same and scale_factor in (None, 1):
         return x
