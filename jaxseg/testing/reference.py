@@ -126,6 +126,7 @@ def check(
     path: str | pathlib.Path,
     dtype: str = "float64",
     configs: str | pathlib.Path | None = None,
+    trains: bool = True,
 ) -> list[Row]:
     """Compares the model of one case with the numbers in it.
 
@@ -138,9 +139,10 @@ def check(
             another number of threads: the bounds come from one run of it.
         configs: mmsegmentation 1.2.2's folder of configs; the model is then that of
             the file which the case names, and not the one stored in the case.
+        trains: whether the numbers of training are compared beside the logits.
 
     Returns:
-        A row for the logits and, but for a case that mmseg itself could not train,
+        A row for the logits and, if asked for and but for a case that mmseg itself could not train,
         one for every loss, gradient and statistic.
 
     Raises:
@@ -149,7 +151,7 @@ def check(
         LoadError: if the weights do not fit the model.
     """
     with jax.enable_x64(dtype == "float64"):
-        return _check(_read(path), path, dtype, configs)
+        return _check(_read(path), path, dtype, configs, trains)
 
 
 def _read(path):
@@ -170,7 +172,7 @@ def _read(path):
     return case
 
 
-def _check(case, path, dtype, configs):
+def _check(case, path, dtype, configs, trains):
     model = resolve_model(_model_config(case, path, configs) | {"dtype": dtype})
     size, seed = tuple(case["size"].tolist()), int(case["seed"])
     images = jnp.asarray(image(1, size, seed), dtype)
@@ -184,7 +186,7 @@ def _check(case, path, dtype, configs):
     # Without float64 numbers to compare with, float32's bounds are all there is.
     double = dtype == "float64" and bool(case.get("exact", True))
     rows = [_check_logits(case, model, variables, images, double)]
-    if "loss_names" in case:
+    if trains and "loss_names" in case:
         numbers = _train_once(case, model, variables, dtype)
         for kind in KINDS[1:]:
             rows += _check_numbers(case, kind, numbers[kind], double)

@@ -30,11 +30,28 @@ QUICK = {
 QUICKEST = "unet__unet-s5-d16_fcn_4xb4-ce-1.0-dice-3.0-40k_chase-db1-128x128"
 
 
+def one_of_each_family():
+    """The stems of the smallest file of each of mmseg's folders of configs."""
+    stems = {}
+    for path in sorted(FOLDER.glob("*.npz"), key=lambda path: path.stat().st_size):
+        stems.setdefault(path.stem.split("__")[0], path.stem)
+    return set(stems.values())
+
+
+OF_FAMILY = one_of_each_family()
+
+
 def cases(quick):
+    """All cases; those that are neither quick nor their family's are for the night."""
+
+    def marks(stem):
+        if stem in quick:
+            return ()
+        night = () if stem in OF_FAMILY else (pytest.mark.nightly,)
+        return (pytest.mark.long, *night)
+
     return [
-        pytest.param(
-            path, id=path.stem, marks=() if path.stem in quick else pytest.mark.long
-        )
+        pytest.param(path, id=path.stem, marks=marks(path.stem))
         for path in sorted(FOLDER.glob("*.npz"))
     ]
 
@@ -55,6 +72,19 @@ def test_equals_mmseg(path):
     assert {row.kind for row in rows} == set(KINDS)
     assert len(rows) > 100
     assert {row.bound for row in rows} == {1e-6}
+    assert not wrong(rows), "\n".join(wrong(rows))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "path",
+    [p for p in sorted(FOLDER.glob("*.npz")) if p.stem not in OF_FAMILY | QUICK],
+    ids=lambda path: path.stem,
+)
+def test_logits_equal_mmseg(path):
+    """Of the cases whose numbers of training are left to the night."""
+    rows = check(path, trains=False)
+    assert [row.kind for row in rows] == ["logits"]
     assert not wrong(rows), "\n".join(wrong(rows))
 
 
