@@ -44,14 +44,7 @@ def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
             ),
             test_cfg=dict(mode="whole"),
         ),
-        train_dataloader=dict(
-            batch_size=8,
-            dataset=_dataset(data_root, "train", common.train_pipeline(SCALE, CROP)),
-        ),
-        val_dataloader=dict(
-            batch_size=4,
-            dataset=_dataset(data_root, "val", common.test_pipeline(SCALE)),
-        ),
+        **common.camvid(data_root, SCALE, CROP),
         optim_wrapper=dict(
             optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=5e-4)
         ),
@@ -63,17 +56,4 @@ def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
         default_hooks=dict(
             checkpoint=dict(interval=250, save_best="mIoU"), logger=dict(interval=25)
         ),
-    )
-
-
-def _dataset(
-    data_root: str, split: str, pipeline: list[dict[str, Any]]
-) -> dict[str, Any]:
-    return dict(
-        type="CamVidDataset",
-        data_root=data_root,
-        data_prefix=dict(
-            img_path=f"images/{split}", seg_map_path=f"annotations/{split}"
-        ),
-        pipeline=pipeline,
     )

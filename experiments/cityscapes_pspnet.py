@@ -15,7 +15,6 @@ CLASSES = 19
 
 
 def get_config() -> dict[str, Any]:
-    root = "data/cityscapes"
     return dict(
         model=dict(
             type="EncoderDecoder",
@@ -35,26 +34,6 @@ def get_config() -> dict[str, Any]:
             auxiliary_head=common.fcn_auxiliary_head(1024, CLASSES),
             test_cfg=dict(mode="whole"),
         ),
-        train_dataloader=dict(
-            batch_size=8,
-            num_workers=4,
-            dataset=dict(
-                type="CityscapesDataset",
-                data_root=root,
-                data_prefix=dict(
-                    img_path="leftImg8bit/train", seg_map_path="gtFine/train"
-                ),
-                pipeline=common.train_pipeline((2048, 1024), (512, 1024)),
-            ),
-        ),
-        val_dataloader=dict(
-            num_workers=4,
-            dataset=dict(
-                type="CityscapesDataset",
-                data_root=root,
-                data_prefix=dict(img_path="leftImg8bit/val", seg_map_path="gtFine/val"),
-                pipeline=common.test_pipeline((2048, 1024)),
-            ),
-        ),
+        **common.cityscapes((2048, 1024), (512, 1024)),
         **common.sgd_schedule(40_000),
     )

@@ -88,3 +88,39 @@ def fcn_auxiliary_head(in_channels: int, num_classes: int) -> dict[str, Any]:
         norm_cfg=SYNC_BN,
         loss_decode=dict(type="CrossEntropyLoss", loss_weight=0.4),
     )
+
+
+def cityscapes(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
+    """The loaders of data/cityscapes; scale and crop_size as of `train_pipeline`."""
+    root = "data/cityscapes"
+    images, labels = "leftImg8bit/{}", "gtFine/{}"
+    dataset = ("CityscapesDataset", root, images, labels)
+    return _loaders(dataset, scale, crop_size, workers=4)
+
+
+def camvid(
+    data_root: str, scale: tuple[int, int], crop_size: tuple[int, int]
+) -> dict[str, Any]:
+    """The loaders of CamVid; scale and crop_size as of `train_pipeline`."""
+    images, labels = "images/{}", "annotations/{}"
+    dataset = ("CamVidDataset", data_root, images, labels)
+    return _loaders(dataset, scale, crop_size, val_batch=4)
+
+
+def _loaders(dataset, scale, crop_size, workers=0, val_batch=1):
+    kind, root, images, labels = dataset
+
+    def loader(split, pipeline, batch_size):
+        prefix = dict(img_path=images.format(split), seg_map_path=labels.format(split))
+        return dict(
+            batch_size=batch_size,
+            num_workers=workers,
+            dataset=dict(
+                type=kind, data_root=root, data_prefix=prefix, pipeline=pipeline
+            ),
+        )
+
+    return dict(
+        train_dataloader=loader("train", train_pipeline(scale, crop_size), 8),
+        val_dataloader=loader("val", test_pipeline(scale), val_batch),
+    )

@@ -36,7 +36,9 @@ def cosine(t, base, begin, end):
 # The learning rate at the first, the middle and the last of `end` iterations.
 SCHEDULES = {
     "ade20k_upernet": lambda t, end: poly(t, 0.01, 0, end),
+    "camvid_fast_scnn": lambda t, end: poly(t, 0.12, 100, end) if t else 0.12 * 0.01,
     "camvid_fpn": lambda t, end: poly(t, 0.05, 100, end) if t else 0.05 * 0.01,
+    "cityscapes_ocrnet_hr18": lambda t, end: poly(t, 0.01, 0, end),
     "cityscapes_pspnet": lambda t, end: poly(t, 0.01, 0, end),
     "digits_unet": lambda t, end: cosine(t, 0.3, 60, end) if t else 0.3 * 0.04,
     "drive_unet": lambda t, end: poly(t, 0.01, 0, end),
@@ -66,9 +68,10 @@ def test_model_optimiser_and_schedule(name):
         "gt_seg_map": jax.ShapeDtypeStruct((2, *size), np.uint8),
         "img_shape": jax.ShapeDtypeStruct((2, 2), np.int32),
     }
-    losses = {"decode.loss_ce", "decode.acc_seg", "loss", "grad_norm"}
-    if len(model.heads) > 1:
-        losses |= {"aux.loss_ce", "aux.acc_seg"}
+    losses = {"loss", "grad_norm"}
+    for head in model.heads:  # as mmseg's log has them: decode, aux, decode_0, aux_1
+        prefix = head.replace("_head", "").replace("auxiliary", "aux").replace(".", "_")
+        losses |= {f"{prefix}.loss_ce", f"{prefix}.acc_seg"}
     assert set(metric_names(model, variables, batch)) == losses
 
     end = config["train_cfg"]["max_iters"]

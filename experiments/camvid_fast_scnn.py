@@ -1,0 +1,60 @@
+"""Fast-SCNN, a real-time network, on CamVid's road scenes, small enough for a CPU.
+
+    python -m jaxseg.main --config experiments/camvid_fast_scnn.py
+
+Data: data/camvid with images/{train,val} and annotations/{train,val}, 480x360, 11
+classes; `--config experiments/camvid_fast_scnn.py:DIR` takes it from elsewhere.
+"""
+
+from typing import Any
+
+import common
+
+CLASSES = 11
+CROP = (192, 256)
+SCALE = (480, 360)
+CE = dict(type="CrossEntropyLoss", avg_non_ignore=True)
+
+
+def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
+    max_iters = 2000
+    return dict(
+        model=dict(
+            type="EncoderDecoder",
+            data_preprocessor=common.preprocessor(CROP),
+            backbone=dict(type="FastSCNN", norm_cfg=common.SYNC_BN),
+            decode_head=_head("DepthwiseSeparableFCNHead", 128, -1, channels=128),
+            auxiliary_head=[
+                _head("FCNHead", 128, -2, 0.4, channels=32, num_convs=1),
+                _head("FCNHead", 64, -3, 0.4, channels=32, num_convs=1),
+            ],
+            test_cfg=dict(mode="whole"),
+        ),
+        **common.camvid(data_root, SCALE, CROP),
+        optim_wrapper=dict(
+            optimizer=dict(type="SGD", lr=0.12, momentum=0.9, weight_decay=4e-5)
+        ),
+        param_scheduler=[
+            dict(type="LinearLR", start_factor=0.01, begin=0, end=100),
+            dict(type="PolyLR", power=0.9, eta_min=1e-4, begin=100, end=max_iters),
+        ],
+        train_cfg=dict(max_iters=max_iters, val_interval=500),
+        default_hooks=dict(
+            checkpoint=dict(interval=500, save_best="mIoU"), logger=dict(interval=25)
+        ),
+    )
+
+
+def _head(
+    kind: str, in_channels: int, in_index: int, loss_weight: float = 1.0, **config: Any
+) -> dict[str, Any]:
+    return dict(
+        type=kind,
+        in_channels=in_channels,
+        in_index=in_index,
+        concat_input=False,
+        num_classes=CLASSES,
+        norm_cfg=common.SYNC_BN,
+        loss_decode=CE | dict(loss_weight=loss_weight),
+        **config,
+    )
