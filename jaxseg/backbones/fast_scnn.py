@@ -48,6 +48,9 @@ class FastSCNN(Backbone):
     align_corners: bool = False
     dw_act_cfg: Act | None = None
 
+    takes_padding = True
+    takes_bands = True
+
     def __post_init__(self):
         for name, other in (
             ("higher_in_channels", "global_in_channels"),

@@ -183,7 +183,6 @@ def test_who_opts_in():
     # These run at exact sizes, and on one device.
     assert {*MODULES, *PORTS} - padding == {
         "ISAHead",
-        "FastSCNN",
         "ICNet",
         "LRASPPHead",
         "MaskFormerHead",
@@ -215,15 +214,22 @@ def test_a_part_that_does_not_opt_in_is_named():
     assert found == "model.backbone.norm_cfg (Norm)"
 
 
+def sizes_for(name):
+    """A bucket and two images in it, of odd sizes wherever they are legal."""
+    if name == "FastSCNN":
+        # A bucket takes no image where a map and a pooled one, 6 at most, have the same
+        # length in it: here the map at 1/32 is larger.
+        return (257, 225), (193, 127), (160, 225)
+    if name in BACKBONES and "downsamples" in MODULES[name].config:
+        return (64, 56), (48, 28), (40, 56)  # which downsampling must divide
+    return (65, 57), (49, 31), (40, 57)
+
+
 @pytest.mark.parametrize("name", opted("takes_padding"))
 def test_in_a_bucket(name):
     """Of two images in one program; the padding is NaN: what sees it shows it."""
     run, variables = model_of(name)
-    is_unet = name in BACKBONES and "downsamples" in MODULES[name].config
-    # Of odd sizes, but where downsampling must divide them.
-    bucket, *sizes = (
-        ((64, 56), (48, 28), (40, 56)) if is_unet else ((65, 57), (49, 31), (40, 57))
-    )
+    bucket, *sizes = sizes_for(name)
     padded = np.full((2, *bucket, channels_of(name)), np.nan, np.float32)
     for place, size in zip(padded, sizes, strict=True):
         place[: size[0], : size[1]] = image(name, size)[0]
