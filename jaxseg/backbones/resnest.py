@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.backbones.resnet import ResNetV1d
-from jaxseg.layers.conv import Conv2d
+from jaxseg.layers.conv import Conv2d, ConvLayer, conv_layer
 from jaxseg.layers.norm import Norm
 from jaxseg.layers.res_layer import ResBottleneck
 from jaxseg.ops.context import global_mean
@@ -20,6 +20,7 @@ class _SplitAttentionConv2d(nn.Module):
     Attributes:
         channels: channels of each map.
         groups: cardinal groups, each with an attention of its own.
+        conv_cfg: the kind of the 3x3 convolution.
     """
 
     channels: int
@@ -29,19 +30,21 @@ class _SplitAttentionConv2d(nn.Module):
     radix: int
     reduction_factor: int
     norm_cfg: Norm
+    conv_cfg: ConvLayer | None
 
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, C) -> (N, H / stride, W / stride, channels)."""
         inner = max(x.shape[-1] * self.radix // self.reduction_factor, 32)
         abbr = self.norm_cfg.abbr
-        x = Conv2d(
+        x = conv_layer(
+            self.conv_cfg,
             self.channels * self.radix,
             3,
-            self.stride,
-            self.dilation,
-            self.dilation,
-            self.groups * self.radix,
+            stride=self.stride,
+            padding=self.dilation,
+            dilation=self.dilation,
+            groups=self.groups * self.radix,
             bias=False,
             name="conv",
         )(x)
@@ -81,6 +84,7 @@ class _Bottleneck(ResBottleneck):
             self.radix,
             self.reduction_factor,
             self.norm_cfg,
+            self.dcn or self.conv_cfg,
             name="conv2",
         )(x, train)
         return window_mean(x, 3, stride, 1) if pooled else x
@@ -126,3 +130,4 @@ class ResNeSt(ResNetV1d):
         "reduction_factor",
         "avg_down_stride",
     )
+    falls_back: ClassVar = False

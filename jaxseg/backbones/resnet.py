@@ -12,12 +12,46 @@ import jax
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
-from jaxseg.layers.conv import Conv2d
+from jaxseg.layers.conv import ConvLayer, conv_layer
+from jaxseg.layers.deform_conv import Deformable
+from jaxseg.layers.generalized_attention import GeneralizedAttention
 from jaxseg.layers.norm import BN, Norm
+from jaxseg.layers.plugin import BlockPlugin
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.res_layer import ResBasicBlock, ResBottleneck
+from jaxseg.layers.weight_standardization import ConvAWS, with_own_standard
 from jaxseg.ops.pool import max_pool
 from jaxseg.weights.key_table import KeyTable
+
+
+def _convert(weights, resnet):
+    """Gives ordinary kernels what adaptively standardised ones have besides."""
+    if not isinstance(resnet.conv_cfg, ConvAWS):
+        return weights
+    # These are ordinary convolutions, whatever conv_cfg is.
+    others = {*resnet.fresh_modules, "fc1", "fc2"}
+    own = {k: w for k, w in weights.items() if not others & set(k.split("."))}
+    return {**weights, **with_own_standard(own)}
+
+
+def _tables(resnet):
+    """The tables of near pixels in plugins, by key."""
+    block, depths = resnet.depths[resnet.depth]
+    tables = {}
+    for stage in range(resnet.num_stages):
+        planes = resnet.base_channels * 2**stage
+        for plugin in resnet.plugins_of(stage):
+            if not isinstance(plugin.cfg, GeneralizedAttention):
+                continue
+            last = plugin.position == "after_conv3"
+            fields = {name: getattr(resnet, name) for name in resnet.block_fields}
+            width = planes * 4 if last else block(planes, **fields).width
+            if (table := plugin.cfg.constraint_map(width)) is not None:
+                for i in range(depths[stage]):
+                    key = f"layer{stage + 1}.{i}.{plugin.name}.local_constraint_map"
+                    tables[key] = table
+    return tables
+
 
 _KEY_TABLE = KeyTable(
     renames=(
@@ -31,9 +65,13 @@ _KEY_TABLE = KeyTable(
         # timm's.
         (r"^conv1\.(\d)\.", r"stem.\1."),
         (r"^bn1\.", "stem.7."),
+        # mmcv's before its deformable layers had version 2.
+        (r"\.conv2_offset\.", ".conv2.conv_offset."),
     ),
     # The classifier, and the last stages, which num_stages may leave out.
     unused=("fc.", "layer2.", "layer3.", "layer4."),
+    buffers=_tables,
+    convert=_convert,
 )
 
 
@@ -57,8 +95,15 @@ class ResNet(Backbone):
         avg_down: average pooling before the projection of a shortcut.
         frozen_stages: the stem and so many stages keep their weights and statistics;
             -1 freezes nothing.
+        conv_cfg: the kind of every convolution, e.g. `ConvWS()`; None: the ordinary one.
         norm_cfg: norm of every layer.
         norm_eval: norms use and keep their running statistics in training.
+        dcn: the deformable convolution, e.g. `DCNv2()`, that the 3x3 convolutions of
+            some stages are, or None; `conv_cfg` is None beside it.
+        stage_with_dcn: whether each stage has them; read where there is a `dcn`.
+        plugins: what follows the convolutions of the blocks, or None. Of several at one
+            position mmseg 1.2.2 gives each the same map and goes on with what the last
+            one makes; so it is here.
         multi_grid: dilation of each block of the last stage.
         contract_dilation: a stage's first block has half its dilation.
         with_cp: compute a block's activations again in the backward pass.
@@ -66,6 +111,7 @@ class ResNet(Backbone):
         depths: of each `depth` that the class has, the kind of block and the number of
             blocks of each stage.
         block_fields: the names of the class's own fields that its blocks take.
+        falls_back: whether `fallback_on_stride` of its `dcn` is followed.
     """
 
     depth: int
@@ -79,8 +125,12 @@ class ResNet(Backbone):
     deep_stem: bool = False
     avg_down: bool = False
     frozen_stages: int = -1
+    conv_cfg: ConvLayer | None = None
     norm_cfg: Norm = BN()
     norm_eval: bool = False
+    dcn: Deformable | None = None
+    stage_with_dcn: tuple[bool, ...] = (False, False, False, False)
+    plugins: tuple[BlockPlugin, ...] | None = None
     multi_grid: tuple[int, ...] | None = None
     contract_dilation: bool = False
     with_cp: bool = False
@@ -98,6 +148,7 @@ class ResNet(Backbone):
         152: (ResBottleneck, (3, 8, 36, 3)),
     }
     block_fields: ClassVar = ()
+    falls_back: ClassVar = True
 
     def __post_init__(self):
         if self.depth not in self.depths:
@@ -118,7 +169,67 @@ class ResNet(Backbone):
             raise FieldError(
                 f"multi_grid is {self.multi_grid}; the last stage has {blocks} blocks"
             )
+        self._check_dcn()
+        self._check_plugins()
         super().__post_init__()
+
+    def _check_dcn(self):
+        conv_cfg = self.conv_cfg
+        if isinstance(conv_cfg, Deformable) and conv_cfg.fallback_on_stride:
+            raise FieldError("conv_cfg: fallback_on_stride is a key of dcn alone")
+        if self.dcn is None:
+            return
+        if len(self.stage_with_dcn) != self.num_stages:
+            raise FieldError(
+                f"stage_with_dcn: is {self.stage_with_dcn}, allowed: one entry for each "
+                f"of num_stages={self.num_stages}"
+            )
+        if any(self.stage_with_dcn):
+            self._need_bottlenecks("dcn")
+            if conv_cfg is not None:
+                raise FieldError(
+                    "conv_cfg: with dcn in some stages the other convolutions are "
+                    "ordinary ones, allowed: None"
+                )
+
+    def _check_plugins(self):
+        if self.plugins is None:
+            return
+        self._need_bottlenecks("plugins")
+        for i, plugin in enumerate(self.plugins):
+            stages = plugin.stages
+            if stages is not None and len(stages) != self.num_stages:
+                raise FieldError(
+                    f"plugins: the stages of plugin {i} are {stages}, allowed: None, or one "
+                    f"entry for each of num_stages={self.num_stages}"
+                )
+        for stage in range(self.num_stages):
+            names = [plugin.name for plugin in self.plugins_of(stage)]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise FieldError(
+                    f"plugins: {twice[0]} is twice in the blocks of stage {stage + 1}; "
+                    "a postfix in its cfg tells one from the other"
+                )
+
+    def _need_bottlenecks(self, field):
+        if not issubclass(self.depths[self.depth][0], ResBottleneck):
+            raise FieldError(
+                f"{field}: a ResNet of depth {self.depth} has basic blocks, which take "
+                "none; depth 50 and more have bottlenecks"
+            )
+
+    def plugins_of(self, stage: int) -> tuple[BlockPlugin, ...]:
+        """The plugins in the blocks of a stage, counted from 0."""
+        return tuple(p for p in self.plugins or () if p.is_in(stage))
+
+    def _deformable(self, stage, block):
+        """The `dcn` of a block, or None where its convolution is an ordinary one."""
+        if self.dcn is None or not self.stage_with_dcn[stage]:
+            return None
+        is_first = block == 0 and not any(self.stage_with_dcn[:stage])
+        if is_first and self.dcn.fallback_on_stride and self.falls_back:
+            return None
+        return self.dcn
 
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
@@ -161,9 +272,11 @@ class ResNet(Backbone):
 
     def _stem(self, x, train):
         if self.deep_stem:
-            x = _DeepStem(self.stem_channels, self.norm_cfg, name="stem")(x, train)
+            stem = (self.stem_channels, self.norm_cfg, self.conv_cfg)
+            x = _DeepStem(*stem, name="stem")(x, train)
         else:
-            x = Conv2d(self.stem_channels, 7, 2, 3, bias=False, name="conv1")(x)
+            how = dict(stride=2, padding=3, bias=False, name="conv1")
+            x = conv_layer(self.conv_cfg, self.stem_channels, 7, **how)(x)
             x = self.norm_cfg(name=f"{self.norm_cfg.abbr}1")(x, train)
             x = jax.nn.relu(x)
         return x  # (N, H/2, W/2, stem_channels)
@@ -176,7 +289,11 @@ class ResNet(Backbone):
         if multi_grid is None and self.contract_dilation and dilation > 1:
             dilations[0] = dilation // 2
         init = nn.initializers
+        fields = {name: getattr(self, name) for name in self.block_fields}
         for i in range(depths[stage]):
+            if issubclass(block, ResBottleneck):
+                fields["dcn"] = self._deformable(stage, i)
+                fields["plugins"] = self.plugins_of(stage)
             x = remat_if(block, self.with_cp)(
                 self.base_channels * 2**stage,
                 stride if i == 0 else 1,
@@ -185,10 +302,16 @@ class ResNet(Backbone):
                 self.avg_down,
                 self.norm_cfg,
                 init.zeros if self.zero_init_residual else init.ones,
-                **{name: getattr(self, name) for name in self.block_fields},
+                self.conv_cfg,
+                **fields,
                 name=f"layer{stage + 1}.{i}",
             )(x, train)
         return x
+
+    @property
+    def fresh_modules(self) -> tuple[str, ...]:
+        """Names of what an ordinary ResNet lacks: offsets of taps, and plugins."""
+        return ("conv_offset", *(plugin.name for plugin in self.plugins or ()))
 
     @property
     def frozen_modules(self) -> tuple[str, ...]:
@@ -204,6 +327,7 @@ class _DeepStem(nn.Module):
 
     channels: int
     norm_cfg: Norm
+    conv_cfg: ConvLayer | None
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -211,7 +335,8 @@ class _DeepStem(nn.Module):
         for i, (channels, stride) in enumerate(
             ((half, 2), (half, 1), (self.channels, 1))
         ):
-            x = Conv2d(channels, 3, stride, 1, bias=False, name=str(3 * i))(x)
+            how = dict(stride=stride, padding=1, bias=False, name=str(3 * i))
+            x = conv_layer(self.conv_cfg, channels, 3, **how)(x)
             x = jax.nn.relu(self.norm_cfg(name=str(3 * i + 1))(x, train))
         return x
 

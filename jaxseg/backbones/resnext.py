@@ -31,3 +31,4 @@ class ResNeXt(ResNet):
         152: (ResBottleneck, (3, 8, 36, 3)),
     }
     block_fields: ClassVar = ("groups", "base_width", "base_channels")
+    falls_back: ClassVar = False

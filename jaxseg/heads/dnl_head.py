@@ -22,11 +22,11 @@ class DNLHead(BaseContextFCNHead, kw_only=True):
 
     def context(self, x, train):
         block = DisentangledNonLocal2d(
-            self.reduction,
-            self.use_scale,
-            self.norm_cfg,
-            self.mode,
-            self.temperature,
+            reduction=self.reduction,
+            use_scale=self.use_scale,
+            norm_cfg=self.norm_cfg,
+            mode=self.mode,
+            temperature=self.temperature,
             name="dnl_block",
         )
         return block(x, train)

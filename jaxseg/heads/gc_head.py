@@ -1,8 +1,12 @@
 """GCNet, Non-local Networks Meet Squeeze-Excitation: https://arxiv.org/abs/1904.11492."""
 
-from jaxseg.errors import FieldError
 from jaxseg.heads.context_fcn_head import BaseContextFCNHead
-from jaxseg.layers.context_block import ContextBlock, FusionType, PoolingType
+from jaxseg.layers.context_block import (
+    ContextBlock,
+    FusionType,
+    PoolingType,
+    check_fusion_types,
+)
 
 
 class GCHead(BaseContextFCNHead, kw_only=True):
@@ -20,15 +24,14 @@ class GCHead(BaseContextFCNHead, kw_only=True):
     takes_bands = True
 
     def __post_init__(self):
-        if not self.fusion_types:
-            raise FieldError(
-                "fusion_types is empty, allowed: channel_add, channel_mul, or both"
-            )
+        check_fusion_types(self.fusion_types)
         super().__post_init__()
 
     def context(self, x, train):
-        del train
         block = ContextBlock(
-            self.ratio, self.pooling_type, self.fusion_types, name="gc_block"
+            ratio=self.ratio,
+            pooling_type=self.pooling_type,
+            fusion_types=self.fusion_types,
+            name="gc_block",
         )
-        return block(x)
+        return block(x, train)

@@ -20,6 +20,10 @@ class NLHead(BaseContextFCNHead, kw_only=True):
 
     def context(self, x, train):
         block = NonLocal2d(
-            self.reduction, self.use_scale, self.norm_cfg, self.mode, name="nl_block"
+            reduction=self.reduction,
+            use_scale=self.use_scale,
+            norm_cfg=self.norm_cfg,
+            mode=self.mode,
+            name="nl_block",
         )
         return block(x, train)

@@ -5,7 +5,9 @@ from typing import Literal
 import flax.linen as nn
 import jax
 
+from jaxseg.errors import FieldError
 from jaxseg.layers.conv import Conv2d, kaiming_normal_fan_in, torch_start
+from jaxseg.layers.plugin import Plugin
 from jaxseg.ops.context import global_mean, pixel_product, spatial_softmax
 from jaxseg.ops.layer_norm import layer_norm
 
@@ -13,8 +15,23 @@ PoolingType = Literal["att", "avg"]
 FusionType = Literal["channel_add", "channel_mul"]
 
 
-class ContextBlock(nn.Module):
+def check_fusion_types(fusion_types: tuple[FusionType, ...]) -> None:
+    """Refuses a block that gives nothing to the pixels.
+
+    Raises:
+        FieldError: if it is empty.
+    """
+    if not fusion_types:
+        raise FieldError(
+            "fusion_types is empty, allowed: channel_add, channel_mul, or both"
+        )
+
+
+class ContextBlock(Plugin, kw_only=True):
     """mmcv's ContextBlock, of GCNet. https://arxiv.org/abs/1904.11492
+
+    Its last convolutions start with zeros. In a ResNet without pre-trained weights
+    mmseg's start goes over every convolution, these too; with weights it does not.
 
     Attributes:
         ratio: the inner channels over the input's.
@@ -22,15 +39,25 @@ class ContextBlock(nn.Module):
             learned, or `avg`.
         fusion_types: what the pixels get of it: `channel_add`, a sum, and
             `channel_mul`, a factor between 0 and 1 that comes first.
+        The other is Plugin's.
     """
 
     ratio: float
-    pooling_type: PoolingType
-    fusion_types: tuple[FusionType, ...]
+    pooling_type: PoolingType = "att"
+    fusion_types: tuple[FusionType, ...] = ("channel_add",)
+
+    abbr = "context_block"
+    takes_padding = True
+    takes_bands = True
+
+    def __post_init__(self):
+        check_fusion_types(self.fusion_types)
+        super().__post_init__()
 
     @nn.compact
-    def __call__(self, x):
+    def __call__(self, x, train: bool):
         """(N, h, w, C) -> the same shape."""
+        del train
         if self.pooling_type == "avg":
             context = global_mean(x)
         else:

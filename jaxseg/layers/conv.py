@@ -1,5 +1,6 @@
-"""Convolution layers with mmcv's names."""
+"""Convolution layers with mmcv's names, and the role of `conv_cfg`."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -78,15 +79,65 @@ class Conv2d(nn.Module):
             x.shape[-1] // self.groups,
             self.features,
         )
-        kernel = self.param("kernel", self.kernel_init, shape).astype(x.dtype)
+        kernel = self.weight(self.param("kernel", self.kernel_init, shape))
         padding = as_pair(self.padding)
         if self.padding_mode != "zeros":
             x, padding = pad_map(x, padding, self.padding_mode), (0, 0)
-        x = conv2d(x, kernel, self.stride, padding, self.dilation, self.groups)
+        x = self.convolve(x, kernel.astype(x.dtype), padding)
         if self.bias:
             bias = self.param("bias", self.bias_init, (self.features,))
             x = x + bias.astype(x.dtype)
         return x
+
+    def weight(self, kernel):
+        """What x is convolved with, made of the parameter."""
+        return kernel
+
+    def convolve(self, x, kernel, padding: tuple[int, int]):
+        """x convolved with a kernel of its dtype."""
+        return conv2d(x, kernel, self.stride, padding, self.dilation, self.groups)
+
+
+class ConvLayer:
+    """The role of `conv_cfg`: called with fields of a `Conv2d`, an entry makes one.
+
+    Attributes:
+        takes_padding, takes_bands: as of a backbone.
+    """
+
+    takes_padding = False
+    takes_bands = False
+
+    def __call__(
+        self, features: int, kernel_size: Pair, *, name: str, **fields: Any
+    ) -> Conv2d:
+        """The layer, a `Conv2d` or a module derived from it."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class Conv(ConvLayer):
+    """The ordinary convolution, which no `conv_cfg` stands for, too."""
+
+    takes_padding = True
+    takes_bands = True
+
+    aliases = ("Conv2d",)
+
+    def __call__(self, features, kernel_size, *, name, **fields):
+        return Conv2d(features, kernel_size, **fields, name=name)
+
+
+def conv_layer(
+    conv_cfg: ConvLayer | None,
+    features: int,
+    kernel_size: Pair,
+    *,
+    name: str,
+    **fields: Any,
+) -> Conv2d:
+    """The layer of a `conv_cfg`, with these fields of a `Conv2d`."""
+    return (conv_cfg or Conv())(features, kernel_size, **fields, name=name)
 
 
 class ConvTranspose2d(nn.Module):

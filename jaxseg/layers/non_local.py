@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxseg.layers.conv import Conv2d, torch_start
 from jaxseg.layers.norm import Norm
+from jaxseg.layers.plugin import Plugin
 from jaxseg.ops.context import (
     count_of_pixels,
     global_mean,
@@ -20,7 +21,7 @@ Mode = Literal["embedded_gaussian", "dot_product"]
 _small = nn.initializers.normal(0.01)
 
 
-class NonLocal2d(nn.Module):
+class NonLocal2d(Plugin, kw_only=True):
     """mmcv's NonLocal2d. https://arxiv.org/abs/1711.07971
 
     Attributes:
@@ -30,12 +31,17 @@ class NonLocal2d(nn.Module):
         norm_cfg: the norm of the last convolution alone.
         mode: what weighs the pixels: `embedded_gaussian`, a softmax of the products,
             or `dot_product`, the products over the number of pixels.
+        The other is Plugin's.
     """
 
-    reduction: int
-    use_scale: bool
-    norm_cfg: Norm | None
-    mode: Mode
+    reduction: int = 2
+    use_scale: bool = True
+    norm_cfg: Norm | None = None
+    mode: Mode = "embedded_gaussian"
+
+    abbr = "nonlocal_block"
+    takes_padding = True
+    takes_bands = True
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -74,7 +80,7 @@ class NonLocal2d(nn.Module):
         return norm(name=f"conv_out.{norm.abbr}", scale_init=zeros)(y, train)
 
 
-class DisentangledNonLocal2d(NonLocal2d):
+class DisentangledNonLocal2d(NonLocal2d, kw_only=True):
     """A non-local block in two terms: of pairs of pixels, and of pixels alone.
 
     https://arxiv.org/abs/2006.06668

@@ -11,8 +11,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from jaxseg.layers.conv import Conv2d, kaiming_normal
+from jaxseg.layers.conv import ConvLayer, conv_layer, kaiming_normal
+from jaxseg.layers.deform_conv import Deformable
 from jaxseg.layers.norm import BN, Norm
+from jaxseg.layers.plugin import BlockPlugin, Position
 from jaxseg.ops.pool import avg_pool
 
 
@@ -25,6 +27,7 @@ class Downsample(nn.Module):
         avg_down: whether an average pooling has the stride, not the convolution.
         norm_cfg: the norm behind the convolution.
         kernel_init: starting values of the convolution.
+        conv_cfg: the kind of the convolution.
     """
 
     channels: int
@@ -32,16 +35,18 @@ class Downsample(nn.Module):
     avg_down: bool
     norm_cfg: Norm
     kernel_init: Any = kaiming_normal
+    conv_cfg: ConvLayer | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):
         stride, item = self.stride, 0
         if self.avg_down:
             x, stride, item = avg_pool(x, stride), 1, 1
-        x = Conv2d(
+        x = conv_layer(
+            self.conv_cfg,
             self.channels,
             1,
-            stride,
+            stride=stride,
             bias=False,
             kernel_init=self.kernel_init,
             name=str(item),
@@ -61,6 +66,7 @@ class ResBlock(nn.Module):
         avg_down: average pooling before the projection of the shortcut.
         norm_cfg: the norm behind every convolution.
         last_scale_init: starting scale of the block's last norm.
+        conv_cfg: the kind of every convolution.
         expansion: output channels over `planes`.
     """
 
@@ -71,6 +77,7 @@ class ResBlock(nn.Module):
     avg_down: bool = False
     norm_cfg: Norm = BN()
     last_scale_init: Any = nn.initializers.ones
+    conv_cfg: ConvLayer | None = None
 
     expansion = 1
 
@@ -80,18 +87,33 @@ class ResBlock(nn.Module):
         if self.stride == 1 and x.shape[-1] == channels:
             return x
         return Downsample(
-            channels, self.stride, self.avg_down, self.norm_cfg, name="downsample"
+            channels,
+            self.stride,
+            self.avg_down,
+            self.norm_cfg,
+            conv_cfg=self.conv_cfg,
+            name="downsample",
         )(x, train)
 
     def conv_norm(
-        self, x, index, train, channels, side, stride=1, groups=1, last=False
+        self,
+        x,
+        index,
+        train,
+        channels,
+        side,
+        stride=1,
+        groups=1,
+        last=False,
+        conv_cfg=None,
     ):
         """The convolution `conv{index}` and the norm of its number."""
         dilation = self.dilation if side == 3 and not last else 1
-        x = Conv2d(
+        x = conv_layer(
+            conv_cfg or self.conv_cfg,
             channels,
             side,
-            stride,
+            stride=stride,
             padding=dilation if side == 3 else 0,
             dilation=dilation,
             groups=groups,
@@ -123,12 +145,16 @@ class ResBottleneck(ResBlock):
         base_width: channels of a group where `planes` is `base_channels`; without
             groups the 3x3 convolution has `planes` channels.
         base_channels: the `planes` that `base_width` is meant for.
+        dcn: the kind of the 3x3 convolution where it is deformable, or None.
+        plugins: what follows its convolutions.
         The others are ResBlock's.
     """
 
     groups: int = 1
     base_width: int = 4
     base_channels: int = 64
+    dcn: Deformable | None = None
+    plugins: tuple[BlockPlugin, ...] = ()
 
     expansion = 4
 
@@ -138,9 +164,24 @@ class ResBottleneck(ResBlock):
             (1, self.stride) if self.style == "pytorch" else (self.stride, 1)
         )
         y = jax.nn.relu(self.conv_norm(x, 1, train, self.width, 1, first))
+        y = self.plugged(y, "after_conv1", train)
         y = self.spatial(y, second, train)
+        y = self.plugged(y, "after_conv2", train)
         y = self.conv_norm(y, 3, train, self.planes * self.expansion, 1, last=True)
+        y = self.plugged(y, "after_conv3", train)
         return jax.nn.relu(y + self.shortcut(x, train))
+
+    def plugged(self, x, position: Position, train: bool):
+        """x after the plugins of a position.
+
+        As in mmseg 1.2.2 each of them is given x, not what the one before made of it:
+        what the last one makes is all that goes on.
+        """
+        y = x
+        for plugin in self.plugins:
+            if plugin.position == position:
+                y = plugin.cfg.clone(parent=self, name=plugin.name)(x, train)
+        return y
 
     @property
     def width(self) -> int:
@@ -154,5 +195,7 @@ class ResBottleneck(ResBlock):
     def spatial(self, x, stride: int, train: bool):
         """The 3x3 convolution with norm and activation."""
         return jax.nn.relu(
-            self.conv_norm(x, 2, train, self.width, 3, stride, self.groups)
+            self.conv_norm(
+                x, 2, train, self.width, 3, stride, self.groups, conv_cfg=self.dcn
+            )
         )

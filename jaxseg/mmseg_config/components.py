@@ -25,7 +25,6 @@ _ASKS_FOR_NOTHING = {
     "plugins": (None,),
     "pretrained": (None,),
     "reduction": ("mean",),
-    "stage_with_dcn": ([False] * 4,),
     "use_mask": (False,),
 }
 

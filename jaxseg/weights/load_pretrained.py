@@ -32,7 +32,7 @@ def load_pretrained(
 
     The part's keys in the file are its own, with one prefix or none, or those of the
     original repository, by its `key_table`. Every weight of the part must be in the
-    file. What else is under the prefix must be in the table as unused; it is logged,
+    file, but for those of its `fresh_modules`, which are logged. What else is under the prefix must be in the table as unused; it is logged,
     and so is what is not under it: the classifier, and what the model is configured to
     lack.
 
@@ -61,11 +61,25 @@ def load_pretrained(
     known = {key_below(k, key) for k in torch_shapes(target)}
     given, others = _under_prefix(checkpoint.weights, key, pretrained, known, model)
     kept = _select(given, others, known, key, model, source)
+    fresh = _fresh(known - kept.keys(), parts(model)[key])
+    inside = {
+        p: v for p, v in inside.items() if key_below(torch_key(p[1:]), key) not in fresh
+    }
+    target = traverse_util.unflatten_dict(inside)
     state_dict = {join(key, name): array for name, array in kept.items()}
     state_dict = to_model(state_dict, model)  # of mmseg's for the parts inside
     state_dict = at_the_models_sizes(state_dict, target, model, adapt)
     tree = as_variables(fill(state_dict, target, source, model), target, source)
     return traverse_util.unflatten_dict(flat | traverse_util.flatten_dict(tree))
+
+
+def _fresh(lacking, part):
+    """The keys among those that a file lacks which start fresh; logs them."""
+    names = set(part.fresh_modules)
+    fresh = {key for key in lacking if names & set(key.split("."))}
+    if fresh:
+        _log.info("pretrained: not there, so fresh: %s", ", ".join(sorted(fresh)))
+    return fresh
 
 
 def _under_prefix(state_dict, key, pretrained, known, model):

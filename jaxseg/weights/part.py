@@ -25,6 +25,8 @@ class Part(nn.Module, kw_only=True):
         key_table: how files of weights name and form those of the class.
         frozen_modules: keys, below the part, of the modules and parameters that
             training leaves alone. The empty key is the whole part.
+        fresh_modules: names of modules anywhere in the part that files of pre-trained
+            weights need not have: what they lack starts fresh.
         child_keys: the key of the module in a field, where that is not the field's
             name.
     """
@@ -33,6 +35,7 @@ class Part(nn.Module, kw_only=True):
 
     key_table = KeyTable()
     frozen_modules = ()
+    fresh_modules = ()
     child_keys: ClassVar[Mapping[str, str]] = {}
     # Flax's switch: a module that has a name keeps it when it becomes a child.
     preserve_adopted_names = True

@@ -22,8 +22,10 @@ def convolved(params, name, x=PIXELS):
 
 @pytest.mark.parametrize("disentangled", [False, True])
 def test_dot_product(disentangled):
-    kind, more = (DisentangledNonLocal2d, (0.5,)) if disentangled else (NonLocal2d, ())
-    block = kind(2, True, None, "dot_product", *more)
+    kind, more = NonLocal2d, {}
+    if disentangled:
+        kind, more = DisentangledNonLocal2d, {"temperature": 0.5}
+    block = kind(mode="dot_product", **more)
     variables = weights(block, jnp.asarray(X))
     params = variables["params"]
     theta, phi, g = (convolved(params, f"{n}.conv") for n in ("theta", "phi", "g"))
@@ -39,8 +41,10 @@ def test_dot_product(disentangled):
 
 
 def test_a_context_of_plain_means_scales_and_is_added():
-    block = ContextBlock(0.5, "avg", ("channel_add", "channel_mul"))
-    start = block.init(jax.random.key(0), X)
+    block = ContextBlock(
+        ratio=0.5, pooling_type="avg", fusion_types=("channel_add", "channel_mul")
+    )
+    start = block.init(jax.random.key(0), X, False)
     # The last convolutions start with zeros.
     variables = jax.tree.map(lambda leaf: leaf + 0.1, start)
     params = variables["params"]
@@ -54,7 +58,7 @@ def test_a_context_of_plain_means_scales_and_is_added():
 
     factor = jax.nn.sigmoid(transform("channel_mul_conv"))
     expected = PIXELS * factor + transform("channel_add_conv")
-    found = block.apply(variables, X)
+    found = block.apply(variables, X, False)
     np.testing.assert_allclose(found.reshape(2, 20, 6), expected, atol=2e-5)
 
 

@@ -123,16 +123,34 @@ def test_keys_that_ask_for_nothing_are_dropped_and_others_named():
     ours, report = translated(
         v1(
             backbone_of(
+                type="UNet",
                 dcn=None,
-                conv_cfg=None,
-                stage_with_dcn=(False, False, False, False),
+                conv_cfg=dict(type="Conv2d"),
                 plugins=[dict(cfg=dict(position="after_conv1"))],
             )
         )
     )
-    assert not {"dcn", "conv_cfg", "stage_with_dcn"} & ours["backbone"].keys()
-    assert [path for path, _ in report.missing] == ["model.backbone.plugins"]
-    assert report.missing[0][1].startswith("ResNetV1c(plugins=[{'cfg'")
+    assert not {"dcn", "conv_cfg"} & ours["backbone"].keys()
+    missing = dict(report.missing)
+    assert missing["model.backbone.plugins"].startswith("UNet(plugins=[{'cfg'")
+
+
+def test_the_options_of_a_resnet_are_its_own():
+    options = dict(
+        dcn=dict(type="DCNv2", deform_groups=1, fallback_on_stride=False),
+        stage_with_dcn=[False, False, True, True],
+        conv_cfg=None,
+        plugins=[
+            dict(
+                cfg=dict(type="ContextBlock", ratio=1.0 / 16),
+                stages=[False, True, True, True],
+                position="after_conv3",
+            )
+        ],
+    )
+    ours, report = translated(v1(backbone_of(**options)))
+    assert report.missing == []
+    assert {key: ours["backbone"][key] for key in options} == options
 
 
 @pytest.mark.parametrize(

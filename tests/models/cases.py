@@ -112,15 +112,31 @@ ACTIVATIONS = {
     "Swish",
     "Tanh",
 }
-NEEDED_ELSEWHERE = ACTIVATIONS | {
-    "BN",
-    "GN",
-    "IN",
-    "LN",
-    "PixelDecoder",
-    "SinePositionalEncoding",
-    "SyncBN",
+# Tried in tests/layers and tests/backbones/test_resnet.py.
+PARTS_OF_RESNET = {
+    "ContextBlock",
+    "Conv",
+    "Conv2dAdaptivePadding",
+    "ConvAWS",
+    "ConvWS",
+    "DCN",
+    "DCNv2",
+    "GeneralizedAttention",
+    "NonLocal2d",
 }
+NEEDED_ELSEWHERE = (
+    ACTIVATIONS
+    | PARTS_OF_RESNET
+    | {
+        "BN",
+        "GN",
+        "IN",
+        "LN",
+        "PixelDecoder",
+        "SinePositionalEncoding",
+        "SyncBN",
+    }
+)
 
 MODULES = BACKBONES | NECKS | HEADS
 
