@@ -4,6 +4,7 @@ mmcv_layers.npz has what mmcv 2.1's modules gave in float64 (DCN and DCNv2 with
 torchvision's compiled operation inside), with weights by the reference cases' recipe.
 """
 
+import math
 import pathlib
 
 import jax
@@ -105,3 +106,34 @@ def test_equals_mmcv(name):
         np.testing.assert_allclose(
             value, expected[key], rtol=0, atol=bound, err_msg=key
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [
+        # torch's kaiming_uniform_ of 2 channels a group and 9 taps, and mmcv's own
+        # rule of the 4 channels of all groups.
+        ("DCN", {"kernel": math.sqrt(6 / 18)}),
+        ("DCNv2", {"kernel": 1 / math.sqrt(36)}),
+        (
+            "attention_1111",
+            {
+                "key_conv": math.sqrt(3 / 8),
+                "proj_conv": math.sqrt(3 / 8),
+                "appr_geom_fc_y": math.sqrt(3 / 4),
+                "geom_bias": 1 / math.sqrt(2 * 4),
+            },
+        ),
+    ],
+)
+def test_starts_as_mmcvs_does(name, bounds):
+    """Uniformly up to a bound; what a layer has besides starts with zeros."""
+    layer, more, channels = layer_of(name)
+    start = jax.jit(lambda key: layer.init(key, jnp.zeros((1, 6, 7, channels)), *more))
+    draws = [start(jax.random.key(seed))["params"] for seed in range(8)]
+    for part, bound in bounds.items():
+        values = np.stack([jax.tree.leaves(draw[part])[-1] for draw in draws])
+        assert 0.8 * bound < np.abs(values).max() <= bound * (1 + 1e-6)
+    zeros = {"conv_offset", "gamma", "bias"}
+    for part in zeros & draws[0].keys():
+        assert not any(np.any(leaf) for leaf in jax.tree.leaves(draws[0][part]))
