@@ -280,8 +280,9 @@ def _train_once(case, model, variables, dtype):
     seed = int(case["seed"])
     images = jnp.asarray(image(batch, tuple(size), seed), dtype)
 
+    # All arguments: of constants XLA would compute what it can as it compiles.
     @jax.jit
-    def step(params, batch_stats):
+    def step(params, batch_stats, images, targets):
         def total(params):
             with given_draws(draws(seed)):
                 losses, new = model.apply(
@@ -299,7 +300,7 @@ def _train_once(case, model, variables, dtype):
 
     frozen = model.frozen_keys(variables["params"])
     stats = variables.get("batch_stats", {})
-    losses, gradients, statistics = step(variables["params"], stats)
+    losses, gradients, statistics = step(variables["params"], stats, images, targets)
     return {
         "loss": {key: float(value) for key, value in losses.items()},
         "gradient": {
