@@ -27,6 +27,14 @@ def by_platform(
     return jax.lax.platform_dependent(*args, cpu=cpu, default=elsewhere)
 
 
+def on_tpu(tpu: Callable[..., Any], elsewhere: Callable[..., Any], *args: Any) -> Any:
+    """`tpu(*args)` in a program for a TPU, `elsewhere(*args)` in any other.
+
+    As `by_platform` otherwise.
+    """
+    return jax.lax.platform_dependent(*args, tpu=tpu, default=elsewhere)
+
+
 @functools.lru_cache(maxsize=1024)
 def bound(function: Callable[..., Any], **static: Hashable) -> Callable[..., Any]:
     """`functools.partial`, which is the same object for the same arguments.

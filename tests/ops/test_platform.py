@@ -11,6 +11,7 @@ from jaxseg.ops.attention import attention
 from jaxseg.ops.conv import conv2d, conv_transpose2d
 from jaxseg.ops.layer_norm import layer_norm
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
+from jaxseg.ops.resize import resize
 from jaxseg.ops.select import kth_smallest, largest_channel
 from jaxseg.ops.strips.prediction import map_resized
 
@@ -110,3 +111,12 @@ def test_an_operation_is_that_of_its_platform(name, monkeypatch):
     # Whatever the host has: it is not asked.
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert lowered(function, "cpu", IMAGE) == text
+
+
+def test_a_tpu_has_a_form_of_its_own():
+    function = with_gradient(lambda x: resize(x, (24, 20)))
+    for platform in ("cpu", "cuda"):
+        text = lowered(function, platform, IMAGE)
+        assert "gather" in text and "dot_general" not in text
+    text = lowered(function, "tpu", IMAGE)
+    assert "dot_general" in text and "gather" not in text

@@ -162,6 +162,25 @@ def test_a_narrow_type_is_widened_inside():
     np.testing.assert_array_equal(y, wide.astype(jnp.bfloat16))
 
 
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "nearest"])
+@pytest.mark.parametrize("after", [(7, 13), (3, 4), (1, 40)])
+def test_on_a_tpu_products_give_the_same(request, mode, after):
+    x = jax.random.normal(jax.random.key(0), (2, 5, 6, 3))
+    g = jax.random.normal(jax.random.key(1), (2, *after, 3))
+
+    def both(x):
+        y, pull = jax.vjp(lambda x: resize(x, after, mode=mode), x)
+        return y, pull(g)[0]
+
+    gathered = both(x)
+    request.getfixturevalue("tpu")
+    text = str(jax.make_jaxpr(lambda x: both(x))(x))
+    assert "precision=(Precision.HIGHEST, Precision.HIGHEST)" in text
+    assert "gather" not in text
+    for one, other in zip(both(x), gathered, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def test_the_same_size_changes_nothing():
     x = image(LARGE)
     assert resize(x, (3, 5), mode="bicubic") is x

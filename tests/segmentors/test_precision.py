@@ -50,8 +50,8 @@ def test_inference_multiplies_in_float32(name):
 def test_a_model_says_its_precision(name, keys, expected):
     with jax.default_matmul_precision("float32"):
         found = set(precisions(lowered(*build(name, **keys))))
-    # The product of MaskFormer's masks and classes keeps all digits.
-    assert found == {expected} | ({"HIGHEST"} if name == "maskformer" else set())
+    # The product of MaskFormer's masks and classes, and resizes, keep all digits.
+    assert found == {expected, "HIGHEST"}
 
 
 def test_a_gradient_that_is_taken_elsewhere():
