@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.layers.activation import Act, ReLU
@@ -10,6 +11,57 @@ from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.dappm import DAPPM
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.resize import resize
+from jaxseg.weights.key_table import KeyTable, Weights
+
+# The names of github.com/ydhongHIT/DDRNet.
+_RENAMES = (
+    (r"^(layer\d_?\.\d\.conv\d)\.", r"\1.conv."),
+    (r"^(layer\d_?\.\d\.)bn(\d)\.", r"\1conv\2.bn."),
+    *(
+        (rf"^{theirs}\.", f"{ours}.")
+        for theirs, ours in {
+            r"conv1\.0": "stem.0.conv",
+            r"conv1\.1": "stem.0.bn",
+            r"conv1\.3": "stem.1.conv",
+            r"conv1\.4": "stem.1.bn",
+            "layer1": "stem.2",
+            "layer2": "stem.4",
+            "layer3": "context_branch_layers.0",
+            "layer4": "context_branch_layers.1",
+            "layer5": "context_branch_layers.2",
+            "layer3_": "spatial_branch_layers.0",
+            "layer4_": "spatial_branch_layers.1",
+            "layer5_": "spatial_branch_layers.2",
+            r"compression3\.0": "compression_1.conv",
+            r"compression3\.1": "compression_1.bn",
+            r"compression4\.0": "compression_2.conv",
+            r"compression4\.1": "compression_2.bn",
+            r"down3\.0": "down_1.conv",
+            r"down3\.1": "down_1.bn",
+            r"down4\.0": "down_2.0.conv",
+            r"down4\.1": "down_2.0.bn",
+            r"down4\.3": "down_2.1.conv",
+            r"down4\.4": "down_2.1.bn",
+        }.items()
+    ),
+    (r"^spp\.scale0\.", "spp.scales.0."),
+    (r"^spp\.scale([1-4])\.1\.", r"spp.scales.\1.1.bn."),
+    (r"^spp\.scale([1-4])\.3\.", r"spp.scales.\1.1.conv."),
+    *((rf"^spp\.process{i + 1}\.", f"spp.processes.{i}.") for i in range(4)),
+    (r"^(spp\.(?:scales\.0|processes\.\d|compression|shortcut))\.0\.", r"\1.bn."),
+    (r"^(spp\.(?:scales\.0|processes\.\d|compression|shortcut))\.2\.", r"\1.conv."),
+)
+
+
+def _without_biases(weights: Weights, part: "DDRNet") -> Weights:
+    """The authors' first two convolutions have biases, which a norm takes off again."""
+    del part
+    weights = dict(weights)
+    for k in range(2):
+        bias, mean = f"stem.{k}.conv.bias", f"stem.{k}.bn.running_mean"
+        if bias in weights and mean in weights:
+            weights[mean] = np.asarray(weights[mean]) - np.asarray(weights.pop(bias))
+    return weights
 
 
 class DDRNet(Backbone, kw_only=True):
@@ -30,6 +82,15 @@ class DDRNet(Backbone, kw_only=True):
     act_cfg: Act = ReLU()
 
     takes_padding = True
+
+    key_table = KeyTable(
+        renames=_RENAMES,
+        # Of the authors' classifier and segmentor.
+        unused=("down5.", "last_layer.", "linear.", "final_layer.", "seghead_extra."),
+        convert=_without_biases,
+    )
+    # The authors' ImageNet classifier has no pyramid.
+    fresh_modules = ("spp",)
 
     @nn.compact
     def __call__(self, x, train: bool):

@@ -11,6 +11,7 @@ from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.se_layer import SELayer
 from jaxseg.ops.pad import pad_same
+from jaxseg.weights.key_table import KeyTable
 
 # Of each block: kernel size, hidden channels, channels, squeeze-and-excitation or not,
 # activation, stride.
@@ -47,6 +48,25 @@ _LARGE = (
 # Blocks, channels of the last layer, and the layers from which on the dilation is 2 and
 # 4 in place of the strides of a classifier.
 _ARCHS = {"small": (_SMALL, 576, (4, 9)), "large": (_LARGE, 960, (7, 13))}
+
+
+def _torchvision_renames(arch):
+    """torchvision numbers the layers, and those of a block by what the block has."""
+    blocks, in_channels = _ARCHS[arch][0], 16
+    for layer in (0, len(blocks) + 1):
+        yield rf"^features\.{layer}\.0\.", f"layer{layer}.conv."
+        yield rf"^features\.{layer}\.1\.", f"layer{layer}.bn."
+    for layer, (_, hidden, features, with_se, _, _) in enumerate(blocks, 1):
+        names = ["expand_conv"] if hidden != in_channels else []
+        names += ["depthwise_conv", *(["se"] if with_se else []), "linear_conv"]
+        for item, name in enumerate(names):
+            theirs, ours = rf"^features\.{layer}\.block\.{item}\.", f"layer{layer}"
+            if name == "se":
+                yield rf"{theirs}fc(\d)\.", rf"{ours}.se.conv\1.conv."
+            else:
+                yield rf"{theirs}0\.", f"{ours}.{name}.conv."
+                yield rf"{theirs}1\.", f"{ours}.{name}.bn."
+        in_channels = features
 
 
 class _InvertedResidual(nn.Module):
@@ -139,6 +159,12 @@ class MobileNetV3(Backbone):
             if layer in self.out_indices:
                 outs.append(x)
         return tuple(outs)
+
+    @property
+    def key_table(self) -> KeyTable:
+        """torchvision's names; those of mmpretrain are mmseg's."""
+        renames = tuple(_torchvision_renames(self.arch))
+        return KeyTable(renames=renames, unused=("classifier.", "head."))
 
     def _block(self, layer, name):
         blocks, _, (twice, four_times) = _ARCHS[self.arch]

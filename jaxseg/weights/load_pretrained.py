@@ -32,9 +32,9 @@ def load_pretrained(
 
     The part's keys in the file are its own, with one prefix or none, or those of the
     original repository, by its `key_table`. Every weight of the part must be in the
-    file, but for those of its `fresh_modules`, which are logged. What else is under the prefix must be in the table as unused; it is logged,
-    and so is what is not under it: the classifier, and what the model is configured to
-    lack.
+    file, but for those of its `fresh_modules`, which are logged. What else is under the
+    prefix must be in the table as unused; it is logged, and so is what is not under it:
+    the classifier, and what the model is configured to lack.
 
     Args:
         key: the key of the part, 'backbone'.
