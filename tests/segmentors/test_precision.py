@@ -1,7 +1,5 @@
 """`model.precision`: the same products in every program, whatever a process has set."""
 
-import re
-
 import jax
 import jax.numpy as jnp
 import pytest
@@ -9,6 +7,8 @@ import pytest
 from jaxseg.config import ConfigError
 from jaxseg.resolve import resolve
 from jaxseg.segmentors import EncoderDecoder
+from scripts.benchmark.measuring.program_products import products
+from scripts.benchmark.measuring.program_text import read_program
 from tests.models.segmentors import SEGMENTORS, SIDE, model_config
 from tests.stablehlo import precisions
 
@@ -80,16 +80,29 @@ def test_what_a_subclass_computes_has_it_too():
     assert set(found) == {"HIGHEST"}
 
 
+def compiled(name, device):
+    """What the compiler of a device makes of an inference."""
+    model, variables = build(name)
+    place = jax.sharding.SingleDeviceSharding(device)
+    run = jax.jit(
+        lambda v, x: model.apply(v, x, method="encode_decode"), out_shardings=place
+    )
+    arguments = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+        (variables, IMAGES),
+    )
+    program = read_program(run.lower(*arguments).compile().as_text())
+    return {one.precision for one in products(program)}
+
+
 def test_compiled_text_of_a_cpu():
-    model, variables = build("uper")
-    run = jax.jit(lambda v, x: model.apply(v, x, method="encode_decode"))
-    text = run.lower(variables, IMAGES).compile().as_text()
-    products = [
-        line for line in text.splitlines() if re.search(r" (dot|convolution)\(", line)
-    ]
-    assert products
-    for line in products:
-        assert "operand_precision={highest,highest}" in line, line
+    assert compiled("uper", jax.devices()[0]) == {"highest"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SEGMENTORS)
+def test_compiled_text_of_every_model_on_a_cpu(name):
+    assert compiled(name, jax.devices()[0]) == {"highest"}
 
 
 def test_another_word_is_refused():

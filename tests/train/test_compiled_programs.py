@@ -12,6 +12,7 @@ from jax.sharding import PartitionSpec as P
 from jaxseg.train import sharding
 from jaxseg.train.abstract_step import abstract_step
 from jaxseg.train.sharding import make_mesh
+from scripts.benchmark.measuring.program_products import products
 from scripts.benchmark.measuring.program_text import read_program
 from scripts.benchmark.measuring.program_traffic import collectives
 from tests.models.segmentors import SEGMENTORS, SIDE, model_config
@@ -96,7 +97,9 @@ def test_a_step_of_some_devices_with_the_flags_of_the_config():
 @pytest.mark.parametrize("name", SEGMENTORS)
 def test_data_parallel_steps_reduce_gradients_and_statistics_alone(name):
     compiled, state = compile_step(name)
-    found = collectives(read_program(compiled.as_text()))
+    program = read_program(compiled.as_text())
+    assert {one.precision for one in products(program)} == {"highest"}
+    found = collectives(program)
     assert {one.kind for one in found} == {"all-reduce"}, found
     check_sums(found, state)
     parameters = sum(4 * leaf.size for leaf in jax.tree.leaves(state.params))

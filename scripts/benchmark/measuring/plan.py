@@ -136,7 +136,7 @@ def describe(program: Compiled, chip: Chip | None) -> dict[str, Any]:
             results of every product, and of what the program takes and gives.
         products: flops of all convolutions and matrix products, `padded_flops` with
             what fills up the chip's tiles, with a chip the least seconds of these,
-            and rows of products, those that tiles add the most to first.
+            the precisions in which factors are multiplied, and rows of products, those that tiles add the most to first.
         collectives: by kind and whether they stand in loops, and each of them.
         heaviest: the ten rows of operations that move the most bytes.
         copies, float32: operations whose result takes more than `LARGE` bytes,
@@ -224,6 +224,7 @@ def _products(multiplied, chip):
     return {
         "flops": sum(row["flops"] for row in rows),
         "padded_flops": padded,
+        "precisions": sorted({one.precision for one in multiplied}),
         **({} if chip is None else {"least_seconds": padded / chip.flops}),
         "rows": sorted(rows, key=lambda row: row["flops"] - row["padded_flops"]),
     }

@@ -128,7 +128,8 @@ def _products(found):
     )
     if "least_seconds" in found:
         title += f": at least {1000 * found['least_seconds']:.2f} ms"
-    lines = [title]
+    precisions = " and ".join(found["precisions"])
+    lines = [title, f"precision of the products: {precisions}"]
     rows = [row for row in found["rows"] if row["padded_flops"] > row["flops"]]
     if not rows:
         return lines

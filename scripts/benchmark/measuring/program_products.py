@@ -32,6 +32,8 @@ class Product:
         arrays: the two factors and the result.
         flops: of one run: two for each multiplication of values.
         padded_flops: of one run, with what fills up the tiles.
+        precision: in which both factors are multiplied, such as `highest`; of two
+            that differ both, `highest+default`.
         times, in_loop, op_name: as of `program_traffic.Operation`.
     """
 
@@ -39,6 +41,7 @@ class Product:
     arrays: tuple[Array, Array, Array]
     flops: float
     padded_flops: float
+    precision: str
     times: int
     in_loop: bool
     op_name: str
@@ -73,6 +76,7 @@ def products(program: Program) -> list[Product]:
                     arrays=arrays,
                     flops=count,
                     padded_flops=count * padding,
+                    precision=_precision(inner),
                     times=times,
                     in_loop=in_loop,
                     op_name=inner.op_name or one.op_name,
@@ -172,6 +176,11 @@ def _taps(side, results, taps, stride, before, of_input, of_kernel):
     places = starts + np.arange(taps) * of_kernel
     is_inside = (places >= 0) & (places < (side - 1) * of_input + 1)
     return int(np.count_nonzero(is_inside & (places % of_input == 0)))
+
+
+def _precision(one):
+    found = re.search(r"\boperand_precision=\{([^}]*)\}", one.attributes)
+    return "+".join(dict.fromkeys(found[1].split(","))) if found else "default"
 
 
 def _axes(one, name):

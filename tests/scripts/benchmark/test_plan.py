@@ -15,7 +15,10 @@ from scripts.benchmark.measuring.abstract_program import Compiled, DoesNotFit
 from scripts.benchmark.measuring.chip import Chip, find_chip
 from scripts.benchmark.measuring.largest_batch import largest_batch
 from scripts.benchmark.measuring.plan_report import format_plan
+from scripts.benchmark.measuring.program_products import products
+from scripts.benchmark.measuring.program_text import read_program
 from tests.conftest import ROOT
+from tests.scripts.benchmark.test_program_products import PRODUCTS
 from tests.scripts.benchmark.test_program_text import LOOP
 
 
@@ -181,6 +184,23 @@ def test_the_bounds_of_time():
     assert "at least 1.00 ms" in text and "at least 4.00 ms" in text
     assert "best MFU: 25.0 % (bfloat16 peak and bandwidth: a sheet)" in text
     assert "yes  0.010 MB f32, head/bn/psum" in text
+
+
+def test_what_tiles_cost():
+    chip = Chip(flops=1e9, bandwidth=1e9, memory=60_480, source="a sheet")
+    result = plan.describe(compiled(text=PRODUCTS), chip)
+    stem, head = products(read_program(PRODUCTS))
+    found = result["products"]
+    assert found["padded_flops"] == stem.padded_flops + head.padded_flops
+    assert found["least_seconds"] == found["padded_flops"] / 1e9
+    # In bfloat16 and float32; what the program takes, and gives.
+    necessary = stem.bytes + head.bytes + (10_000 + 200) + 4 * 5 * 6 * 9
+    assert result["work"]["necessary_bytes"] == necessary
+    details = {"topology": "t", "kind": "k", "devices": 4, "what": "step"}
+    details |= {"batch_size": 8, "size": (4, 6), "dtype": "bfloat16"}
+    text = format_plan({**result, **details})
+    assert "precision of the products: default and highest+default" in text
+    assert "bf16[2,8,16,3] x bf16[3,3,3,19] -> bf16[2,4,8,19]  stem/conv" in text
 
 
 def test_copies_and_float32_buffers():

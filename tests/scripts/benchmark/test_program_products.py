@@ -39,7 +39,7 @@ ENTRY %main (x: bf16[2,8,16,3], k: bf16[3,3,3,19], a: f32[5,6,7], b: f32[5,7,9])
   %a = f32[5,6,7]{2,1,0:T(8,128)} parameter(2)
   %b = f32[5,7,9]{2,1,0:T(8,128)} parameter(3)
   %stem = bf16[2,4,8,19]{3,0,2,1:T(2,128)(2,1)} fusion(%x, %k), kind=kOutput, calls=%scaled, metadata={op_name="jit(f)/stem/relu"}
-  ROOT %head = f32[5,6,9]{2,1,0:T(8,128)} dot(%a, %b), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}
+  ROOT %head = f32[5,6,9]{2,1,0:T(8,128)} dot(%a, %b), lhs_batch_dims={0}, lhs_contracting_dims={2}, rhs_batch_dims={0}, rhs_contracting_dims={1}, operand_precision={highest,default}
 }
 """
 
@@ -54,6 +54,7 @@ def test_a_convolution_and_a_dot_by_hand():
     )
     assert stem.bytes == 2 * (2 * 8 * 16 * 3 + 3 * 3 * 3 * 19 + 2 * 4 * 8 * 19)
     assert stem.op_name == "jit(f)/stem/conv"
+    assert (stem.precision, head.precision) == ("default", "highest+default")
     assert head.flops == 2 * 5 * 6 * 7 * 9
     assert head.padded_flops == pytest.approx(2 * 5 * 8 * 128 * 128)
     assert str(head) == "f32[5,6,7] x f32[5,7,9] -> f32[5,6,9]"
