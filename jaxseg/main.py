@@ -53,8 +53,8 @@ _CHECKPOINT = flags.DEFINE_string(
     None,
     "eval and predict: a work directory, its checkpoints folder, or one step of it; "
     "DIR:best takes the best step by save_best, not the latest. Or a .pth of mmseg, "
-    ".safetensors or .npz file, or a URL, for which --config is needed. Default: the "
-    "work directory.",
+    ".safetensors or .npz file, or a URL, for which --config is needed; several files, "
+    "with commas between them, are pieces of one model. Default: the work directory.",
 )
 _INPUT = flags.DEFINE_string(
     "input", None, "predict: an image, several, a folder (at any depth), or a glob."

@@ -35,6 +35,7 @@ def cosine(t, base, begin, end):
 
 # The learning rate at the first, the middle and the last of `end` iterations.
 SCHEDULES = {
+    "ade20k_csail": lambda t, end: poly(t, 0.02, 0, end),
     "ade20k_upernet": lambda t, end: poly(t, 0.01, 0, end),
     "camvid_fast_scnn": lambda t, end: poly(t, 0.12, 100, end) if t else 0.12 * 0.01,
     "camvid_fpn": lambda t, end: poly(t, 0.05, 100, end) if t else 0.05 * 0.01,
@@ -42,6 +43,7 @@ SCHEDULES = {
     "cityscapes_pspnet": lambda t, end: poly(t, 0.01, 0, end),
     "digits_unet": lambda t, end: cosine(t, 0.3, 60, end) if t else 0.3 * 0.04,
     "drive_unet": lambda t, end: poly(t, 0.01, 0, end),
+    "voc_deeplab_xception": lambda t, end: poly(t, 0.007, 0, end, eta_min=0.0),
     "voc_deeplabv3plus": lambda t, end: poly(t, 0.01, 0, end),
 }
 

@@ -4,6 +4,7 @@ from jaxseg.backbones.bisenetv1 import BiSeNetV1
 from jaxseg.backbones.bisenetv2 import BiSeNetV2
 from jaxseg.backbones.cgnet import CGNet
 from jaxseg.backbones.ddrnet import DDRNet
+from jaxseg.backbones.drn import DRN
 from jaxseg.backbones.erfnet import ERFNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
@@ -17,8 +18,11 @@ from jaxseg.backbones.resnext import ResNeXt
 from jaxseg.backbones.stdc import STDCContextPathNet, STDCNet
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
+from jaxseg.backbones.xception import AlignedXception
 
 __all__ = [
+    "DRN",
+    "AlignedXception",
     "BiSeNetV1",
     "BiSeNetV2",
     "CGNet",

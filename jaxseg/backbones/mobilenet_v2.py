@@ -48,37 +48,64 @@ def _torchvision_renames():
             number += 1
 
 
+def _flat_renames():
+    """Older repositories count each layer of a block: convolution, norm, ReLU6."""
+    yield from list(_torchvision_renames())[:3]
+    number = 1
+    for stage, (_, _, count) in enumerate(_STAGES, 1):
+        for block in range(count):
+            theirs, ours = (
+                rf"^features\.{number}\.conv\.",
+                f"layer{stage}.{block}.conv.",
+            )
+            for item in range(3):
+                yield rf"{theirs}{3 * item}\.", f"{ours}{item}.conv."
+                yield rf"{theirs}{3 * item + 1}\.", f"{ours}{item}.bn."
+            number += 1
+
+
 class MobileNetV2(Backbone):
     """Seven stages of inverted residuals.
 
     Attributes:
         widen_factor: the number of channels over that of the paper.
         strides: stride of each stage's first block.
-        dilations: dilation of each stage's first block; the others have none.
+        dilations: of each stage the dilation of its first block, the others having
+            none, as in mmseg; or the dilations of all of its blocks.
         out_indices: the stages that are returned.
+        early_indices: those of them whose map is taken behind their first block.
         frozen_stages: the stem and so many stages keep their weights; the stages keep
             their statistics too, the stem's go on as in mmseg. -1 freezes nothing.
         norm_cfg, act_cfg: flavours of the layers.
+        pads_input: the zeros around a map are put around a block's input, as in
+            pytorch-deeplab-xception (`InvertedResidual`).
         norm_eval: norms use and keep their running statistics in training.
         with_cp: compute a block's activations again in the backward pass.
     """
 
     widen_factor: float = 1.0
     strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
-    dilations: tuple[int, ...] = (1, 1, 1, 1, 1, 1, 1)
+    dilations: tuple[int | tuple[int, ...], ...] = (1, 1, 1, 1, 1, 1, 1)
     out_indices: tuple[int, ...] = (1, 2, 4, 6)
+    early_indices: tuple[int, ...] = ()
     frozen_stages: int = -1
     norm_cfg: Norm = BN()
     act_cfg: Act = ReLU6()
+    pads_input: bool = False
     norm_eval: bool = False
     with_cp: bool = False
 
     takes_padding = True
     takes_bands = True
 
-    # The last convolution and the classifier.
     key_table = KeyTable(
-        renames=tuple(_torchvision_renames()), unused=("conv2.", "classifier.", "head.")
+        renames=tuple(_torchvision_renames()),
+        # torchvision has no layer 3 in its first block.
+        layouts={"features.1.conv.3.weight": tuple(_flat_renames())},
+        # pytorch-deeplab-xception's two halves of `features`.
+        twins=("low_level_features.", "high_level_features."),
+        # The last convolution and the classifier.
+        unused=("conv2.", "classifier.", "head."),
     )
 
     def __post_init__(self):
@@ -88,9 +115,22 @@ class MobileNetV2(Backbone):
                 f"strides {self.strides} and dilations {self.dilations} need {count} "
                 "entries, one for each stage"
             )
+        for stage, (dilations, (_, _, blocks)) in enumerate(
+            zip(self.dilations, _STAGES, strict=True)
+        ):
+            if isinstance(dilations, tuple) and len(dilations) != blocks:
+                raise FieldError(
+                    f"dilations.{stage} is {dilations}, allowed: a number, or one for "
+                    f"each of {blocks} blocks"
+                )
         if not all(0 <= index < count for index in self.out_indices):
             raise FieldError(
                 f"out_indices is {self.out_indices}, allowed: 0 to {count - 1}"
+            )
+        if not set(self.early_indices) <= set(self.out_indices):
+            raise FieldError(
+                f"early_indices is {self.early_indices}, allowed: those of "
+                f"out_indices={self.out_indices}"
             )
         super().__post_init__()
 
@@ -111,18 +151,25 @@ class MobileNetV2(Backbone):
         outs = []
         for stage, (ratio, channels, count) in enumerate(_STAGES):
             frozen = stage < self.frozen_stages
+            dilations = self.dilations[stage]
+            if not isinstance(dilations, tuple):
+                dilations = (dilations, *[1] * (count - 1))
+            early = stage in self.early_indices
             for i in range(count):
                 x = remat_if(InvertedResidual, self.with_cp)(
                     make_divisible(channels * self.widen_factor),
                     self.strides[stage] if i == 0 else 1,
-                    self.dilations[stage] if i == 0 else 1,
+                    dilations[i],
                     ratio,
                     **flavours,
+                    pads_input=self.pads_input,
                     name=f"layer{stage + 1}.{i}",
                 )(x, train and not frozen)
+                if i == 0:
+                    first = x
             x = jax.lax.stop_gradient(x) if frozen else x
             if stage in self.out_indices:
-                outs.append(x)
+                outs.append(first if early else x)
         return tuple(outs)
 
     @property

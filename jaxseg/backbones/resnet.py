@@ -68,6 +68,17 @@ _KEY_TABLE = KeyTable(
         # mmcv's before its deformable layers had version 2.
         (r"\.conv2_offset\.", ".conv2.conv_offset."),
     ),
+    # CSAIL's semantic-segmentation-pytorch names the stem's three convolutions so.
+    layouts={
+        "conv3.weight": (
+            (r"^conv1\.", "stem.0."),
+            (r"^bn1\.", "stem.1."),
+            (r"^conv2\.", "stem.3."),
+            (r"^bn2\.", "stem.4."),
+            (r"^conv3\.", "stem.6."),
+            (r"^bn3\.", "stem.7."),
+        )
+    },
     # The classifier, and the last stages, which num_stages may leave out.
     unused=("fc.", "layer2.", "layer3.", "layer4."),
     buffers=_tables,
@@ -106,6 +117,8 @@ class ResNet(Backbone):
             one makes; so it is here.
         multi_grid: dilation of each block of the last stage.
         contract_dilation: a stage's first block has half its dilation.
+        dilates_both: in basic blocks (18 and 34) the second convolution has the stage's
+            dilation, too; mmseg leaves it without.
         with_cp: compute a block's activations again in the backward pass.
         zero_init_residual: the last norm of each block starts at zero.
         depths: of each `depth` that the class has, the kind of block and the number of
@@ -133,6 +146,7 @@ class ResNet(Backbone):
     plugins: tuple[BlockPlugin, ...] | None = None
     multi_grid: tuple[int, ...] | None = None
     contract_dilation: bool = False
+    dilates_both: bool = False
     with_cp: bool = False
     zero_init_residual: bool = True
 
@@ -303,6 +317,7 @@ class ResNet(Backbone):
                 self.norm_cfg,
                 init.zeros if self.zero_init_residual else init.ones,
                 self.conv_cfg,
+                dilation if self.dilates_both else 1,
                 **fields,
                 name=f"layer{stage + 1}.{i}",
             )(x, train)

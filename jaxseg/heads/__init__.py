@@ -6,6 +6,7 @@ from jaxseg.heads.aspp_head import ASPPHead
 from jaxseg.heads.cc_head import CCHead
 from jaxseg.heads.da_head import DAHead
 from jaxseg.heads.ddr_head import DDRHead
+from jaxseg.heads.deeplabv3plus_head import DeepLabV3PlusHead
 from jaxseg.heads.dm_head import DMHead
 from jaxseg.heads.dnl_head import DNLHead
 from jaxseg.heads.ema_head import EMAHead
@@ -44,6 +45,7 @@ __all__ = [
     "DDRHead",
     "DMHead",
     "DNLHead",
+    "DeepLabV3PlusHead",
     "DepthwiseSeparableASPPHead",
     "DepthwiseSeparableFCNHead",
     "DiceCost",

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from jaxseg.errors import FieldError
 from jaxseg.heads.decode_head import BaseDecodeHead
+from jaxseg.weights.key_table import KeyTable
 
 
 class FCNHead(BaseDecodeHead, kw_only=True):
@@ -25,6 +26,15 @@ class FCNHead(BaseDecodeHead, kw_only=True):
 
     takes_padding = True
     takes_bands = True
+
+    # CSAIL's semantic-segmentation-pytorch: its C1, and what it trains beside others.
+    key_table = KeyTable(
+        renames=(
+            (r"^cbr\.0\.", "convs.0.conv."),
+            (r"^cbr\.1\.", "convs.0.bn."),
+            (r"^conv_last\.", "conv_seg."),
+        )
+    )
 
     def __post_init__(self):
         super().__post_init__()

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.ppm import PPM
+from jaxseg.weights.key_table import KeyTable
 
 
 class PSPHead(BaseDecodeHead, kw_only=True):
@@ -18,6 +19,17 @@ class PSPHead(BaseDecodeHead, kw_only=True):
 
     takes_padding = True
     takes_bands = True
+
+    # CSAIL's semantic-segmentation-pytorch.
+    key_table = KeyTable(
+        renames=(
+            (r"^ppm\.(\d+)\.1\.", r"psp_modules.\1.1.conv."),
+            (r"^ppm\.(\d+)\.2\.", r"psp_modules.\1.1.bn."),
+            (r"^conv_last\.0\.", "bottleneck.conv."),
+            (r"^conv_last\.1\.", "bottleneck.bn."),
+            (r"^conv_last\.4\.", "conv_seg."),
+        )
+    )
 
     @nn.compact
     def __call__(self, inputs, train: bool):

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.ppm import PPM
 from jaxseg.ops.resize import resize
+from jaxseg.weights.key_table import KeyTable
 
 
 class UPerHead(BaseDecodeHead, kw_only=True):
@@ -13,13 +14,35 @@ class UPerHead(BaseDecodeHead, kw_only=True):
 
     Attributes:
         pool_scales: sides of the maps pooled from the last stage.
+        pool_channels: channels of the pooled maps' convolutions; None: `channels`.
+        resizes_pooled_first: the pooled maps are resized before their convolution, as
+            in CSAIL's semantic-segmentation-pytorch.
     """
 
     input_transform: str = "multiple_select"
     pool_scales: tuple[int, ...] = (1, 2, 3, 6)
+    pool_channels: int | None = None
+    resizes_pooled_first: bool = False
 
     takes_padding = True
     takes_bands = True
+
+    # CSAIL's semantic-segmentation-pytorch.
+    key_table = KeyTable(
+        renames=(
+            (r"^ppm_conv\.(\d+)\.0\.", r"psp_modules.\1.1.conv."),
+            (r"^ppm_conv\.(\d+)\.1\.", r"psp_modules.\1.1.bn."),
+            (r"^ppm_last_conv\.0\.", "bottleneck.conv."),
+            (r"^ppm_last_conv\.1\.", "bottleneck.bn."),
+            (r"^fpn_in\.(\d+)\.0\.", r"lateral_convs.\1.conv."),
+            (r"^fpn_in\.(\d+)\.1\.", r"lateral_convs.\1.bn."),
+            (r"^fpn_out\.(\d+)\.0\.0\.", r"fpn_convs.\1.conv."),
+            (r"^fpn_out\.(\d+)\.0\.1\.", r"fpn_convs.\1.bn."),
+            (r"^conv_last\.0\.0\.", "fpn_bottleneck.conv."),
+            (r"^conv_last\.0\.1\.", "fpn_bottleneck.bn."),
+            (r"^conv_last\.1\.", "conv_seg."),
+        )
+    )
 
     @nn.compact
     def __call__(self, inputs, train: bool):
@@ -44,10 +67,11 @@ class UPerHead(BaseDecodeHead, kw_only=True):
     def _pyramid_pooling(self, x, train):
         branches = PPM(
             self.pool_scales,
-            self.channels,
+            self.pool_channels or self.channels,
             self.norm_cfg,
             self.act_cfg,
             self.align_corners,
+            self.resizes_pooled_first,
             name="psp_modules",
         )(x, train)
         x = jnp.concatenate([x, *branches], axis=-1)

@@ -5,6 +5,7 @@ import flax.linen as nn
 from jaxseg.layers.activation import Act, ReLU6
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import BN, Norm
+from jaxseg.ops.pad import pad_zeros
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -22,6 +23,9 @@ class InvertedResidual(nn.Module):
         expand_ratio: hidden channels over those of the input; with 1 the first
             convolution is left out.
         norm_cfg, act_cfg: flavours of the layers; the last one has no activation.
+        pads_input: the zeros around the map, which the depthwise convolution looks at,
+            are put around the block's input, and so go through the first convolution,
+            its norm and its activation.
     """
 
     features: int
@@ -30,20 +34,23 @@ class InvertedResidual(nn.Module):
     expand_ratio: int = 6
     norm_cfg: Norm = BN()
     act_cfg: Act = ReLU6()
+    pads_input: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, C) -> (N, H / stride, W / stride, features)."""
         hidden = round(x.shape[-1] * self.expand_ratio)
         flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
-        y, item = x, 0
+        y, item, padding = x, 0, self.dilation
+        if self.pads_input:
+            y, padding = pad_zeros(x, padding), 0
         if self.expand_ratio != 1:
             y, item = ConvModule(hidden, 1, **flavours, name="conv.0")(y, train), 1
         y = ConvModule(
             hidden,
             3,
             self.stride,
-            self.dilation,
+            padding,
             self.dilation,
             hidden,
             **flavours,

@@ -17,6 +17,7 @@ class PPM(nn.Module):
     Attributes:
         pool_scales: sides of the pooled maps.
         channels: channels of each branch.
+        resizes_first: whether a pooled map is resized before its convolution.
     """
 
     pool_scales: tuple[int, ...]
@@ -24,6 +25,7 @@ class PPM(nn.Module):
     norm_cfg: Norm | None
     act_cfg: Act | None
     align_corners: bool
+    resizes_first: bool = False
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -31,6 +33,8 @@ class PPM(nn.Module):
         outs = []
         for i, scale in enumerate(self.pool_scales):
             pooled = adaptive_avg_pool(x, (scale, scale))
+            if self.resizes_first:
+                pooled = self._resize(pooled, x)
             # Item 1 of the branch: item 0 is the pooling, which has no weights.
             pooled = ConvModule(
                 self.channels,
@@ -39,5 +43,8 @@ class PPM(nn.Module):
                 act_cfg=self.act_cfg,
                 name=f"{i}.1",
             )(pooled, train)
-            outs.append(resize(pooled, x.shape[1:3], align_corners=self.align_corners))
+            outs.append(pooled if self.resizes_first else self._resize(pooled, x))
         return outs
+
+    def _resize(self, pooled, x):
+        return resize(pooled, x.shape[1:3], align_corners=self.align_corners)

@@ -67,6 +67,7 @@ class ResBlock(nn.Module):
         norm_cfg: the norm behind every convolution.
         last_scale_init: starting scale of the block's last norm.
         conv_cfg: the kind of every convolution.
+        last_dilation: the dilation of the last convolution, where it is 3x3.
         expansion: output channels over `planes`.
     """
 
@@ -78,6 +79,7 @@ class ResBlock(nn.Module):
     norm_cfg: Norm = BN()
     last_scale_init: Any = nn.initializers.ones
     conv_cfg: ConvLayer | None = None
+    last_dilation: int = 1
 
     expansion = 1
 
@@ -108,7 +110,8 @@ class ResBlock(nn.Module):
         conv_cfg=None,
     ):
         """The convolution `conv{index}` and the norm of its number."""
-        dilation = self.dilation if side == 3 and not last else 1
+        dilation = self.last_dilation if last else self.dilation
+        dilation = dilation if side == 3 else 1
         x = conv_layer(
             conv_cfg or self.conv_cfg,
             channels,
@@ -128,13 +131,16 @@ class ResBlock(nn.Module):
 
 
 class ResBasicBlock(ResBlock):
-    """Two 3x3 convolutions; the second is not dilated."""
+    """Two 3x3 convolutions; in mmseg the second is never dilated."""
 
     @nn.compact
     def __call__(self, x, train: bool):
+        return jax.nn.relu(self.residual(x, train) + self.shortcut(x, train))
+
+    def residual(self, x, train: bool):
+        """What is added to the shortcut."""
         y = jax.nn.relu(self.conv_norm(x, 1, train, self.planes, 3, self.stride))
-        y = self.conv_norm(y, 2, train, self.planes, 3, last=True)
-        return jax.nn.relu(y + self.shortcut(x, train))
+        return self.conv_norm(y, 2, train, self.planes, 3, last=True)
 
 
 class ResBottleneck(ResBlock):

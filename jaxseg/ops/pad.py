@@ -33,6 +33,24 @@ def pad_map(x: jax.Array, padding: tuple[int, int], mode: str) -> jax.Array:
     return jnp.pad(x, widths, mode=PADDING_MODES[mode])
 
 
+def pad_zeros(x: jax.Array, padding: int) -> jax.Array:
+    """Pads feature maps with zeros that are not a convolution's own.
+
+    Args:
+        x: (N, H, W, C).
+        padding: pixels added on each of the four sides.
+
+    Raises:
+        NoMaskedForm: in a padding bucket, where the border is not the map's.
+        CannotSplit: of a map that is split by rows.
+    """
+    refuse_split(x, "padding of a map before a 1x1 convolution")
+    if in_bucket() is not None:
+        raise NoMaskedForm("padding of a map before a 1x1 convolution")
+    sides = (padding, padding)
+    return jnp.pad(x, ((0, 0), sides, sides, (0, 0)))
+
+
 def pad_same(x: jax.Array, window: int, stride: int) -> jax.Array:
     """Pads with zeros so that windows make ceil(H / stride) x ceil(W / stride) pixels.
 

@@ -15,7 +15,20 @@ from jaxseg.ops.resize import resize
 from jaxseg.segmentors.phases import TestCfg, TrainCfg
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 from jaxseg.segmentors.segmentor import Segmentor
+from jaxseg.weights.key_table import KeyTable
 from jaxseg.weights.part import frozen_keys
+
+# What whole models of other repositories call the parts.
+_RENAMES = (
+    # https://github.com/jfzhang95/pytorch-deeplab-xception
+    (r"^(aspp|decoder)\.", r"decode_head.\1."),
+    # https://github.com/CSAILVision/semantic-segmentation-pytorch, the encoder's file
+    (r"^((conv|bn|layer|stage|transition)\d|features)\.", r"backbone.\1."),
+    # and the decoder's.
+    (r"^(ppm|ppm_conv|ppm_last_conv|fpn_in|fpn_out)\.", r"decode_head.\1."),
+    (r"^(cbr|conv_last)\.", r"decode_head.\1."),
+    (r"^(cbr|conv_last)_deepsup\.", r"auxiliary_head.\1."),
+)
 
 
 class EncoderDecoder(Segmentor):
@@ -55,6 +68,8 @@ class EncoderDecoder(Segmentor):
 
     takes_padding = True
     takes_bands = True
+
+    key_table = KeyTable(renames=_RENAMES)
 
     def __post_init__(self):
         allowed = ("float32", "bfloat16", "float64")

@@ -10,6 +10,7 @@ import numpy as np
 from jaxseg.weights.state_dict import StateDictError
 
 Weights = Mapping[str, np.ndarray]
+Renames = tuple[tuple[str, str], ...]
 
 
 def _no_buffers(part):
@@ -26,6 +27,11 @@ class KeyTable:
     Attributes:
         renames: pairs for `re.sub`, applied one after the other to a key that the
             model does not have.
+        layouts: renames that hold in the place of `renames` for a file that has a
+            certain key, by that key: of repositories that mean different weights by
+            one name.
+        twins: starts of the keys under which a file has modules a second time, because
+            they hang at two places of its model; they are left out.
         unused: starts of the keys, after that, which a file of pre-trained weights may
             have beyond the model's: classifiers, stages that the model leaves out.
         fields: fields of the part, False by default, by the key that a checkpoint has
@@ -43,7 +49,9 @@ class KeyTable:
             other repositories have.
     """
 
-    renames: tuple[tuple[str, str], ...] = ()
+    renames: Renames = ()
+    layouts: Mapping[str, Renames] = dataclasses.field(default_factory=dict)
+    twins: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
     buffers: Callable[[Any], Weights] = _no_buffers
@@ -53,6 +61,13 @@ class KeyTable:
     def __post_init__(self):
         if self.convert_back is not None and self.convert is None:
             raise ValueError("convert_back needs convert, which it is the inverse of")
+
+    def of_file(self, keys: Collection[str]) -> "KeyTable":
+        """The table for the keys of one file, which say its layout."""
+        for key, renames in self.layouts.items():
+            if key in keys:
+                return dataclasses.replace(self, renames=renames, layouts={})
+        return self
 
     def rename(self, key: str, known: Collection[str]) -> str:
         """Our name of a weight.
@@ -65,6 +80,10 @@ class KeyTable:
             for pattern, replacement in self.renames:
                 key = re.sub(pattern, replacement, key)
         return key
+
+    def is_twin(self, key: str, known: Collection[str]) -> bool:
+        """Whether a file's key stands for a module that it has under another one."""
+        return key.startswith(self.twins) and key not in known
 
     def is_unused(self, key: str, known: Collection[str]) -> bool:
         """Whether a weight belongs to a part that the model does not have at all."""
@@ -82,20 +101,23 @@ class KeyTable:
 
         Returns:
             The weights under our names, not converted yet, and the keys that were left
-            out because they are `unused`.
+            out because they are `unused` or `twins`.
 
         Raises:
             StateDictError: if two weights have one name.
         """
-        named = {}
+        table, named = self.of_file(state_dict), {}
+        twins = [key for key in state_dict if self.is_twin(key, known)]
         for key in state_dict:
-            name = self.rename(key, known)
+            if self.is_twin(key, known):
+                continue
+            name = table.rename(key, known)
             if name in named:
                 raise StateDictError(f"{key} and {named[name]} are both {name}")
             named[name] = key
         unused = {name for name in named if self.is_unused(name, known)}
         kept = {n: state_dict[key] for n, key in named.items() if n not in unused}
-        return kept, [key for name, key in named.items() if name in unused]
+        return kept, [key for name, key in named.items() if name in unused] + twins
 
 
 def key_table_of(part: Any) -> KeyTable:

@@ -83,6 +83,7 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
             - a name such as `open-mmlab://resnet50_v1c`, or an http(s) URL; what is
               downloaded is verified (`download.fetch`).
             A file that is not there, and that mmseg's configs name, is downloaded.
+            Several of these with commas between them are the pieces of one model.
 
     Raises:
         LoadError: if it cannot be read or fetched, with the reason.
@@ -90,6 +91,8 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     """
     source = os.fspath(source)
     path = Path(source).expanduser()
+    if "," in source and not path.exists():
+        return _read_pieces(source.split(","))
     try:
         if "://" in source or not path.exists():
             url = url_of(source)
@@ -103,6 +106,21 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     except (CheckpointFileError, DownloadError) as error:
         raise LoadError(str(error)) from error
     return _read_folder(path)
+
+
+def _read_pieces(sources):
+    """One checkpoint of several with different keys; the first one's meta data."""
+    pieces = [read_checkpoint(source) for source in sources]
+    weights = {}
+    for piece in pieces:
+        if both := weights.keys() & piece.weights.keys():
+            raise LoadError(
+                f"{piece.path} and a file before it in {','.join(sources)} both have "
+                f"{min(both)}: pieces of one model have different keys"
+            )
+        weights |= piece.weights
+    keys = [key for piece in pieces for key in piece.keys]
+    return dataclasses.replace(pieces[0], weights=weights, keys=keys)
 
 
 def _read_folder(path):

@@ -107,7 +107,7 @@ def _under_prefix(state_dict, key, pretrained, known, model):
 def _select(given, others, known, key, model, source):
     """The part's weights by our names; logs what else there is."""
     part = parts(model)[key]
-    table = key_table_of(part)
+    table = key_table_of(part).of_file(given)
     try:
         kept, left_out = table.select(given, known)
     except StateDictError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxseg.weights.layout import buffers_of, to_model
 from jaxseg.weights.load import Checkpoint, LoadError
+from jaxseg.weights.other_names import names_in_model
 from jaxseg.weights.state_dict import torch_shapes
 
 _log = logging.getLogger("jaxseg")
@@ -73,7 +74,7 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
 
     Args:
         checkpoint: the checkpoint of the model, or of one that another program holds it
-            in.
+            in; or of another repository's model, by the parts' key tables.
         variables: the variables of the model, or their shapes.
         model: the segmentor.
 
@@ -82,7 +83,8 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
         prefix, without it. That is logged.
 
     Raises:
-        LoadError: as `find_prefix`; or if a key is there with and without the prefix.
+        LoadError: as `find_prefix`; or if a key is there with and without the prefix,
+            or under two names.
     """
     known = torch_shapes(variables).keys() | buffers_of(model).keys()
     weights, keys = checkpoint.weights, checkpoint.keys
@@ -98,5 +100,9 @@ def for_model(checkpoint: Checkpoint, variables: Any, model: Any) -> Checkpoint:
                 raise LoadError(f"{where} has {name} with and without {prefix!r}")
             named[name] = array
         weights = named
+    names = names_in_model(weights, known, model, str(checkpoint.path))
+    # Of a run of ours, keys are more than the weights: the buffers of mmseg's file.
+    keys = [names.get(k, k) for k in keys if k in names or k not in weights]
+    weights = {names[key]: a for key, a in weights.items() if key in names}
     weights = to_model(weights, model)
     return dataclasses.replace(checkpoint, weights=weights, keys=keys)

@@ -26,6 +26,8 @@ COUNTER = "num_batches_tracked"
 # A large model has some 2000 keys; a file may have millions.
 _MOST_LINES = 10_000
 _COUNTS = (COUNTER, "total_ops", "total_params", "n_averaged")
+# Sums that CSAIL's synchronised batch norm makes its running statistics of.
+_SUMS = ("_tmp_running_mean", "_tmp_running_var", "_running_iter")
 
 
 class StateDictError(JaxsegError, ValueError):
@@ -64,12 +66,12 @@ def is_passed_over(key: str) -> bool:
 
     That is how many batches a norm has seen, which counts nothing as long as the norm
     has a momentum; the second copy of the weights that mmcv's EMAHook keeps under
-    `ema_backbone_conv1_weight`; what thop counts in every module; and how many models
-    torch's AveragedModel has averaged.
+    `ema_backbone_conv1_weight`; what thop counts in every module; how many models
+    torch's AveragedModel has averaged; and the sums that running statistics come from.
     """
     if "." not in key and key.startswith("ema_"):
         return True
-    return key.rpartition(".")[2] in _COUNTS
+    return key.rpartition(".")[2] in (*_COUNTS, *_SUMS)
 
 
 def from_state_dict(

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxseg.backbones import ResNet, ResNetV1c
 from jaxseg.config import ConfigError
 from jaxseg.resolve import resolve
 from jaxseg.segmentors.opt_in import part_without
@@ -137,3 +138,31 @@ def test_the_offsets_start_at_nothing():
     params = jax.jit(module.init, static_argnums=2)(jax.random.key(0), x, False)
     offset = params["params"]["layer2.0"]["conv2"]["conv_offset"]
     assert not np.any(offset["kernel"]) and not np.any(offset["bias"])
+
+
+STEM_NORMS = ("stem.1.weight", "stem.4.weight", "stem.7.weight")
+
+
+def test_csails_stem():
+    theirs = {
+        f"{kind}{i}.weight": f"{kind}{i}" for i in (1, 2, 3) for kind in ("bn", "conv")
+    }
+    theirs |= {"layer1.0.conv3.weight": "block"}
+    kept, _ = ResNetV1c.key_table.select(theirs, STEM_NORMS)
+    assert kept == {
+        "stem.0.weight": "conv1",
+        "stem.1.weight": "bn1",
+        "stem.3.weight": "conv2",
+        "stem.4.weight": "bn2",
+        "stem.6.weight": "conv3",
+        "stem.7.weight": "bn3",
+        "layer1.0.conv3.weight": "block",
+    }
+
+
+def test_timms_stem_and_none():
+    theirs = {"conv1.0.weight": 1, "bn1.weight": 2, "layer1.0.conv3.weight": 3}
+    kept, _ = ResNetV1c.key_table.select(theirs, STEM_NORMS)
+    assert kept.keys() == {"stem.0.weight", "stem.7.weight", "layer1.0.conv3.weight"}
+    plain = {"conv1.weight": 1, "bn1.weight": 2}
+    assert ResNet.key_table.select(plain, plain.keys())[0] == plain

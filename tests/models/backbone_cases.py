@@ -64,6 +64,11 @@ STDC = dict(
 )
 
 BACKBONES = {
+    "AlignedXception": Case(
+        dict(middle_blocks=1, channels=(4, 4, 4, 6, 8, 8, 6, 6, 8)),
+        ((37, 29, 3),),
+        ((10, 8, 4), (3, 2, 8)),
+    ),
     "BiSeNetV1": Case(
         dict(
             backbone_cfg=dict(
@@ -99,6 +104,11 @@ BACKBONES = {
         dict(channels=4, ppm_channels=4),
         ((37, 23, 3),),
         ((5, 3, 8), (5, 3, 16)),
+    ),
+    "DRN": Case(
+        dict(arch="C", depth=26, channels=(4, 4, 4, 6, 6, 6, 8, 8)),
+        ((37, 29, 3),),
+        ((10, 8, 4), (5, 4, 8)),
     ),
     "ERFNet": Case(
         dict(

@@ -140,6 +140,9 @@ NEEDED_ELSEWHERE = (
 
 MODULES = BACKBONES | NECKS | HEADS
 
+# Of other repositories: mmseg has no starting values of theirs.
+NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"}
+
 
 def build(name, **changes):
     case = MODULES[name]

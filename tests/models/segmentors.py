@@ -95,6 +95,18 @@ SEGMENTORS = {
             c1_channels=4,
         ),
     ),
+    "xception": dict(
+        backbone=dict(
+            BACKBONES["AlignedXception"].config, type="AlignedXception", norm_cfg=NORM
+        ),
+        decode_head=last(
+            "DeepLabV3PlusHead", 8, c1_in_channels=4, dilations=[1, 2], c1_channels=4
+        ),
+    ),
+    "drn": dict(
+        backbone=dict(BACKBONES["DRN"].config, type="DRN", norm_cfg=NORM),
+        decode_head=last("FCNHead", 8, num_convs=1),
+    ),
     "resnext": dict(
         backbone=resnext("ResNeXt"), decode_head=last("FCNHead", num_convs=1)
     ),

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.ops.pad import pad_same
+from jaxseg.ops.pad import pad_same, pad_zeros
 from jaxseg.ops.padded.valid_size import NoMaskedForm, ValidSizes
 
 
@@ -28,3 +28,11 @@ def test_the_odd_zero_stands_below_and_on_the_right(size, window, rows, columns)
 def test_a_bucket_has_no_such_border():
     with pytest.raises(NoMaskedForm), ValidSizes((8, 8)).tracing(1):
         pad_same(jnp.ones((1, 8, 8, 1)), 3, 2)
+    with pytest.raises(NoMaskedForm), ValidSizes((8, 8)).tracing(1):
+        pad_zeros(jnp.ones((1, 8, 8, 1)), 1)
+
+
+def test_zeros_on_four_sides():
+    x = jnp.ones((1, 2, 3, 2))
+    expected = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    np.testing.assert_array_equal(pad_zeros(x, 2), expected)
