@@ -16,6 +16,7 @@ from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
 from jaxseg.backbones.resnext import ResNeXt
 from jaxseg.backbones.stdc import STDCContextPathNet, STDCNet
+from jaxseg.backbones.timm_backbone import TIMMBackbone
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
 from jaxseg.backbones.xception import AlignedXception
@@ -43,6 +44,7 @@ __all__ = [
     "ResNetV1d",
     "STDCContextPathNet",
     "STDCNet",
+    "TIMMBackbone",
     "UNet",
     "VisionTransformer",
 ]

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -104,12 +105,14 @@ class _HRModule(nn.Module):
         block: makes a block of its `planes` and `name`.
         norm_cfg: the norm of the sums' convolutions.
         num_outputs: number of branches that are summed, from the finest on.
+        mode: how a coarser branch is resized.
     """
 
     stage: HRStage
     block: Callable[..., nn.Module]
     norm_cfg: Norm
     num_outputs: int
+    mode: str
 
     @nn.compact
     def __call__(self, xs: Sequence[jax.Array], train: bool) -> list[jax.Array]:
@@ -132,8 +135,8 @@ class _HRModule(nn.Module):
             if j > i:
                 x = self._conv(name, channels, 1, 1)(x, train)
                 # As in mmseg by the factor first, which makes an odd size larger.
-                x = upsample(x, 2 ** (j - i), mode="bilinear")
-                x = resize(x, xs[i].shape[1:3])
+                x = upsample(x, 2 ** (j - i), mode=self.mode)
+                x = resize(x, xs[i].shape[1:3], mode=self.mode)
             for k in range(i - j):
                 last = k == i - j - 1
                 x = self._conv(f"{name}.{k}", channels if last else x.shape[-1], 3, 2)(
@@ -168,6 +171,8 @@ class HRNet(Backbone, kw_only=True):
         zero_init_residual: the last norm of each block starts at zero; in mmseg 1.2.2
             it starts at one whatever this says.
         multiscale_output: whether all branches are returned or the finest alone.
+        fusion_mode: how the class resizes a coarser branch that is added to a finer
+            one.
     """
 
     extra: HRStages
@@ -181,20 +186,27 @@ class HRNet(Backbone, kw_only=True):
     takes_padding = True
     takes_bands = True
 
+    fusion_mode: ClassVar[str] = "bilinear"
+
     # The classifier of the original repository and of timm.
     key_table = KeyTable(
         unused=("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.")
     )
 
-    @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the branches of the last stage.
 
         Branch i is (N, ceil(H / 4 / 2**i), ceil(W / 4 / 2**i), channels).
         """
+        return self.features(x, train)[1:]
+
+    @nn.compact
+    def features(self, x: jax.Array, train: bool) -> tuple[jax.Array, ...]:
+        """The map of the stem's first layer, at half the size, and the branches."""
         train = train and not self.norm_eval
         frozen = self.frozen_stages >= 0
-        x = self._stem(x, train and not frozen)
+        half = self._stem(x, 1, train and not frozen)
+        x = self._stem(half, 2, train and not frozen)  # (N, H/4, W/4, 64)
         xs = [jax.lax.stop_gradient(x) if frozen else x]
         for number, stage in enumerate(self._stages, 1):
             frozen = number <= self.frozen_stages
@@ -203,19 +215,17 @@ class HRNet(Backbone, kw_only=True):
                 channels = self._stages[number].out_channels
                 xs = self._transition(xs, channels, number, train and not frozen)
             xs = jax.lax.stop_gradient(xs) if frozen else xs
-        return tuple(xs)
+        return (half, *xs)
 
     @property
     def _stages(self):
         extra = self.extra
         return extra.stage1, extra.stage2, extra.stage3, extra.stage4
 
-    def _stem(self, x, train):
-        for k in (1, 2):
-            x = Conv2d(_STEM_CHANNELS, 3, 2, 1, bias=False, name=f"conv{k}")(x)
-            x = self.norm_cfg(name=f"{self.norm_cfg.abbr}{k}")(x, train)
-            x = jax.nn.relu(x)
-        return x  # (N, H/4, W/4, 64)
+    def _stem(self, x, k, train):
+        """Layer k of the stem, which halves the map."""
+        x = Conv2d(_STEM_CHANNELS, 3, 2, 1, bias=False, name=f"conv{k}")(x)
+        return jax.nn.relu(self.norm_cfg(name=f"{self.norm_cfg.abbr}{k}")(x, train))
 
     def _stage(self, xs, stage, number, train):
         init = nn.initializers
@@ -231,7 +241,12 @@ class HRNet(Backbone, kw_only=True):
             last = number == len(self._stages) and k == stage.num_modules - 1
             outputs = 1 if last and not self.multiscale_output else stage.num_branches
             xs = _HRModule(
-                stage, block, self.norm_cfg, outputs, name=f"stage{number}.{k}"
+                stage,
+                block,
+                self.norm_cfg,
+                outputs,
+                self.fusion_mode,
+                name=f"stage{number}.{k}",
             )(xs, train)
         return xs
 

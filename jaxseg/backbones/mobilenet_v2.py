@@ -3,6 +3,8 @@
 https://arxiv.org/abs/1801.04381
 """
 
+import re
+
 import flax.linen as nn
 import jax
 
@@ -64,6 +66,24 @@ def _flat_renames():
             number += 1
 
 
+def _timm_keys():
+    """timm counts the blocks of each stage, and names each layer of a block."""
+    yield "conv_stem.", "conv1.conv."
+    yield "bn1.", "conv1.bn."
+    for stage, (ratio, _, count) in enumerate(_STAGES):
+        names = ("conv_pw", "conv_dw", "conv_pwl")
+        names = names if ratio > 1 else ("conv_dw", "conv_pw")
+        for block in range(count):
+            theirs, ours = f"blocks.{stage}.{block}", f"layer{stage + 1}.{block}.conv"
+            for item, name in enumerate(names):
+                yield f"{theirs}.{name}.", f"{ours}.{item}.conv."
+                yield f"{theirs}.bn{item + 1}.", f"{ours}.{item}.bn."
+
+
+# Starts of keys, timm's and ours.
+TIMM_KEYS = tuple(_timm_keys())
+
+
 class MobileNetV2(Backbone):
     """Seven stages of inverted residuals.
 
@@ -99,13 +119,16 @@ class MobileNetV2(Backbone):
     takes_bands = True
 
     key_table = KeyTable(
-        renames=tuple(_torchvision_renames()),
+        renames=(
+            *_torchvision_renames(),
+            *((f"^{re.escape(theirs)}", ours) for theirs, ours in TIMM_KEYS),
+        ),
         # torchvision has no layer 3 in its first block.
         layouts={"features.1.conv.3.weight": tuple(_flat_renames())},
         # pytorch-deeplab-xception's two halves of `features`.
         twins=("low_level_features.", "high_level_features."),
-        # The last convolution and the classifier.
-        unused=("conv2.", "classifier.", "head."),
+        # The last convolution, its norm in timm, and the classifier.
+        unused=("conv2.", "conv_head.", "bn2.", "classifier.", "head."),
     )
 
     def __post_init__(self):

@@ -60,7 +60,8 @@ def _take_pretrained(
     found = {"model.pretrained": model.pop("pretrained", None)}
     if isinstance(model.get("backbone"), Mapping):
         backbone = model["backbone"]
-        found["model.backbone.pretrained"] = backbone.pop("pretrained", None)
+        if not isinstance(backbone.get("pretrained"), bool):  # TIMMBackbone's is one
+            found["model.backbone.pretrained"] = backbone.pop("pretrained", None)
         start = backbone.get("init_cfg")
         if isinstance(start, Mapping) and start.get("type") == "Pretrained":
             found["model.backbone.init_cfg"] = _of_init_cfg(start)

@@ -9,6 +9,7 @@ import os
 
 from jaxseg.config import nearest
 from jaxseg.weights.download import DownloadError
+from jaxseg.weights.timm_zoo import DEFAULTS, OTHERS
 
 _log = logging.getLogger("jaxseg")
 
@@ -106,6 +107,8 @@ _URLS = {
         "20210928-b20ba619.pth"
     ),
 }
+_URLS |= {f"timm://{name}": url for name, url in (DEFAULTS | OTHERS).items()}
+_URLS |= {f"timm://{name.partition('.')[0]}": url for name, url in DEFAULTS.items()}
 # Other names of a table.
 _ALIASES = {"openmmlab": "open-mmlab", "mmpretrain": "mmcls", "modelzoo": "torchvision"}
 # Files that mmseg's configs expect under `pretrain/`, with its keys: there a user makes

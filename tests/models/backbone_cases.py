@@ -207,6 +207,11 @@ BACKBONES = {
         ((69, 53, 3),),
         ((9, 7, 8), (5, 4, 16), (3, 2, 32)),
     ),
+    "TIMMBackbone": Case(
+        dict(model_name="resnet18", pretrained=False, out_indices=(0, 1)),
+        ((37, 29, 3),),
+        ((19, 15, 64), (10, 8, 64)),
+    ),
     "UNet": unet("InterpConv", with_cp=True),
     # Entries of its upsample_cfg.
     "InterpConv": unet("InterpConv", norm_eval=True),

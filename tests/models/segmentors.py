@@ -327,6 +327,10 @@ SEGMENTORS = {
             ],
         ),
     ),
+    "timm": dict(
+        backbone=dict(BACKBONES["TIMMBackbone"].config, type="TIMMBackbone"),
+        decode_head=last("FCNHead", 64, num_convs=1, concat_input=False),
+    ),
     "maskformer": dict(
         backbone=resnet(),
         decode_head=dict(
