@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxseg.ops.bands.split_rows import refuse_split
 from jaxseg.ops.cpu.attention import attention_by_heads
 from jaxseg.ops.padded.valid_size import in_bucket
-from jaxseg.ops.platform import by_platform
+from jaxseg.ops.platform import by_platform, on_tpu
 
 
 def attention(
@@ -68,8 +68,12 @@ def attend(
         (N, L, heads, e) in q's dtype.
     """
     if drop is None:
-        return by_platform(attention_by_heads, _all_heads, q, k, v, valid, bias)
+        return on_tpu(attention_by_heads, _of_a_cpu_or_gpu, q, k, v, valid, bias)
     return _all_heads(q, k, v, valid, bias, drop)
+
+
+def _of_a_cpu_or_gpu(*args):
+    return by_platform(attention_by_heads, _all_heads, *args)
 
 
 def _all_heads(q, k, v, valid, bias, drop=None):
