@@ -14,6 +14,7 @@ from jaxseg.layers.attention_refinement import AttentionRefinementModule
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.resize import resize
 
 
@@ -39,7 +40,7 @@ class _FeatureFusionModule(nn.Module):
         """(N, H, W, C), the maps one behind the other -> (N, H, W, features)."""
         x = _conv(self.features, 1, "conv1")(x, train)
         scales = _conv(self.features, 1, "conv_atten.0")(global_mean(x), train)
-        return x + x * jax.nn.sigmoid(scales)
+        return x + x * spread(jax.nn.sigmoid(scales), x)
 
 
 class BiSeNetV1(Backbone, kw_only=True):
@@ -127,5 +128,6 @@ class BiSeNetV1(Backbone, kw_only=True):
         """The path at a rate, added to that of the next coarser, at the finer's size."""
         channels = self.context_channels[0]
         arm = AttentionRefinementModule(channels, name=f"context_path.arm{rate}")
-        y = resize(arm(x, train) + coarser, finer.shape[1:3], mode="nearest")
+        y = arm(x, train)
+        y = resize(y + spread(coarser, y), finer.shape[1:3], mode="nearest")
         return _conv(channels, 3, f"context_path.conv_head{rate}")(y, train)

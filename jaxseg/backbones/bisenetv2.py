@@ -11,6 +11,7 @@ from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule, DepthwiseSeparableConvModule
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.pool import max_pool, window_mean
 from jaxseg.ops.resize import resize
 from jaxseg.weights.key_table import KeyTable
@@ -86,7 +87,7 @@ class _CEBlock(nn.Module):
         channels = x.shape[-1]
         y = BN()(name="gap.1")(global_mean(x), train)
         y = _conv(channels, 1, "conv_gap")(y, train)
-        return _conv(channels, 3, "conv_last")(x + y, train)
+        return _conv(channels, 3, "conv_last")(x + spread(y, x), train)
 
 
 class _BGALayer(nn.Module):

@@ -12,6 +12,7 @@ from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import Linear
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.pool import window_mean
 
 
@@ -44,7 +45,8 @@ class _GlobalContextExtractor(nn.Module):
                 f"channels, allowed: 1 to {channels}"
             )
         y = self._linear(channels // self.reduction, "fc.0")(global_mean(x))
-        return x * jax.nn.sigmoid(self._linear(channels, "fc.2")(jax.nn.relu(y)))
+        scales = jax.nn.sigmoid(self._linear(channels, "fc.2")(jax.nn.relu(y)))
+        return x * spread(scales, x)
 
     def _linear(self, features, name):
         return Linear(features, kernel_init=kaiming_normal, name=name)

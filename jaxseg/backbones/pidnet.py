@@ -14,6 +14,7 @@ from jaxseg.layers.basic_block import (
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.dappm import DAPPM, PAPPM
 from jaxseg.layers.norm import BN, Norm
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.resize import resize
 
 
@@ -150,7 +151,7 @@ class _PagFM(nn.Module):
         query = ConvModule(self.channels, 1, norm_cfg=BN(), name="f_p")(p, train)
         size = p.shape[1:3]
         agreement = (query * resize(key, size)).sum(-1, keepdims=True)
-        sigma = jax.nn.sigmoid(agreement)
+        sigma = spread(jax.nn.sigmoid(agreement), p)
         return sigma * resize(i, size) + (1 - sigma) * p
 
 

@@ -11,6 +11,7 @@ from jaxseg.layers.conv import Conv2d, ConvLayer, conv_layer
 from jaxseg.layers.norm import Norm
 from jaxseg.layers.res_layer import ResBottleneck
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.pool import window_mean
 
 
@@ -54,7 +55,9 @@ class _SplitAttentionConv2d(nn.Module):
         y = jax.nn.relu(self.norm_cfg(name=f"{abbr}1")(y, train))
         y = Conv2d(self.channels * self.radix, groups=self.groups, name="fc2")(y)
         weights = self._attention(y)
-        return sum(w * part for w, part in zip(weights, splits, strict=True))
+        return sum(
+            spread(w, part) * part for w, part in zip(weights, splits, strict=True)
+        )
 
     def _attention(self, y):
         """(N, 1, 1, groups * radix * c) -> `radix` weights (N, 1, 1, groups * c)."""

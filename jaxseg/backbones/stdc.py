@@ -17,6 +17,7 @@ from jaxseg.layers.attention_refinement import AttentionRefinementModule
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.pool import window_mean
 from jaxseg.ops.resize import resize
 from jaxseg.weights.key_table import KeyTable
@@ -244,7 +245,7 @@ class _FeatureFusionModule(nn.Module):
             global_mean(x), train
         )
         y = ConvModule(f.out_channels, 1, bias=False, name="attention.2")(y, train)
-        return x * jax.nn.sigmoid(y) + x
+        return x * spread(jax.nn.sigmoid(y), x) + x
 
 
 class STDCContextPathNet(Backbone, kw_only=True):

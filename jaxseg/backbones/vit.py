@@ -20,6 +20,7 @@ from jaxseg.layers.transformer import (
     dropout_rates,
     truncated_normal,
 )
+from jaxseg.ops.narrow import spread, wide
 from jaxseg.weights.key_table import KeyTable
 
 # timm's and DeiT's names, and those of mmpretrain that differ.
@@ -167,8 +168,8 @@ class VisionTransformer(Backbone):
             name="patch_embed",
         )(x, train)  # (N, h * w, C)
         cls_token = self.param("cls_token", truncated_normal, (1, 1, self.embed_dims))
-        cls_token = jnp.tile(cls_token.astype(x.dtype), (x.shape[0], 1, 1))
-        x = jnp.concatenate([cls_token, x], axis=1) + self._positions(grid, x.dtype)
+        x = jnp.concatenate([spread(cls_token, x[:, :1]), x], axis=1)
+        x = (wide(x) + self._positions(grid)).astype(x.dtype)
         x = Dropout(self.drop_rate, name="drop_after_pos")(x, train)
         if not self.with_cls_token:
             x = x[:, 1:]
@@ -203,13 +204,13 @@ class VisionTransformer(Backbone):
         size = (size, size) if isinstance(size, int) else size
         return tuple(side // self.patch_size for side in size)
 
-    def _positions(self, grid, dtype):
+    def _positions(self, grid):
         rows, columns = self._table_grid
         table = self.param(
             "pos_embed", truncated_normal, (1, rows * columns + 1, self.embed_dims)
         )
         mode = self.interpolate_mode
-        return positions_of_image(table, (rows, columns), grid, mode).astype(dtype)
+        return positions_of_image(table, (rows, columns), grid, mode)
 
     def resize_weight(self, key: str, weight: np.ndarray) -> np.ndarray:
         """A stored weight of another shape at this model's size, as mmseg loads it.

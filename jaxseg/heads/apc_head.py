@@ -12,6 +12,7 @@ from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import Conv2d, ConvModule, torch_start
 from jaxseg.layers.norm import Norm
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.pool import adaptive_avg_pool
 
 
@@ -37,7 +38,7 @@ class _ACM(nn.Module):
         pooled = self._conv("pooled_redu_conv", pooled, train)
         whole = self._conv("global_info", global_mean(x), train)
         start = torch_start(self.channels)
-        affinity = Conv2d(self.pool_scale**2, **start, name="gla")(x + whole)
+        affinity = Conv2d(self.pool_scale**2, **start, name="gla")(x + spread(whole, x))
         regions = pooled.reshape(len(x), -1, self.channels)
         y = jnp.einsum("nhwk,nkc->nhwc", jax.nn.sigmoid(affinity), regions)
         y = nn.relu(self._conv("residual_conv", y, train) + x)

@@ -15,6 +15,7 @@ from jaxseg.layers.transformer import Linear
 from jaxseg.losses.cross_entropy_loss import CrossEntropyLoss
 from jaxseg.losses.loss import Loss
 from jaxseg.losses.targets import Targets
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.resize import resize
 
 
@@ -42,7 +43,7 @@ class _EncModule(nn.Module):
         encoding = jax.nn.relu(y).mean(-1).astype(x.dtype)
         fc = Linear(channels, **torch_start(channels), name="fc.0")
         gamma = jax.nn.sigmoid(fc(encoding))
-        return encoding, jax.nn.relu(x + x * gamma[:, None, None])
+        return encoding, jax.nn.relu(x + x * spread(gamma[:, None, None], x))
 
 
 class EncHead(BaseDecodeHead, kw_only=True):

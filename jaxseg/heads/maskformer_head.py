@@ -96,14 +96,15 @@ class MaskFormerHead(Head, kw_only=True):
         features, memory = self.pixel_decoder(
             self.feat_channels, self.out_channels, name="pixel_decoder"
         )(inputs, train)
-        places = self.positional_encoding(memory.shape[1:3]).astype(memory.dtype)
+        places = self.positional_encoding(memory.shape[1:3])
+        places = places.astype(jnp.promote_types(memory.dtype, jnp.float32))
         width = decoder.embed_dims
         if memory.shape[-1] != width or self.enforce_decoder_input_project:
             memory = Conv2d(
                 width, kernel_init=caffe2_xavier, name="decoder_input_proj"
             )(memory)
         memory = memory.reshape(len(memory), -1, width)  # (N, h * w, C)
-        query_pos = self._query_positions(width).astype(memory.dtype)
+        query_pos = self._query_positions(width)
         queries = jnp.zeros_like(memory, shape=(len(memory), *query_pos.shape))
         decoded = DetrTransformerDecoder(decoder, name="transformer_decoder")(
             queries, memory, query_pos, places.reshape(-1, width), train
@@ -145,7 +146,7 @@ class MaskFormerHead(Head, kw_only=True):
         label = jnp.where(label == self.ignore_index, -1, label)
         classes = jnp.arange(self.num_classes)
         present = jax.lax.map(lambda one: (one.reshape(-1, 1) == classes).any(0), label)
-        small = label[..., None].astype(outputs.features.dtype)
+        small = label[..., None].astype(jnp.float32)
         small = resize(small, outputs.features.shape[1:3], mode="nearest")[..., 0]
 
         def of_layer(carry, layer):

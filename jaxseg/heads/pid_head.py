@@ -14,6 +14,7 @@ from jaxseg.layers.dropout import Dropout2d
 from jaxseg.layers.pre_activation import PreActivationBranch
 from jaxseg.losses.decode import decode_losses
 from jaxseg.losses.loss import Loss
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.resize import resize
 
 # Probability of a boundary from which a pixel counts in the last loss.
@@ -74,7 +75,9 @@ class PIDHead(BaseDecodeHead, kw_only=True):
         p, i, d = outputs
         label = targets["gt_seg_map"]
         edges = resize(
-            jax.lax.stop_gradient(d), label.shape[1:3], align_corners=self.align_corners
+            wide(jax.lax.stop_gradient(d)),
+            label.shape[1:3],
+            align_corners=self.align_corners,
         )
         is_boundary = jax.nn.sigmoid(edges[..., 0]) > _BOUNDARY
         boundary = jnp.where(is_boundary, label, self.ignore_index)

@@ -12,6 +12,7 @@ from jaxseg.layers.dropout import Dropout
 from jaxseg.losses.accuracy import Accuracy
 from jaxseg.losses.targets import Targets
 from jaxseg.ops.linear import linear
+from jaxseg.ops.narrow import spread, wide
 from jaxseg.ops.point_sample import nearest_sample, point_sample
 from jaxseg.ops.resize import resize
 from jaxseg.ops.strips.upsampled import Upsampled
@@ -28,7 +29,8 @@ class _Conv1d(nn.Module):
         shape = (1, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape).astype(x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return linear(x, kernel[0]) + bias.astype(x.dtype)
+        y = linear(x, kernel[0])
+        return y + spread(bias, y)
 
 
 class PointHead(BaseCascadeDecodeHead, kw_only=True):
@@ -127,7 +129,7 @@ class PointHead(BaseCascadeDecodeHead, kw_only=True):
         count = int(self.num_points * self.oversample_ratio)
         points = uniform(self, (batch, count, 2), dtype)
         chosen = int(self.importance_sample_ratio * self.num_points)
-        uncertainty = _uncertainty(point_sample(logits, points))
+        uncertainty = _uncertainty(point_sample(wide(logits), points))
         _, index = jax.lax.top_k(uncertainty, chosen)
         points = jnp.take_along_axis(points, index[..., None], axis=1)
         others = self.num_points - chosen

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxseg.errors import ModelSizeError
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.conv import ConvModule, torch_start
+from jaxseg.ops.narrow import times
 from jaxseg.ops.psa_mask import centred_window, pairs_of_places
 from jaxseg.ops.resize import resize
 
@@ -123,4 +124,4 @@ class PSAHead(BaseDecodeHead, kw_only=True):
         factor = self.normalization_factor
         if factor is None:
             factor = self.mask_size[0] * self.mask_size[1]
-        return jnp.einsum(form, y, x) / factor
+        return times(jnp.einsum(form, y, x), 1 / factor)

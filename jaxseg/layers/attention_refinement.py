@@ -7,6 +7,7 @@ from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 
 
 class AttentionRefinementModule(nn.Module):
@@ -31,4 +32,5 @@ class AttentionRefinementModule(nn.Module):
         layer = ConvModule(
             self.channels, 1, norm_cfg=self.norm_cfg, name="atten_conv_layer.1"
         )
-        return x * jax.nn.sigmoid(layer(global_mean(x), train))
+        scales = jax.nn.sigmoid(layer(global_mean(x), train))
+        return x * spread(scales, x)

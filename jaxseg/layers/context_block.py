@@ -10,6 +10,7 @@ from jaxseg.layers.conv import Conv2d, kaiming_normal_fan_in, torch_start
 from jaxseg.layers.plugin import Plugin
 from jaxseg.ops.context import global_mean, pixel_product, spatial_softmax
 from jaxseg.ops.layer_norm import layer_norm
+from jaxseg.ops.narrow import spread
 
 PoolingType = Literal["att", "avg"]
 FusionType = Literal["channel_add", "channel_mul"]
@@ -65,9 +66,10 @@ class ContextBlock(Plugin, kw_only=True):
             context = pixel_product(spatial_softmax(mask), x)[:, None]
         y = x
         if "channel_mul" in self.fusion_types:
-            y = y * jax.nn.sigmoid(self._transform(context, "channel_mul_conv"))
+            weights = jax.nn.sigmoid(self._transform(context, "channel_mul_conv"))
+            y = y * spread(weights, y)
         if "channel_add" in self.fusion_types:
-            y = y + self._transform(context, "channel_add_conv")
+            y = y + spread(self._transform(context, "channel_add_conv"), y)
         return y
 
     def _transform(self, context, name):

@@ -10,6 +10,7 @@ import jax
 from jaxseg.layers.activation import Act
 from jaxseg.layers.norm import Norm
 from jaxseg.ops.conv import conv2d, conv_transpose2d
+from jaxseg.ops.narrow import spread
 from jaxseg.ops.pad import pad_map
 from jaxseg.ops.pair import Pair, as_pair
 
@@ -86,7 +87,7 @@ class Conv2d(nn.Module):
         x = self.convolve(x, kernel.astype(x.dtype), padding)
         if self.bias:
             bias = self.param("bias", self.bias_init, (self.features,))
-            x = x + bias.astype(x.dtype)
+            x = x + spread(bias, x)
         return x
 
     def weight(self, kernel):
@@ -161,7 +162,7 @@ class ConvTranspose2d(nn.Module):
         bias = self.param("bias", bias_init, (self.features,))
         kernel = kernel.astype(x.dtype)
         x = conv_transpose2d(x, kernel, self.stride, self.padding, self.output_padding)
-        return x + bias.astype(x.dtype)
+        return x + spread(bias, x)
 
 
 class ConvModule(nn.Module):

@@ -10,6 +10,7 @@ from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import torch_default_bias
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.transformer import FFN, MultiheadAttention
+from jaxseg.ops.narrow import spread, wide
 
 _xavier = nn.initializers.xavier_uniform()
 
@@ -168,11 +169,13 @@ class _DecoderLayer(nn.Module):
     @nn.compact
     def __call__(self, x, memory, query_pos, key_pos, train: bool):
         cfg = self.cfg
+        query_pos = spread(query_pos, x)
         q = x + query_pos
         x = cfg.self_attn_cfg(name="self_attn")(q, x, train, q, x)
         x = cfg.norm_cfg(name="norms.0")(x, train)
+        key = (wide(memory) + key_pos).astype(memory.dtype)
         attend = cfg.cross_attn_cfg(name="cross_attn")
-        x = attend(x + query_pos, x, train, memory + key_pos, memory)
+        x = attend(x + query_pos, x, train, key, memory)
         x = cfg.norm_cfg(name="norms.1")(x, train)
         x = cfg.ffn_cfg(name="ffn")(x, x, train)
         return cfg.norm_cfg(name="norms.2")(x, train)

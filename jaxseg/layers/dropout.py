@@ -5,13 +5,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.layers.data_axis import sample_keys
+from jaxseg.ops.narrow import times
 
 
 def _drop(key, x, rate, shape):
     """Keeps entries of a mask of `shape` a sample with 1 - rate, scaled up."""
     keys = sample_keys(key, x.shape[0])
     keep = jax.vmap(lambda k: jax.random.bernoulli(k, 1 - rate, shape))(keys)
-    return jnp.where(keep, x / (1 - rate), 0).astype(x.dtype)
+    return jnp.where(keep, times(x, 1 / (1 - rate)), 0)
 
 
 class Dropout(nn.Module):

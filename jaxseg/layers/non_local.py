@@ -16,6 +16,7 @@ from jaxseg.ops.context import (
     pixel_product,
     spatial_softmax,
 )
+from jaxseg.ops.narrow import spread, wide
 
 Mode = Literal["embedded_gaussian", "dot_product"]
 _small = nn.initializers.normal(0.01)
@@ -66,7 +67,8 @@ class NonLocal2d(Plugin, kw_only=True):
             return pixel_attention(theta, phi, g, scale)
         # (theta phi^T) g = theta (phi^T g): no product of pixels with pixels.
         sums = pixel_product(phi, g)
-        return jnp.einsum("nhwk,nkc->nhwc", theta, sums) / count_of_pixels(phi)
+        y = jnp.einsum("nhwk,nkc->nhwc", theta, sums)
+        return (wide(y) / count_of_pixels(phi)).astype(y.dtype)
 
     def conv_out(self, y, channels, train):
         """The last convolution; mmcv's block begins as if it were not there."""
@@ -94,9 +96,9 @@ class DisentangledNonLocal2d(NonLocal2d, kw_only=True):
     @nn.compact
     def __call__(self, x, train: bool):
         theta, phi, g = self.embed(x)
-        theta, phi = theta - global_mean(theta), phi - global_mean(phi)
+        theta, phi = (y - spread(global_mean(y), y) for y in (theta, phi))
         scale = theta.shape[-1] ** -0.5 if self.use_scale else 1.0
         y = self.attend(theta, phi, g, scale / self.temperature)
         mask = Conv2d(1, **torch_start(x.shape[-1]), name="conv_mask")(x)
         unary = pixel_product(spatial_softmax(mask), g)[:, None]  # (N, 1, 1, inner)
-        return x + self.conv_out(y + unary, x.shape[-1], train)
+        return x + self.conv_out(y + spread(unary, y), x.shape[-1], train)

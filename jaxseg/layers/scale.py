@@ -2,6 +2,8 @@
 
 import flax.linen as nn
 
+from jaxseg.ops.narrow import spread
+
 
 class Scale(nn.Module):
     """mmcv's Scale, which starts with 0 and so leaves its branch out."""
@@ -10,4 +12,4 @@ class Scale(nn.Module):
     def __call__(self, x):
         # torch's name is `scale`, which is a norm's weight here (weights/names.py).
         factor = self.param("factor", nn.initializers.zeros, ())
-        return x * factor.astype(x.dtype)
+        return x * spread(factor, x)

@@ -6,6 +6,7 @@ from jaxseg.layers.activation import HSigmoid, ReLU
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.inverted_residual import make_divisible
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.narrow import spread
 
 
 class SELayer(nn.Module):
@@ -24,6 +25,7 @@ class SELayer(nn.Module):
         squeezed = ConvModule(
             make_divisible(channels // self.ratio), 1, act_cfg=ReLU(), name="conv1"
         )(global_mean(x), train)
-        return x * ConvModule(channels, 1, act_cfg=HSigmoid(), name="conv2")(
+        scales = ConvModule(channels, 1, act_cfg=HSigmoid(), name="conv2")(
             squeezed, train
         )
+        return x * spread(scales, x)

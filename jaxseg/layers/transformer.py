@@ -10,6 +10,7 @@ from jaxseg.layers.activation import Act
 from jaxseg.layers.dropout import Dropout, DropPath
 from jaxseg.ops.attention import attention
 from jaxseg.ops.linear import linear
+from jaxseg.ops.narrow import spread
 
 # timm's and mmseg's trunc_normal_(std=0.02) cuts at -2 and 2, a hundred deviations
 # away. (Flax's truncated_normal would cut at two, which leaves a deviation of 0.0176.)
@@ -37,7 +38,7 @@ class Linear(nn.Module):
         x = linear(x, kernel)
         if self.bias:
             bias = self.param("bias", self.bias_init, (self.features,))
-            x = x + bias.astype(x.dtype)
+            x = x + spread(bias, x)
         return x
 
 
@@ -90,7 +91,7 @@ class _Attention(nn.Module):
 
 def _project(x, weight, bias):
     x = linear(x, weight.T.astype(x.dtype))
-    return x if bias is None else x + bias.astype(x.dtype)
+    return x if bias is None else x + spread(bias, x)
 
 
 class MultiheadAttention(nn.Module):

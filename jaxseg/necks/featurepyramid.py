@@ -1,10 +1,10 @@
 """Pyramid of a transformer's maps, BEiT's and MAE's: https://arxiv.org/abs/2106.08254."""
 
 import flax.linen as nn
-import jax
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
+from jaxseg.layers.activation import GELU
 from jaxseg.layers.conv import ConvTranspose2d
 from jaxseg.layers.norm import Norm, SyncBN
 from jaxseg.necks.neck import Neck
@@ -52,8 +52,8 @@ class Feature2Pyramid(Neck):
     def _rescaled(self, x, factor, train):
         if factor == 4:
             x = self._double(x, "upsample_4x.0")
-            # Item 2 is the activation.
-            x = jax.nn.gelu(self.norm_cfg(name="upsample_4x.1")(x, train), False)
+            x = self.norm_cfg(name="upsample_4x.1")(x, train)
+            x = GELU()(name="upsample_4x.2")(x)
             return self._double(x, "upsample_4x.3")
         if factor == 2:
             return self._double(x, "upsample_2x.0")

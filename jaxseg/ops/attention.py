@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxseg.ops.bands.split_rows import refuse_split
 from jaxseg.ops.cpu.attention import attention_by_heads
+from jaxseg.ops.narrow import times
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.platform import by_platform, on_tpu
 
@@ -35,7 +36,7 @@ def attention(
         (N, L, heads, d) in q's dtype.
     """
     refuse_split(k, "attention, in which every pixel sees all others")
-    q = q * q.shape[-1] ** -0.5
+    q = times(q, q.shape[-1] ** -0.5)
     valid = None
     if (sizes := in_bucket()) is not None:
         valid = sizes.token_mask(k.shape[1])

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxseg.ops.attention import attend
 from jaxseg.ops.bands.split_rows import SplitRows, split
+from jaxseg.ops.narrow import times
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.pool import adaptive_avg_pool
 
@@ -206,7 +207,7 @@ def pixel_attention(
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     pixels = _Pixels.of(k)
     v = pixels.filled(v, 0)
-    tokens = [x.reshape(len(x), -1, 1, x.shape[3]) for x in (q * scale, k, v)]
+    tokens = [x.reshape(len(x), -1, 1, x.shape[3]) for x in (times(q, scale), k, v)]
     if pixels.bands is not None:
         y = _attention_of_bands(pixels.bands, *(x[:, :, 0] for x in tokens))
     else:

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.narrow import wide
+
 
 def point_sample(
     x: jax.Array, points: jax.Array, *, align_corners: bool = False
@@ -21,16 +23,16 @@ def point_sample(
     places = _pixels(x, points, align_corners)
     low = jnp.floor(places)
     share = places - low
-    total = 0
+    full, total = wide(x), 0
     for down in (0, 1):
         for right in (0, 1):
             corner = low + jnp.array([right, down], low.dtype)
             weight = jnp.where(jnp.array([right, down]), share, 1 - share).prod(-1)
             size = jnp.array([x.shape[2], x.shape[1]])
             inside = ((corner >= 0) & (corner < size)).all(-1)
-            weight = jnp.where(inside, weight, 0)[..., None].astype(x.dtype)
-            total = total + weight * _take(x, corner.astype(jnp.int32))
-    return total
+            weight = jnp.where(inside, weight, 0)[..., None].astype(full.dtype)
+            total = total + weight * _take(full, corner.astype(jnp.int32))
+    return total.astype(x.dtype)
 
 
 def nearest_sample(

@@ -10,12 +10,13 @@ from jaxseg.ops.bands.split_rows import CannotSplit, split, windows_of_band
 from jaxseg.ops.conv import conv2d
 from jaxseg.ops.cpu.pool import (
     MOST_CELLS,
-    averages_in_one_product,
     max_of_slices,
     sum_of_slices,
+    sums_in_one_product,
 )
 from jaxseg.ops.cpu.windows import Windows
 from jaxseg.ops.least_size import check_window
+from jaxseg.ops.narrow import times, wide
 from jaxseg.ops.padded.valid_size import in_bucket, mask_windows
 from jaxseg.ops.pair import Pair, as_pair
 from jaxseg.ops.platform import bound, by_platform
@@ -24,14 +25,16 @@ _LARGEST_LOOPED = 3  # side in pixels
 
 
 @functools.lru_cache(maxsize=128)
-def _adaptive_matrix(in_size, out_size):
-    """(out, in) averages over [floor(i H / S), ceil((i + 1) H / S))."""
-    matrix = np.zeros((out_size, in_size))
+def _adaptive_cells(in_size, out_size):
+    """(out, in), 1 in [floor(i H / S), ceil((i + 1) H / S)), elsewhere 0.
+
+    As factors these are exact in every type, which 1 / 3 is not; sums over a cell are
+    divided by its count in float32.
+    """
+    cells = np.zeros((out_size, in_size))
     for i in range(out_size):
-        start = i * in_size // out_size
-        stop = -(-(i + 1) * in_size // out_size)
-        matrix[i, start:stop] = 1.0 / (stop - start)
-    return matrix
+        cells[i, i * in_size // out_size : -(-(i + 1) * in_size // out_size)] = 1
+    return cells
 
 
 def adaptive_avg_pool(x: jax.Array, size: tuple[int, int]) -> jax.Array:
@@ -43,37 +46,52 @@ def adaptive_avg_pool(x: jax.Array, size: tuple[int, int]) -> jax.Array:
         return _adaptive_avg_pool_in_bucket(sizes, x, size)
     if (bands := split(x)) is not None:
         return _adaptive_avg_pool_of_bands(bands, x, size)
-    rows = jnp.asarray(_adaptive_matrix(x.shape[1], size[0]), x.dtype)
-    columns = jnp.asarray(_adaptive_matrix(x.shape[2], size[1]), x.dtype)
+    cells = [_adaptive_cells(*sides) for sides in zip(x.shape[1:3], size, strict=True)]
+    factors = (jnp.asarray(cell, x.dtype) for cell in cells)
     if size[0] * size[1] > MOST_CELLS:
-        return _averages(x, rows, columns)
-    return by_platform(averages_in_one_product, _averages, x, rows, columns)
+        sums = _sums(x, *factors)
+    else:
+        sums = by_platform(sums_in_one_product, _sums, x, *factors)
+    return _divided(sums, *cells, x.dtype)
 
 
-def _averages(x, rows, columns):
-    """(N, H, W, C), (h, H), (w, W) -> (N, h, w, C)."""
-    y = jnp.einsum("ph,nhwc->npwc", rows, x)
-    return jnp.einsum("qw,npwc->npqc", columns, y)
+def _sums(x, rows, columns):
+    """(N, H, W, C), (h, H), (w, W) -> (N, h, w, C), float32 at least."""
+    y = _product("ph,nhwc->npwc", rows, x)
+    return _product("qw,npwc->npqc", columns, y)
+
+
+def _product(form, factors, x):
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    factors = factors.astype(x.dtype)
+    return jnp.einsum(form, factors, x, preferred_element_type=dtype)
+
+
+def _divided(sums, rows, columns, dtype):
+    """The means of sums (N, h, w, C) over cells (h, H) and (w, W)."""
+    counts = np.outer(rows.sum(1), columns.sum(1))[..., None]
+    return (sums / counts.astype(sums.dtype)).astype(dtype)
 
 
 def _adaptive_avg_pool_of_bands(bands, x, size):
     """As `adaptive_avg_pool`, of all bands together; every device has all of it."""
-    rows = _adaptive_matrix(x.shape[1] * bands.bands, size[0])
-    rows = np.moveaxis(rows.reshape(size[0], bands.bands, -1), 1, 0)
-    columns = jnp.asarray(_adaptive_matrix(x.shape[2], size[1]), x.dtype)
-    y = jnp.einsum("ph,nhwc->npwc", bands.own(rows.astype(x.dtype)), x)
-    return jax.lax.psum(jnp.einsum("qw,npwc->npqc", columns, y), bands.axis)
+    rows = _adaptive_cells(x.shape[1] * bands.bands, size[0])
+    columns = _adaptive_cells(x.shape[2], size[1])
+    of_bands = np.moveaxis(rows.reshape(size[0], bands.bands, -1), 1, 0)
+    own = bands.own(of_bands.astype(x.dtype))
+    sums = jax.lax.psum(_sums(x, own, jnp.asarray(columns)), bands.axis)
+    return _divided(sums, rows, columns, x.dtype)
 
 
 def _adaptive_avg_pool_in_bucket(sizes, x, size):
     """As `adaptive_avg_pool`, over the valid part of each sample."""
 
-    def matrix(axis, out):
+    def cells(axis, out):
         padded = x.shape[1 + axis]
         lengths = sizes.lengths(axis, padded)
 
         def make(image):
-            small = _adaptive_matrix(max(int(lengths[image]), 1), out)
+            small = _adaptive_cells(max(int(lengths[image]), 1), out)
             return np.pad(small, ((0, 0), (0, padded - small.shape[1]))).astype(x.dtype)
 
         found = sizes.array(("average", axis, padded, out, str(x.dtype)), axis, make)
@@ -81,8 +99,12 @@ def _adaptive_avg_pool_in_bucket(sizes, x, size):
         return found
 
     x = sizes.fill(x)
-    y = jnp.einsum("nph,nhwc->npwc", matrix(0, size[0]), x)
-    return jnp.einsum("nqw,npwc->npqc", matrix(1, size[1]), y)
+    rows, columns = (cells(axis, out) for axis, out in enumerate(size))
+    y = _product("nph,nhwc->npwc", rows, x)
+    y = _product("nqw,npwc->npqc", columns, y)
+    rows, columns = (wide(side).sum(2) for side in (rows, columns))
+    counts = rows[:, :, None] * columns[:, None, :]
+    return (y / counts[..., None]).astype(x.dtype)
 
 
 def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Array:
@@ -102,25 +124,25 @@ def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Ar
         ModelSizeError: if x is smaller than one window.
     """
     if window <= _LARGEST_LOOPED:
-        taps = jnp.full((window, window, 1, x.shape[-1]), 1 / window**2, x.dtype)
-        return conv2d(x, taps, stride, padding, groups=x.shape[-1])
+        taps = jnp.ones((window, window, 1, x.shape[-1]), x.dtype)
+        sums = conv2d(x, taps, stride, padding, groups=x.shape[-1])
+        return times(sums, 1 / window**2)
     sides, strides, padding = map(as_pair, (window, stride, padding))
     x = mask_windows(x, sides, strides, padding)
     x, padding = windows_of_band(x, sides, strides, padding)
     check_window(x, sides, padding)
     rows, columns = (
-        _window_matrix(length, window, step, pad).astype(x.dtype)
+        jnp.asarray(_windows(length, window, step, pad), x.dtype)
         for length, step, pad in zip(x.shape[1:3], strides, padding, strict=True)
     )
-    y = jnp.einsum("ph,nhwc->npwc", rows, x)
-    return jnp.einsum("qw,npwc->npqc", columns, y)
+    return (_sums(x, rows, columns) / window**2).astype(x.dtype)
 
 
-def _window_matrix(size, window, stride, padding):
-    """(windows, size) averages over windows along one axis."""
+def _windows(size, window, stride, padding):
+    """(windows, size) bool: what windows along one axis see."""
     count = (size + 2 * padding - window) // stride + 1
     places = np.arange(size) + padding - stride * np.arange(count)[:, None]
-    return ((places >= 0) & (places < window)) / window
+    return (places >= 0) & (places < window)
 
 
 def avg_pool(x: jax.Array, window: int) -> jax.Array:
@@ -131,12 +153,13 @@ def avg_pool(x: jax.Array, window: int) -> jax.Array:
     if window == 1:
         return x
     if (sizes := in_bucket()) is not None:
-        ones = sizes.mask(*x.shape[1:3])[..., None].astype(x.dtype)
-        x = sizes.fill(x)
+        full = wide(sizes.fill(x))
+        ones = sizes.mask(*x.shape[1:3])[..., None].astype(full.dtype)
         for axis in range(2):
             sizes.change(axis, x.shape[1 + axis], lambda n: -(-n // window))
         # Windows in the padding of a bucket count nothing.
-        return _cell_sums(x, window) / jnp.maximum(_cell_sums(ones, window), 1)
+        counts = jnp.maximum(_cell_sums(ones, window), 1)
+        return (_cell_sums(full, window) / counts).astype(x.dtype)
     if split(x) is not None and x.shape[1] % window:
         raise CannotSplit(
             f"average pooling of {window}x{window} cells of {x.shape[1]} rows a device"
@@ -145,7 +168,9 @@ def avg_pool(x: jax.Array, window: int) -> jax.Array:
     rows, columns = (
         np.minimum(window, size - np.arange(0, size, window)) for size in x.shape[1:3]
     )
-    return _cell_sums(x, window) / np.outer(rows, columns)[..., None].astype(x.dtype)
+    sums = _cell_sums(wide(x), window)
+    counts = np.outer(rows, columns)[..., None].astype(sums.dtype)
+    return (sums / counts).astype(x.dtype)
 
 
 def _cell_sums(x, window):

@@ -26,6 +26,7 @@ from tests.models.cases import (
     weights,
 )
 from tests.models.segmentors import SEGMENTORS
+from tests.narrow_types import lost_digits, trace
 
 
 def test_every_entry_has_a_case():
@@ -110,13 +111,14 @@ def test_bfloat16_is_the_type_of_the_maps_alone(name):
     module, inputs = build(name), maps(name, "bfloat16")
     variables = weights(module, *inputs)
     step = functools.partial(train_step, module)
-    (_, (outputs, new)), gradients = jax.eval_shape(step, variables, inputs)
+    program, ((_, (outputs, new)), gradients) = trace(step, variables, inputs)
     # The places of points are no map.
     places = {jnp.dtype("float32")} if name == "PointHead" else set()
     assert {out.dtype for out in outputs} == {jnp.dtype("bfloat16")} | places
     assert {leaf.dtype for leaf in jax.tree.leaves((gradients, new))} == {
         jnp.dtype("float32")
     }
+    assert lost_digits(program) == []
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -138,6 +140,7 @@ def test_losses_are_float32_and_their_gradients_finite(name, dtype):
         found = decode_losses(logits, {"gt_seg_map": label}, [loss], sampler=sampler)
         return found[loss.loss_name]
 
+    assert lost_digits(trace(value_of, logits)[0]) == []
     value, gradient = value_of(logits)
     assert value.dtype == jnp.float32 and value != 0
     assert gradient.dtype == logits.dtype

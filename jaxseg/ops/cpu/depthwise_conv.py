@@ -26,7 +26,7 @@ def depthwise_conv2d(x: jax.Array, kernel: jax.Array, windows: Windows) -> jax.A
     """
     multiplier = kernel.shape[3] // x.shape[3]
     if multiplier > 1:
-        x = jnp.repeat(x, multiplier, axis=3)
+        x = jnp.repeat(_wide(x), multiplier, axis=3).astype(x.dtype)
     kernel = varying_like(kernel[:, :, 0], x)
     return _depthwise(x, kernel, windows)
 
