@@ -40,6 +40,12 @@ KINDS = ("logits", "loss", "gradient", "statistic")
 _FLOAT32_BOUND = {"logits": 1e-4, "loss": 1e-4, "gradient": 1e-3, "statistic": 1e-3}
 _FLOAT64_BOUND = 1e-6
 
+# A rounding to bfloat16 loses up to 2^-9 of a value. A hundred of them one behind the
+# other add up as their root, to 10 * 2^-9 = 0.02 of a logit. A loss and a statistic are
+# means over many values, a gradient has the roundings of both passes, and of a kernel
+# before a batch norm it is what remains of terms that cancel.
+_BFLOAT16_BOUND = {"logits": 0.02, "loss": 0.005, "gradient": 0.25, "statistic": 0.002}
+
 # Entries of integers that a model computes from its config. The recipe has no values
 # for them, and a case tells their names and shapes alone.
 _INDEX_TABLES = ("relative_position_index",)
@@ -136,7 +142,9 @@ def check(
             arithmetic is mmseg's. `float32`: to the case's own bounds. Where training
             batch norms over a few values multiply the rounding of a sum, single
             gradients miss those bounds by chance, also in PyTorch when it runs on
-            another number of threads: the bounds come from one run of it.
+            another number of threads: the bounds come from one run of it. `bfloat16`:
+            the model computes in it, parameters and images are float32; to bounds for
+            models in which no batch norm trains on a few values.
         configs: mmsegmentation 1.2.2's folder of configs; the model is then that of
             the file which the case names, and not the one stored in the case.
         trains: whether the numbers of training are compared beside the logits.
@@ -175,21 +183,23 @@ def _read(path):
 def _check(case, path, dtype, configs, trains):
     model = resolve_model(_model_config(case, path, configs) | {"dtype": dtype})
     size, seed = tuple(case["size"].tolist()), int(case["seed"])
-    images = jnp.asarray(image(1, size, seed), dtype)
+    of_inputs = "float64" if dtype == "float64" else "float32"
+    images = jnp.asarray(image(1, size, seed), of_inputs)
     try:
         target = jax.eval_shape(model.init, jax.random.key(0), images)
     except (ConfigError, ModelSizeError) as error:  # parts that do not fit together
         raise ConfigError(f"{path}: the model cannot be built: {error}") from error
     variables = _load(_state_dict(case, seed), model, target, str(path))
-    variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), variables)
+    variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, of_inputs), variables)
 
     # Without float64 numbers to compare with, float32's bounds are all there is.
-    double = dtype == "float64" and bool(case.get("exact", True))
-    rows = [_check_logits(case, model, variables, images, double)]
+    if dtype == "float64" and not case.get("exact", True):
+        dtype = "float32"
+    rows = [_check_logits(case, model, variables, images, dtype)]
     if trains and "loss_names" in case:
-        numbers = _train_once(case, model, variables, dtype)
+        numbers = _train_once(case, model, variables, of_inputs)
         for kind in KINDS[1:]:
-            rows += _check_numbers(case, kind, numbers[kind], double)
+            rows += _check_numbers(case, kind, numbers[kind], dtype)
     return rows
 
 
@@ -246,7 +256,7 @@ def _load(state_dict, model, target, source):
         return load.as_variables(tree, target, source)
 
 
-def _check_logits(case, model, variables, images, double):
+def _check_logits(case, model, variables, images, dtype):
     logits = jax.jit(functools.partial(model.apply, method="encode_decode"))(
         variables, images
     )
@@ -255,12 +265,16 @@ def _check_logits(case, model, variables, images, double):
         raise ConfigError(f"logits are {logits.shape}, mmseg's {tuple(case['shape'])}")
     scale = float(case["absmax"])
     error = np.abs(logits.ravel()[case["index"]] - case["value"]).max() / scale
-    bound = _bound("logits", case["noise"], double)
+    bound = _bound("logits", case["noise"], dtype)
     return Row("logits", "", float(error), bound)
 
 
-def _bound(kind, noise, double):
-    return _FLOAT64_BOUND if double else max(_FLOAT32_BOUND[kind], 4 * float(noise))
+def _bound(kind, noise, dtype):
+    if dtype == "float64":
+        return _FLOAT64_BOUND
+    if dtype == "bfloat16":
+        return _BFLOAT16_BOUND[kind]
+    return max(_FLOAT32_BOUND[kind], 4 * float(noise))
 
 
 def _targets(case, classes):
@@ -326,7 +340,7 @@ def _leaves_by_key(variables):
     return flat
 
 
-def _check_numbers(case, kind, ours, double):
+def _check_numbers(case, kind, ours, dtype):
     prefix = {"gradient": "grad", "statistic": "stat"}.get(kind, kind)
     values = case[f"{prefix}_values" if kind == "loss" else f"{prefix}_norms"]
     names = json.loads(str(case[f"{prefix}_names"]))
@@ -337,10 +351,10 @@ def _check_numbers(case, kind, ours, double):
         )
     # A norm that is next to nothing beside the largest one has no digits of its own:
     # that of a bias in front of a batch norm is rounding alone.
-    least = (1e-9 if double else 1e-6) * np.abs(values).max(initial=0.0)
+    least = (1e-9 if dtype == "float64" else 1e-6) * np.abs(values).max(initial=0.0)
     rows = []
     for name, value, noise in zip(names, values, case[f"{prefix}_noise"], strict=True):
-        bound = _bound(kind, noise, double)
+        bound = _bound(kind, noise, dtype)
         scale = abs(value) if kind == "loss" else max(abs(value), least / bound)
         error = abs(ours[name] - value)
         rows.append(Row(kind, name, float(error / scale) if error else 0.0, bound))

@@ -118,6 +118,16 @@ def test_equals_mmseg_in_float32(path):
     assert not wrong(kept), "\n".join(wrong(kept))
 
 
+@pytest.mark.long
+def test_is_near_mmseg_in_bfloat16():
+    """To what its roundings lose: where these are, tests/narrow_types.py says."""
+    rows = check(FOLDER / f"{QUICKEST}.npz", "bfloat16")
+    assert {row.kind for row in rows} == set(KINDS)
+    assert not wrong(rows), "\n".join(wrong(rows))
+    # It did compute in bfloat16.
+    assert max(row.error for row in rows if row.kind == "logits") > 1e-3
+
+
 @pytest.fixture
 def case():
     """The entries of the case that takes least."""
