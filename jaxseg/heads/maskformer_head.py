@@ -21,6 +21,7 @@ from jaxseg.losses.mask_losses import (
     QueryClassLoss,
     count_of_masks,
 )
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.resize import resize
 from jaxseg.ops.strips.sums import Term, strip_sums
 from jaxseg.ops.strips.upsampled import Upsampled
@@ -195,8 +196,9 @@ class MaskFormerHead(Head, kw_only=True):
 
         def of_chunk(classes, counts):
             chosen = jnp.take_along_axis(query, classes, 1)
-            rows = jnp.take_along_axis(embeddings, chosen[..., None], 1)
-            maps = _masks(features, rows)  # (N, h, w, _CHUNK)
+            # In float32, since their gradients are added up where they come from.
+            rows = jnp.take_along_axis(wide(embeddings), chosen[..., None], 1)
+            maps = _masks(features, rows.astype(features.dtype))  # (N, h, w, _CHUNK)
             terms = (
                 Term(self._focal_strip, (label, classes, counts), passes=1),
                 Term(self._dice_strip, (label, classes, counts), passes=2),

@@ -132,6 +132,7 @@ ELSEWHERE = {
     "flip": "on the host in mmseg: scripts/benchmark/input.py",
     "interpolation": "tables in NumPy, at trace time",
     "least_size": "checks sizes, at trace time",
+    "narrow": "types, and where gradients are summed",
     "pad": "copies a border",
     "padded": "sizes that differ within a batch: scripts/benchmark/evaluation.py",
     "pair": "no operation",
