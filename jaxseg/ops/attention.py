@@ -5,8 +5,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.attention_by_heads import attention_by_heads
 from jaxseg.ops.bands.split_rows import refuse_split
-from jaxseg.ops.cpu.attention import attention_by_heads
 from jaxseg.ops.narrow import times
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.platform import by_platform, on_tpu
