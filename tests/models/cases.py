@@ -10,6 +10,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import traverse_util
 
 from jaxseg.resolve import resolve
@@ -139,6 +140,31 @@ NEEDED_ELSEWHERE = (
 )
 
 MODULES = BACKBONES | NECKS | HEADS
+
+# Backbones whose programs take longest to make, beside another of the same blocks: the
+# default tests look at their shapes, and the long ones at all that holds for an entry.
+DEAR = {
+    "AlignedXception",
+    "BiSeNetV1",
+    "BiSeNetV2",
+    "DDRNet",
+    "DRN",
+    "ICNet",
+    "MobileNetV3",
+    "ResNeSt",
+    "ResNeXt",
+    "ResNetV1d",
+    "STDCContextPathNet",
+    "TIMMBackbone",
+}
+
+
+def dear_ones_long(names):
+    """Names of entries as parameters of a test; those of DEAR are marked as long."""
+    return [
+        pytest.param(name, marks=[pytest.mark.long] * (name in DEAR)) for name in names
+    ]
+
 
 # Of other repositories: mmseg has no starting values of theirs.
 NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"}

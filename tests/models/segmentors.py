@@ -1,5 +1,7 @@
 """Segmentors: small ones, in which every entry of the tables of contents stands."""
 
+import pytest
+
 from tests.models.cases import BACKBONES, HEADS
 
 NORM = dict(type="SyncBN")
@@ -352,3 +354,12 @@ def model_config(name):
         data_preprocessor=dict(type="SegDataPreProcessor", mean=[60.0], std=[50.0]),
     )
     return common | SEGMENTORS[name]
+
+
+def others_long(*names):
+    """All models as parameters of a test; those that are not named are marked as long."""
+    assert set(names) <= SEGMENTORS.keys()
+    return [
+        pytest.param(name, marks=[] if name in names else [pytest.mark.long])
+        for name in SEGMENTORS
+    ]

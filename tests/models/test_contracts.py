@@ -22,6 +22,7 @@ from tests.models.cases import (
     NEEDED_ELSEWHERE,
     OF_MASKS,
     build,
+    dear_ones_long,
     maps,
     weights,
 )
@@ -55,7 +56,9 @@ def test_shapes_in_evaluation_without_a_random_stream(name):
     assert found == [(2, *shape) for shape in MODULES[name].outputs]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if MODULES[name].rate])
+@pytest.mark.parametrize(
+    "name", dear_ones_long(name for name in MODULES if MODULES[name].rate)
+)
 def test_training_needs_the_dropout_stream_only_for_a_rate(name):
     rate = MODULES[name].rate
     others = [key for key in MODULES[name].config if key.endswith("_rate")]
@@ -96,7 +99,7 @@ def train_step(module, variables, inputs):
     return jax.value_and_grad(total, has_aux=True)(variables["params"])
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", dear_ones_long(MODULES))
 def test_gradients_are_finite_under_jit(name):
     module, inputs = build(name), maps(name)
     step = jax.jit(train_step, static_argnums=0)
@@ -106,7 +109,7 @@ def test_gradients_are_finite_under_jit(name):
         assert np.isfinite(leaf).all()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", dear_ones_long(MODULES))
 def test_bfloat16_is_the_type_of_the_maps_alone(name):
     module, inputs = build(name), maps(name, "bfloat16")
     variables = weights(module, *inputs)

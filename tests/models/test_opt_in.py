@@ -31,6 +31,7 @@ from tests.models.cases import (
     MODULES,
     PYRAMID,
     build,
+    dear_ones_long,
     weights,
 )
 
@@ -225,7 +226,7 @@ def sizes_for(name):
     return (65, 57), (49, 31), (40, 57)
 
 
-@pytest.mark.parametrize("name", opted("takes_padding"))
+@pytest.mark.parametrize("name", dear_ones_long(opted("takes_padding")))
 def test_in_a_bucket(name):
     """Of two images in one program; the padding is NaN: what sees it shows it."""
     run, variables = model_of(name)
@@ -256,7 +257,7 @@ def test_in_a_bucket(name):
             close(found, expected)
 
 
-@pytest.mark.parametrize("name", opted("takes_bands"))
+@pytest.mark.parametrize("name", dear_ones_long(opted("takes_bands")))
 def test_in_bands(name):
     run, variables = model_of(name)
     x = image(name, (max(4 * reduction(name), 64), 48))

@@ -11,7 +11,7 @@ import pytest
 
 from jaxseg.backbones import ResNet
 from jaxseg.weights.state_dict import to_state_dict
-from tests.models.cases import MODULES, NOT_IN_MMSEG, build, maps
+from tests.models.cases import MODULES, NOT_IN_MMSEG, build, dear_ones_long, maps
 
 # Moments of each weight over a hundred modules: make_starting_values.py.
 MMSEG = np.load(pathlib.Path(__file__).with_name("starting_values.npz"))
@@ -37,7 +37,9 @@ def draw(module, inputs):
     return {key: np.stack([state[key] for state in states]) for key in states[0]}
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if n not in NOT_IN_MMSEG])
+@pytest.mark.parametrize(
+    "name", dear_ones_long(n for n in MODULES if n not in NOT_IN_MMSEG)
+)
 def test_moments_are_those_of_mmseg(name):
     keys = json.loads(str(MMSEG[f"{name}/keys"]))
     found = draw(build(name), maps(name, batch=1))
@@ -51,7 +53,7 @@ def test_moments_are_those_of_mmseg(name):
         assert abs(np.abs(values).mean() - size) <= error * std * STD_OF_ABS + 1e-7, key
 
 
-@pytest.mark.parametrize("name", sorted(NOT_IN_MMSEG))
+@pytest.mark.parametrize("name", dear_ones_long(sorted(NOT_IN_MMSEG)))
 def test_moments_are_those_of_the_original(name):
     """Kaiming's normal values: over the outputs of backbones, the inputs of heads."""
     found = draw(build(name), maps(name, batch=1))

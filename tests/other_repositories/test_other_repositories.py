@@ -8,7 +8,7 @@ from jaxseg.testing.reference import KINDS, check
 from tests.other_repositories.models import CSAIL, DEEPLAB
 
 FOLDER = pathlib.Path(__file__).parent
-QUICK = {"deeplab_mobilenet", "csail_resnet18dilated-ppm_deepsup"}
+QUICK = {"csail_resnet18dilated-ppm_deepsup"}
 CASES = [
     pytest.param(
         path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.long

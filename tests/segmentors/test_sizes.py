@@ -4,7 +4,7 @@ import pytest
 
 from jaxseg.errors import ModelSizeError
 from jaxseg.resolve import resolve
-from tests.models.segmentors import SEGMENTORS, model_config
+from tests.models.segmentors import model_config, others_long
 
 # Sides of the smallest image of those whose pooling or halving leaves nothing of less.
 LEAST = {
@@ -17,7 +17,7 @@ LEAST = {
 }
 
 
-@pytest.mark.parametrize("name", SEGMENTORS)
+@pytest.mark.parametrize("name", others_long("psp", "unet", "vit", *LEAST))
 def test_an_image_of_one_pixel_is_predicted_or_refused(name):
     model = resolve(model_config(name), "model")
 

@@ -15,7 +15,7 @@ from jaxseg.train.sharding import make_mesh
 from scripts.benchmark.measuring.program_products import products
 from scripts.benchmark.measuring.program_text import read_program
 from scripts.benchmark.measuring.program_traffic import collectives
-from tests.models.segmentors import SEGMENTORS, SIDE, model_config
+from tests.models.segmentors import SEGMENTORS, SIDE, model_config, others_long
 from tests.stablehlo import precisions
 
 BATCH = 16
@@ -48,7 +48,7 @@ def check_sums(found, state):
     assert sum(one.bytes for one in found if one.kind == "all-reduce") <= most
 
 
-@pytest.mark.parametrize("name", SEGMENTORS)
+@pytest.mark.parametrize("name", others_long("psp", "unet", "vit", "ocr", "fast_scnn"))
 def test_data_parallel_steps_ask_for_sums_alone_and_multiply_in_float32(name):
     """What the step says itself; the long tests read what XLA makes of it.
 

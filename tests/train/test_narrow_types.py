@@ -9,21 +9,14 @@ import pytest
 
 from jaxseg.resolve import resolve
 from jaxseg.train.abstract_step import abstract_step
-from tests.models.segmentors import SEGMENTORS, SIDE, model_config
+from tests.models.segmentors import SIDE, model_config, others_long
 from tests.narrow_types import lost_digits, trace
 
 # Those whose heads have losses of their own.
-QUICK = {"enc", "maskformer", "pidnet", "point_rend", "stdc"}
+NAMES = others_long("enc", "maskformer", "pidnet", "point_rend", "stdc")
 
 
-def names():
-    return [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
-        for name in SEGMENTORS
-    ]
-
-
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_step_loses_no_digits(name):
     config = {
         "model": model_config(name) | {"dtype": "bfloat16"},
@@ -40,7 +33,7 @@ def test_a_step_loses_no_digits(name):
     assert metrics["loss"].dtype == jnp.float32
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_prediction_loses_no_digits(name):
     model = resolve(model_config(name) | {"dtype": "bfloat16"}, "model")
     images = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)

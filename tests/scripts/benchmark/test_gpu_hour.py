@@ -58,6 +58,7 @@ def make_wheel(folder):
     return folder
 
 
+@pytest.mark.long
 def test_a_model_without_torch_and_a_training_without_data(tmp_path):
     out, wheels = tmp_path / "out", make_wheel(tmp_path / "wheels")
     result = hour(
