@@ -23,38 +23,14 @@ ITERATIONS = 100_000  # 20 epochs of 5000
 
 
 def get_config(name: str = "resnet50dilated-ppm_deepsup") -> dict[str, Any]:
-    root = "data/ade/ADEChallengeData2016"
-    scale = (1000, 450)
     return dict(
-        model=model(name),
-        train_dataloader=dict(
-            batch_size=16,
-            num_workers=4,
-            dataset=dict(
-                type="ADE20KDataset",
-                data_root=root,
-                data_prefix=dict(
-                    img_path="images/training", seg_map_path="annotations/training"
-                ),
-                pipeline=common.train_pipeline(scale, (448, 448)),
-            ),
-        ),
-        val_dataloader=dict(
-            num_workers=4,
-            dataset=dict(
-                type="ADE20KDataset",
-                data_root=root,
-                data_prefix=dict(
-                    img_path="images/validation", seg_map_path="annotations/validation"
-                ),
-                pipeline=common.test_pipeline(scale),
-            ),
-        ),
+        model=_model(name),
+        **common.ade20k((1000, 450), (448, 448)),
         **common.sgd_schedule(ITERATIONS, lr=0.02),
     )
 
 
-def model(name: str) -> dict[str, Any]:
+def _model(name: str) -> dict[str, Any]:
     """The model of ENCODER-DECODER."""
     encoder, decoder = name.removesuffix("_deepsup").split("-")
     backbone, channels = _encoder(encoder)

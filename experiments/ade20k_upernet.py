@@ -15,7 +15,6 @@ CLASSES = 150
 
 
 def get_config() -> dict[str, Any]:
-    root = "data/ade/ADEChallengeData2016"
     return dict(
         model=dict(
             type="EncoderDecoder",
@@ -35,28 +34,6 @@ def get_config() -> dict[str, Any]:
             auxiliary_head=common.fcn_auxiliary_head(1024, CLASSES),
             test_cfg=dict(mode="whole"),
         ),
-        train_dataloader=dict(
-            batch_size=16,
-            num_workers=4,
-            dataset=dict(
-                type="ADE20KDataset",
-                data_root=root,
-                data_prefix=dict(
-                    img_path="images/training", seg_map_path="annotations/training"
-                ),
-                pipeline=common.train_pipeline((2048, 512), (512, 512)),
-            ),
-        ),
-        val_dataloader=dict(
-            num_workers=4,
-            dataset=dict(
-                type="ADE20KDataset",
-                data_root=root,
-                data_prefix=dict(
-                    img_path="images/validation", seg_map_path="annotations/validation"
-                ),
-                pipeline=common.test_pipeline((2048, 512)),
-            ),
-        ),
+        **common.ade20k((2048, 512), (512, 512)),
         **common.sgd_schedule(160_000),
     )

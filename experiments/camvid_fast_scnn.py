@@ -17,7 +17,6 @@ CE = dict(type="CrossEntropyLoss", avg_non_ignore=True)
 
 
 def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
-    max_iters = 2000
     return dict(
         model=dict(
             type="EncoderDecoder",
@@ -31,17 +30,7 @@ def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
             test_cfg=dict(mode="whole"),
         ),
         **common.camvid(data_root, SCALE, CROP),
-        optim_wrapper=dict(
-            optimizer=dict(type="SGD", lr=0.12, momentum=0.9, weight_decay=4e-5)
-        ),
-        param_scheduler=[
-            dict(type="LinearLR", start_factor=0.01, begin=0, end=100),
-            dict(type="PolyLR", power=0.9, eta_min=1e-4, begin=100, end=max_iters),
-        ],
-        train_cfg=dict(max_iters=max_iters, val_interval=500),
-        default_hooks=dict(
-            checkpoint=dict(interval=500, save_best="mIoU"), logger=dict(interval=25)
-        ),
+        **common.camvid_schedule(2000, lr=0.12, weight_decay=4e-5, saved_each=500),
     )
 
 

@@ -19,7 +19,6 @@ SCALE = (480, 360)
 
 
 def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
-    max_iters = 1500
     return dict(
         model=dict(
             type="EncoderDecoder",
@@ -45,15 +44,5 @@ def get_config(data_root: str = "data/camvid") -> dict[str, Any]:
             test_cfg=dict(mode="whole"),
         ),
         **common.camvid(data_root, SCALE, CROP),
-        optim_wrapper=dict(
-            optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=5e-4)
-        ),
-        param_scheduler=[
-            dict(type="LinearLR", start_factor=0.01, begin=0, end=100),
-            dict(type="PolyLR", power=0.9, eta_min=1e-4, begin=100, end=max_iters),
-        ],
-        train_cfg=dict(max_iters=max_iters, val_interval=500),
-        default_hooks=dict(
-            checkpoint=dict(interval=250, save_best="mIoU"), logger=dict(interval=25)
-        ),
+        **common.camvid_schedule(1500, lr=0.05, weight_decay=5e-4, saved_each=250),
     )

@@ -92,35 +92,95 @@ def fcn_auxiliary_head(in_channels: int, num_classes: int) -> dict[str, Any]:
 
 def cityscapes(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
     """The loaders of data/cityscapes; scale and crop_size as of `train_pipeline`."""
-    root = "data/cityscapes"
-    images, labels = "leftImg8bit/{}", "gtFine/{}"
-    dataset = ("CityscapesDataset", root, images, labels)
-    return _loaders(dataset, scale, crop_size, workers=4)
+    dataset = dict(type="CityscapesDataset", data_root="data/cityscapes")
+
+    def of_split(split):
+        folders = dict(img_path=f"leftImg8bit/{split}", seg_map_path=f"gtFine/{split}")
+        return dataset | dict(data_prefix=folders)
+
+    return _loaders(of_split("train"), of_split("val"), scale, crop_size)
+
+
+def ade20k(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
+    """The loaders of ADE20K; scale and crop_size as of `train_pipeline`."""
+    dataset = dict(type="ADE20KDataset", data_root="data/ade/ADEChallengeData2016")
+
+    def of_split(split):
+        folders = dict(img_path=f"images/{split}", seg_map_path=f"annotations/{split}")
+        return dataset | dict(data_prefix=folders)
+
+    train, val = of_split("training"), of_split("validation")
+    return _loaders(train, val, scale, crop_size, batch_size=16)
+
+
+def voc(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
+    """The loaders of VOC 2012, trained on SBD's labels too; arguments as above."""
+
+    def dataset(labels, names):
+        return dict(
+            type="PascalVOCDataset",
+            data_root="data/VOCdevkit/VOC2012",
+            data_prefix=dict(img_path="JPEGImages", seg_map_path=labels),
+            ann_file=f"ImageSets/Segmentation/{names}",
+        )
+
+    own, more = (
+        dataset("SegmentationClass", "train.txt"),
+        dataset("SegmentationClassAug", "aug.txt"),
+    )
+    val = dataset("SegmentationClass", "val.txt")
+    loaders = _loaders(own, val, scale, crop_size, batch_size=16)
+    first = loaders["train_dataloader"]["dataset"]
+    second = more | dict(pipeline=train_pipeline(scale, crop_size))
+    both = dict(type="ConcatDataset", datasets=[first, second])
+    loaders["train_dataloader"]["dataset"] = both
+    return loaders
 
 
 def camvid(
     data_root: str, scale: tuple[int, int], crop_size: tuple[int, int]
 ) -> dict[str, Any]:
     """The loaders of CamVid; scale and crop_size as of `train_pipeline`."""
-    images, labels = "images/{}", "annotations/{}"
-    dataset = ("CamVidDataset", data_root, images, labels)
-    return _loaders(dataset, scale, crop_size, val_batch=4)
+    dataset = dict(type="CamVidDataset", data_root=data_root)
+
+    def of_split(split):
+        folders = dict(img_path=f"images/{split}", seg_map_path=f"annotations/{split}")
+        return dataset | dict(data_prefix=folders)
+
+    loaders = _loaders(of_split("train"), of_split("val"), scale, crop_size, workers=0)
+    loaders["val_dataloader"]["batch_size"] = 4
+    return loaders
 
 
-def _loaders(dataset, scale, crop_size, workers=0, val_batch=1):
-    kind, root, images, labels = dataset
+def camvid_schedule(
+    max_iters: int, lr: float, weight_decay: float, saved_each: int
+) -> dict[str, Any]:
+    """SGD with a warm-up of 100 iterations, poly, an evaluation each 500."""
+    return dict(
+        optim_wrapper=dict(
+            optimizer=dict(type="SGD", lr=lr, momentum=0.9, weight_decay=weight_decay)
+        ),
+        param_scheduler=[
+            dict(type="LinearLR", start_factor=0.01, begin=0, end=100),
+            dict(type="PolyLR", power=0.9, eta_min=1e-4, begin=100, end=max_iters),
+        ],
+        train_cfg=dict(max_iters=max_iters, val_interval=500),
+        default_hooks=dict(
+            checkpoint=dict(interval=saved_each, save_best="mIoU"),
+            logger=dict(interval=25),
+        ),
+    )
 
-    def loader(split, pipeline, batch_size):
-        prefix = dict(img_path=images.format(split), seg_map_path=labels.format(split))
-        return dict(
+
+def _loaders(train, val, scale, crop_size, batch_size=8, workers=4):
+    """Loaders of two data sets that lack their pipelines."""
+    return dict(
+        train_dataloader=dict(
             batch_size=batch_size,
             num_workers=workers,
-            dataset=dict(
-                type=kind, data_root=root, data_prefix=prefix, pipeline=pipeline
-            ),
-        )
-
-    return dict(
-        train_dataloader=loader("train", train_pipeline(scale, crop_size), 8),
-        val_dataloader=loader("val", test_pipeline(scale), val_batch),
+            dataset=train | dict(pipeline=train_pipeline(scale, crop_size)),
+        ),
+        val_dataloader=dict(
+            num_workers=workers, dataset=val | dict(pipeline=test_pipeline(scale))
+        ),
     )

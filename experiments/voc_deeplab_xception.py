@@ -39,20 +39,7 @@ def get_config(backbone: str = "xception") -> dict[str, Any]:
             ),
             test_cfg=dict(mode="whole"),
         ),
-        train_dataloader=dict(
-            batch_size=16,
-            num_workers=4,
-            dataset=dict(
-                type="ConcatDataset",
-                datasets=[
-                    _dataset("SegmentationClass", "train.txt", train=True),
-                    _dataset("SegmentationClassAug", "aug.txt", train=True),
-                ],
-            ),
-        ),
-        val_dataloader=dict(
-            num_workers=4, dataset=_dataset("SegmentationClass", "val.txt", train=False)
-        ),
+        **common.voc((2048, 513), (513, 513)),
         **_schedule(),
     )
 
@@ -85,21 +72,6 @@ _BACKBONES = {
     ),
     "drn": (dict(type="DRN", arch="D", depth=54, norm_cfg=common.SYNC_BN), 512, 256),
 }
-
-
-def _dataset(labels: str, names: str, train: bool) -> dict[str, Any]:
-    scale = (2048, 513)
-    return dict(
-        type="PascalVOCDataset",
-        data_root="data/VOCdevkit/VOC2012",
-        data_prefix=dict(img_path="JPEGImages", seg_map_path=labels),
-        ann_file=f"ImageSets/Segmentation/{names}",
-        pipeline=(
-            common.train_pipeline(scale, (513, 513))
-            if train
-            else common.test_pipeline(scale)
-        ),
-    )
 
 
 def _schedule() -> dict[str, Any]:

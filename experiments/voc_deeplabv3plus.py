@@ -37,34 +37,6 @@ def get_config() -> dict[str, Any]:
             auxiliary_head=common.fcn_auxiliary_head(1024, CLASSES),
             test_cfg=dict(mode="whole"),
         ),
-        train_dataloader=dict(
-            batch_size=16,
-            num_workers=4,
-            dataset=dict(
-                type="ConcatDataset",
-                datasets=[
-                    _dataset("SegmentationClass", "train.txt", train=True),
-                    _dataset("SegmentationClassAug", "aug.txt", train=True),
-                ],
-            ),
-        ),
-        val_dataloader=dict(
-            num_workers=4, dataset=_dataset("SegmentationClass", "val.txt", train=False)
-        ),
+        **common.voc((2048, 512), (512, 512)),
         **common.sgd_schedule(40_000),
-    )
-
-
-def _dataset(labels: str, names: str, train: bool) -> dict[str, Any]:
-    scale = (2048, 512)
-    return dict(
-        type="PascalVOCDataset",
-        data_root="data/VOCdevkit/VOC2012",
-        data_prefix=dict(img_path="JPEGImages", seg_map_path=labels),
-        ann_file=f"ImageSets/Segmentation/{names}",
-        pipeline=(
-            common.train_pipeline(scale, (512, 512))
-            if train
-            else common.test_pipeline(scale)
-        ),
     )

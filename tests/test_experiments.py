@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from input_pipeline.datasets import BaseSegDataset
-from jaxseg.config import load
 from jaxseg.evaluation.evaluate import check_classes
+from jaxseg.load_config import load_config
 from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
@@ -55,7 +55,7 @@ def test_every_experiment_has_its_schedule_here():
 @functools.cache
 def abstract(name):
     """Config, model and the shapes of its variables."""
-    config = load(FOLDER / f"{name}.py")
+    config = load_config(FOLDER / f"{name}.py")
     model = resolve_model(config["model"])
     size = model.data_preprocessor.size or (96, 96)
     make = functools.partial(init_variables, model, 0, 3, size)
