@@ -1,5 +1,7 @@
 """Decode head: what every one has: choice of inputs, classifier, loss."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 
@@ -133,8 +135,10 @@ class BaseDecodeHead(Head, kw_only=True):
             )
         return x
 
-    def conv_module(self, channels: int, side: int, name: str, dilation: int = 1):
-        """A ConvModule in the head's flavours that keeps the map's size."""
+    def conv_module(
+        self, channels: int, side: int, name: str, dilation: int = 1, **fields: Any
+    ):
+        """A ConvModule in the head's flavours, and these fields, that keeps the size."""
         return ConvModule(
             channels,
             side,
@@ -142,6 +146,7 @@ class BaseDecodeHead(Head, kw_only=True):
             dilation=dilation,
             norm_cfg=self.norm_cfg,
             act_cfg=self.act_cfg,
+            **fields,
             name=name,
         )
 

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.conv import (
     Conv2d,
-    ConvModule,
     kaiming_normal_fan_in,
     torch_default_bias,
 )
@@ -92,13 +91,5 @@ class DeepLabV3PlusHead(BaseDecodeHead, kw_only=True):
         return self._conv(self.channels, 1, "bottleneck")(x, train)
 
     def _conv(self, channels, side, name, dilation=1):
-        return ConvModule(
-            channels,
-            side,
-            padding=side // 2 * dilation,
-            dilation=dilation,
-            norm_cfg=self.norm_cfg,
-            act_cfg=self.act_cfg,
-            kernel_init=kaiming_normal_fan_in,
-            name=name,
-        )
+        init = kaiming_normal_fan_in
+        return self.conv_module(channels, side, name, dilation, kernel_init=init)
