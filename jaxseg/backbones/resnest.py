@@ -11,7 +11,7 @@ from jaxseg.layers.conv import Conv2d, ConvLayer, conv_layer
 from jaxseg.layers.norm import Norm
 from jaxseg.layers.res_layer import ResBottleneck
 from jaxseg.ops.context import global_mean
-from jaxseg.ops.narrow import spread
+from jaxseg.ops.narrow import spread, wide
 from jaxseg.ops.pool import window_mean
 
 
@@ -64,8 +64,7 @@ class _SplitAttentionConv2d(nn.Module):
         if self.radix == 1:
             return [jax.nn.sigmoid(y)]
         y = y.reshape(len(y), self.groups, self.radix, -1)
-        wide = y.astype(jnp.promote_types(y.dtype, jnp.float32))
-        weights = jax.nn.softmax(wide, axis=2).astype(y.dtype)
+        weights = jax.nn.softmax(wide(y), axis=2).astype(y.dtype)
         shape = (len(y), 1, 1, self.channels)
         return [weights[:, :, i].reshape(shape) for i in range(self.radix)]
 

@@ -10,6 +10,7 @@ from jaxseg.layers.dropout import Dropout2d
 from jaxseg.layers.scale import Scale
 from jaxseg.layers.self_attention_block import SelfAttentionBlock
 from jaxseg.ops.context import pixel_product
+from jaxseg.ops.narrow import wide
 
 
 class _PAM(SelfAttentionBlock):
@@ -25,9 +26,9 @@ class _CAM(nn.Module):
 
     @nn.compact
     def __call__(self, x):
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        precise = wide(x)
         # Sums over all pixels, of whose differences a softmax makes weights.
-        energy = pixel_product(wide, wide, jax.lax.Precision.HIGHEST)
+        energy = pixel_product(precise, precise, jax.lax.Precision.HIGHEST)
         weights = jax.nn.softmax(-energy, axis=-1).astype(x.dtype)
         return x + Scale(name="gamma")(jnp.einsum("nhwd,ncd->nhwc", x, weights))
 

@@ -128,8 +128,7 @@ class MaskFormerHead(Head, kw_only=True):
     def per_image(self, outputs):
         """The probabilities of the queries' classes, (N, Q, classes)."""
         scores = outputs.scores[:, -1]
-        wide = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
-        return jax.nn.softmax(wide)[..., :-1]
+        return jax.nn.softmax(wide(scores))[..., :-1]
 
     def scores(self, maps, per_image):
         """Each class's probability-weighted sum of masks, (N, rows, W, classes)."""
@@ -173,10 +172,10 @@ class MaskFormerHead(Head, kw_only=True):
         place = jnp.where(paired, query, self.num_queries)
         classes = jnp.arange(nothing, dtype=wanted.dtype)
         wanted = wanted.at[rows, place].set(classes, mode="drop")
-        wide = jnp.promote_types(scores.dtype, jnp.float32)
+        dtype = jnp.promote_types(scores.dtype, jnp.float32)
         focal, dice = self._of_masks(embeddings, outputs.features, label, query, paired)
         return {
-            "loss_cls": self.loss_cls(scores.astype(wide), wanted),
+            "loss_cls": self.loss_cls(scores.astype(dtype), wanted),
             "loss_mask": focal,
             "loss_dice": dice,
         }

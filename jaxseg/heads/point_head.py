@@ -150,7 +150,7 @@ class PointHead(BaseCascadeDecodeHead, kw_only=True):
 
     def loss(self, outputs, targets):
         logits, points = outputs
-        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        logits = wide(logits)
         label = nearest_sample(
             targets["gt_seg_map"], points, align_corners=self.align_corners
         )

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxseg.errors import ModelSizeError
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.conv import ConvModule, torch_start
-from jaxseg.ops.narrow import times
+from jaxseg.ops.narrow import times, wide
 from jaxseg.ops.psa_mask import centred_window, pairs_of_places
 from jaxseg.ops.resize import resize
 
@@ -118,8 +118,7 @@ class PSAHead(BaseDecodeHead, kw_only=True):
         y = _Attention(self.mask_size, self.compact, name=f"{name}.1")(y)
         if self.psa_softmax:
             axes = (2, 4) if collects else (1, 3)
-            wide = y.astype(jnp.promote_types(y.dtype, jnp.float32))
-            y = jax.nn.softmax(wide, axis=axes).astype(y.dtype)
+            y = jax.nn.softmax(wide(y), axis=axes).astype(y.dtype)
         form = "nhiwj,nijc->nhwc" if collects else "nhiwj,nhwc->nijc"
         factor = self.normalization_factor
         if factor is None:

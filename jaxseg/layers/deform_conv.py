@@ -9,11 +9,11 @@ import dataclasses
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
 from jaxseg.errors import FieldError
 from jaxseg.layers.conv import Conv2d, ConvLayer
 from jaxseg.ops.deform_conv import deform_conv2d
+from jaxseg.ops.narrow import wide
 
 # The start of mmcv's DeformConv2d, and of its ModulatedDeformConv2d, which counts the
 # inputs of all groups.
@@ -57,9 +57,7 @@ class DeformConv2d(Conv2d):
         # mmcv joins the first two thirds again: their order is that of one map.
         offset, mask = found[..., : 2 * taps], None
         if self.modulated:
-            wide = found[..., 2 * taps :]
-            wide = wide.astype(jnp.promote_types(wide.dtype, jnp.float32))
-            mask = jax.nn.sigmoid(wide)
+            mask = jax.nn.sigmoid(wide(found[..., 2 * taps :]))
         return deform_conv2d(
             x, kernel, offset, mask, self.stride, padding, self.dilation, self.groups
         )

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.ops.context import pixel_product
+from jaxseg.ops.narrow import wide
 
 
 class Encoding(nn.Module):
@@ -27,7 +28,7 @@ class Encoding(nn.Module):
         words = self.param("codewords", _uniform(-bound, bound), (codes, channels))
         # torch's name is `scale`, which is a norm's weight here (weights/names.py).
         scale = self.param("code_scale", _uniform(-1, 0), (codes,))
-        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        x = wide(x)
         # The square of the difference in its three terms: of every pixel and code word,
         # it would be an array num_codes times as large as the map.
         highest = jax.lax.Precision.HIGHEST

@@ -12,6 +12,7 @@ from jaxseg.layers.data_axis import count_of_devices, data_axes
 from jaxseg.ops.batch_norm import batch_norm
 from jaxseg.ops.context import group_norm
 from jaxseg.ops.layer_norm import layer_norm
+from jaxseg.ops.narrow import wide
 
 
 class BatchNorm(nn.Module):
@@ -44,8 +45,7 @@ class BatchNorm(nn.Module):
         if not train:
             mean, var = running_mean.value, running_var.value
             scale = scale * jax.lax.rsqrt(var + self.eps)
-            wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-            return ((wide - mean) * scale + bias).astype(x.dtype)
+            return ((wide(x) - mean) * scale + bias).astype(x.dtype)
         devices = count_of_devices() if self.synced else 1
         x, mean, var = batch_norm(
             x,
@@ -134,8 +134,7 @@ class GroupNorm(nn.Module):
         if not self.affine:
             return x
         scale, bias = _scale_and_bias(self, channels)
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        return (wide * scale + bias).astype(x.dtype)
+        return (wide(x) * scale + bias).astype(x.dtype)
 
 
 def _scale_and_bias(norm, channels):

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxseg.errors import FieldError
 from jaxseg.losses.targets import Targets
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.strips.upsampled import Upsampled
 
 EPS = float(np.finfo(np.float32).eps)
@@ -94,7 +95,7 @@ class Loss:
         ignore_index: int | None = 255,
     ) -> jax.Array:
         """The loss of full-size logits, times loss_weight; for the rest see Targets."""
-        logits = logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        logits = wide(logits)
         targets = Targets(label, ignore_index, weight, avg_factor)
         return self.loss_weight * self.whole(logits, targets)
 

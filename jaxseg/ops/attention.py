@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxseg.ops.attention_by_heads import attention_by_heads
 from jaxseg.ops.bands.split_rows import refuse_split
-from jaxseg.ops.narrow import times
+from jaxseg.ops.narrow import times, wide
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.platform import by_platform, on_tpu
 
@@ -79,7 +79,7 @@ def _of_a_cpu_or_gpu(*args):
 
 def _all_heads(q, k, v, valid, bias, drop=None):
     scores = jnp.einsum("nlhd,nmhd->nhlm", q, k)
-    scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+    scores = wide(scores)
     if bias is not None:
         scores = scores + bias
     if valid is not None:

@@ -11,6 +11,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.varying import varying_like
 
 
@@ -55,15 +56,15 @@ def _batch_norm(x, scale, bias, origin, eps, axes):
 def _forward(x, scale, bias, origin, eps, axes):
     mean, var = _moments(x, origin, axes)
     inverse = jax.lax.rsqrt(var + eps)
-    y = (_wide(x) - mean) * (scale * inverse) + bias
+    y = (wide(x) - mean) * (scale * inverse) + bias
     return (y.astype(x.dtype), mean, var), (x, scale, mean, inverse, origin)
 
 
 def _backward(eps, axes, kept, gradients):
     del eps
     x, scale, mean, inverse, origin = kept
-    gradient = _wide(gradients[0])
-    normalised = (_wide(x) - mean) * inverse
+    gradient = wide(gradients[0])
+    normalised = (wide(x) - mean) * inverse
     over = tuple(range(x.ndim - 1))
     bias_gradient = gradient.sum(over)
     scale_gradient = (gradient * normalised).sum(over)
@@ -85,15 +86,15 @@ _batch_norm.defvjp(_forward, _backward)
 
 def _moments(x, origin, axes):
     """The mean and the biased variance of each channel."""
-    wide, over = _wide(x), tuple(range(x.ndim - 1))
-    if x.dtype != wide.dtype:
-        centred = wide - origin
+    precise, over = wide(x), tuple(range(x.ndim - 1))
+    if x.dtype != precise.dtype:
+        centred = precise - origin
         mean, square = centred.mean(over), jnp.square(centred).mean(over)
     else:
         # The mean of the centred squares: E[x^2] - E[x]^2 loses the variance where the
         # mean is large.
-        mean = wide.mean(over)
-        var = jnp.square(wide - mean).mean(over)
+        mean = precise.mean(over)
+        var = jnp.square(precise - mean).mean(over)
         if not axes:
             return mean, var
         mean = mean - origin
@@ -102,7 +103,3 @@ def _moments(x, origin, axes):
         # One collective for both, since the devices hold equally many values.
         mean, square = jax.lax.pmean(jnp.stack([mean, square]), axes)
     return mean + origin, jnp.maximum(square - jnp.square(mean), 0.0)
-
-
-def _wide(x):
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxseg.ops.attention import attend
 from jaxseg.ops.bands.split_rows import SplitRows, split
-from jaxseg.ops.narrow import times
+from jaxseg.ops.narrow import times, wide
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.pool import adaptive_avg_pool
 
@@ -64,10 +64,6 @@ class _Pixels:
         return x if self.bands is None else collective(x, self.bands.axis)
 
 
-def _wide(x):
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def _note_size(x, size):
     """Notes in a bucket that a map made of x has one size, whatever the image's."""
     if (sizes := in_bucket()) is not None:
@@ -111,9 +107,9 @@ def spatial_softmax(x: jax.Array) -> jax.Array:
         (N, H, W, C) in x's dtype, 0 where the map is no image.
     """
     pixels = _Pixels.of(x)
-    wide = _wide(x)
-    largest = jax.lax.stop_gradient(pixels.max(wide))
-    exponentials = pixels.filled(jnp.exp(wide - largest), 0)
+    precise = wide(x)
+    largest = jax.lax.stop_gradient(pixels.max(precise))
+    exponentials = pixels.filled(jnp.exp(precise - largest), 0)
     return (exponentials / pixels.sum(exponentials)).astype(x.dtype)
 
 
@@ -174,7 +170,7 @@ def group_norm(x: jax.Array, groups: int, eps: float) -> jax.Array:
         (N, H, W, C) in x's dtype.
     """
     pixels = _Pixels.of(x)
-    wide = _wide(x)
+    precise = wide(x)
     count = pixels.count * (x.shape[3] // groups)
 
     def mean(values):
@@ -185,7 +181,7 @@ def group_norm(x: jax.Array, groups: int, eps: float) -> jax.Array:
 
     # The mean of the centred squares: E[x^2] - E[x]^2 would lose the variance where
     # the mean is large.
-    centred = wide - mean(wide)
+    centred = precise - mean(precise)
     var = mean(jnp.square(centred))
     return (centred * jax.lax.rsqrt(var + eps)).astype(x.dtype)
 
@@ -227,11 +223,11 @@ def _attention_of_bands(bands, q, k, v):
     for hop in range(bands.bands):
         if hop > 0:
             k, v = jax.lax.ppermute((k, v), bands.axis, pairs)
-        scores = _wide(jnp.einsum("nld,nmd->nlm", q, k))
+        scores = wide(jnp.einsum("nld,nmd->nlm", q, k))
         new = jnp.maximum(largest, scores.max(-1, keepdims=True))
         exponentials, shrunk = jnp.exp(scores - new), jnp.exp(largest - new)
         total = total * shrunk + exponentials.sum(-1, keepdims=True)
         part = jnp.einsum("nlm,nme->nle", exponentials.astype(v.dtype), v)
-        y = y * shrunk + _wide(part)
+        y = y * shrunk + wide(part)
         largest = new
     return (y / total).astype(q.dtype)

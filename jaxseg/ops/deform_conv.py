@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxseg.ops.bands.split_rows import refuse_split
 from jaxseg.ops.cpu.windows import Windows
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.padded.valid_size import mask_windows
 from jaxseg.ops.pair import Pair, as_pair
 
@@ -86,7 +87,7 @@ def _by_tap(offset, mask, windows):
     offset = jnp.moveaxis(offset, 4, 0)
     if mask is not None:
         mask = jnp.moveaxis(mask.reshape(*mask.shape[:3], -1, count), 4, 0)
-    return offset.astype(jnp.promote_types(offset.dtype, jnp.float32)), mask
+    return wide(offset), mask
 
 
 def _sampled_product(x, tap, kernel, offset, mask, *, windows, groups):

@@ -10,6 +10,7 @@ from jaxseg.ops.bands.split_resize import rows_of_band
 from jaxseg.ops.bands.split_rows import CannotSplit, split
 from jaxseg.ops.interpolation import TABLES, AxisTable
 from jaxseg.ops.least_size import check_not_empty
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.padded.sample_resize import resize_in_bucket
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.platform import bound, on_tpu
@@ -65,7 +66,7 @@ def resize(
     make = functools.partial(
         TABLES[mode], align_corners=align_corners, scale=scale_factor, double=double
     )
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = wide(x)
     # Width first, as torch does.
     y = interpolate_axis(y, make(width, size[1]), 2)
     if (bands := split()) is not None:

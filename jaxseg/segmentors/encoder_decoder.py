@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
 from jaxseg.heads.cascade_decode_head import BaseCascadeDecodeHead
 from jaxseg.heads.head import Head
 from jaxseg.necks.neck import Neck
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.resize import resize
 from jaxseg.segmentors.phases import TestCfg, TrainCfg
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
@@ -185,7 +185,7 @@ class EncoderDecoder(Segmentor):
         head = self.predicting_head
         *_, outputs = self.decode(self.extract_feat(images), False).values()
         found = head.logits(outputs), head.per_image(outputs)
-        return jax.tree.map(_wide, found)
+        return jax.tree.map(wide, found)
 
     def scores(self, maps: jax.Array, per_image: Any) -> jax.Array:
         """Resized maps (N, rows, W, c) -> logits (N, rows, W, out_channels)."""
@@ -221,10 +221,6 @@ class EncoderDecoder(Segmentor):
             for loss, value in head.loss(outputs[name], targets).items():
                 losses[f"{_log_name(name)}.{loss}"] = value
         return losses
-
-
-def _wide(x):
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _check_pretrained(pretrained):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
+from jaxseg.ops.narrow import wide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ class SegDataPreProcessor:
             )
         if not self.bgr_to_rgb and channels == 3:
             images = images[..., ::-1]
-        x = images.astype(jnp.promote_types(images.dtype, jnp.float32))
+        x = wide(images)
         if self.mean is not None:
             mean = jnp.asarray(self.mean, x.dtype)
             x = (x - mean) / jnp.asarray(self.std, x.dtype)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxseg.ops.cpu.windows import Windows
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.varying import varying_like
 
 
@@ -26,20 +27,16 @@ def depthwise_conv2d(x: jax.Array, kernel: jax.Array, windows: Windows) -> jax.A
     """
     multiplier = kernel.shape[3] // x.shape[3]
     if multiplier > 1:
-        x = jnp.repeat(_wide(x), multiplier, axis=3).astype(x.dtype)
+        x = jnp.repeat(wide(x), multiplier, axis=3).astype(x.dtype)
     kernel = varying_like(kernel[:, :, 0], x)
     return _depthwise(x, kernel, windows)
-
-
-def _wide(x):
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _depthwise(x, kernel, windows):
     """x (N, H, W, C), kernel (kh, kw, C)."""
     slices = zip(windows.taps(), windows.slices(windows.pad(x)), strict=True)
-    return sum(_wide(part) * kernel[tap] for tap, part in slices).astype(x.dtype)
+    return sum(wide(part) * kernel[tap] for tap, part in slices).astype(x.dtype)
 
 
 def _forward(x, kernel, windows):
@@ -48,7 +45,7 @@ def _forward(x, kernel, windows):
 
 def _backward(windows, residuals, g):
     x, kernel = residuals
-    dx = windows.spread((g,), x.shape[1:3], lambda tap, g: _wide(g) * kernel[tap])
+    dx = windows.spread((g,), x.shape[1:3], lambda tap, g: wide(g) * kernel[tap])
     return dx.astype(x.dtype), _kernel_gradient(windows, x, g).astype(kernel.dtype)
 
 
@@ -72,11 +69,11 @@ def _kernel_gradient(windows, x, g):
             )
             for j in range(windows.sides[1]):
                 part = windows.cut(x_row, j, width, 2)
-                totals[i * windows.sides[1] + j] += (_wide(part) * g_row)[0, 0]
+                totals[i * windows.sides[1] + j] += (wide(part) * g_row)[0, 0]
         return tuple(totals)
 
     # Like g, so that under shard_map the sums vary over the devices as g does.
-    zeros = jnp.zeros_like(_wide(g), shape=(width, channels))
+    zeros = jnp.zeros_like(wide(g), shape=(width, channels))
     zeros = (zeros,) * (windows.sides[0] * windows.sides[1])
     totals = jax.lax.fori_loop(0, batch * height, add_row, zeros)
     totals = jnp.stack([total.sum(0) for total in totals])

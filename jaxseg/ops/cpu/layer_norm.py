@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.precision import custom_vjp
 from jaxseg.ops.varying import varying_like
 
@@ -23,11 +24,11 @@ def normalise(
     x: jax.Array, scale: jax.Array, bias: jax.Array, eps: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The result, the means, and what the distances from them are multiplied by."""
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    mean = wide.mean(-1, keepdims=True)
-    var = jnp.square(wide - mean).mean(-1, keepdims=True)
+    precise = wide(x)
+    mean = precise.mean(-1, keepdims=True)
+    var = jnp.square(precise - mean).mean(-1, keepdims=True)
     inverse = jax.lax.rsqrt(var + eps)
-    y = ((wide - mean) * inverse * scale + bias).astype(x.dtype)
+    y = ((precise - mean) * inverse * scale + bias).astype(x.dtype)
     return y, mean, inverse
 
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.interpolation import TABLES
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.padded.valid_size import ValidSizes
 
 
@@ -88,7 +89,7 @@ def resize_in_bucket(
         (N, *size, C) in x's dtype.
     """
     double = x.dtype == jnp.float64
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = wide(x)
     for axis in (1, 0):  # width first, as torch does
         before, after = x.shape[1 + axis], size[axis]
         target = sizes.lengths(axis, after)

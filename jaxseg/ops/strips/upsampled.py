@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.ops.interpolation import AxisTable, linear_table
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.platform import by_platform
 from jaxseg.ops.resize import interpolate_axis, resize
 
@@ -126,18 +127,18 @@ class Plan:
 
     def upsample(self, source, strip_map):
         """The logits (N, rows, W, C) of a strip's input rows, float32 at least."""
-        source = source.astype(jnp.promote_types(source.dtype, jnp.float32))
+        source = wide(source)
         if self.columns is None:
             # Only the last strip has a place above 0: rows past the image are zero.
             padded = jnp.pad(source, ((0, 0), (0, self.rows), (0, 0), (0, 0)))
             return jax.lax.dynamic_slice_in_dim(padded, strip_map, self.rows, axis=1)
-        wide = interpolate_axis(source, self.columns, 2)
-        batch, extent, width, channels = wide.shape
+        stretched = interpolate_axis(source, self.columns, 2)
+        batch, extent, width, channels = stretched.shape
         # One plain product an image. As an einsum over four axes it is up to ten times
         # slower on a CPU. Accelerators would round its factors to 10 or 7 bits.
         product = jnp.matmul(
-            strip_map.astype(wide.dtype),
-            wide.reshape(batch, extent, width * channels),
+            strip_map.astype(stretched.dtype),
+            stretched.reshape(batch, extent, width * channels),
             precision=jax.lax.Precision.HIGHEST,
         )
         return product.reshape(batch, self.rows, width, channels)
