@@ -117,6 +117,7 @@ MEASURED = {
 # Rooms, files and functions without a row, and why.
 ELSEWHERE = {
     "assignment": "on the host in mmseg",
+    "attention_by_heads": "a form of attention, which is measured with it",
     "bands": "rows of one image on several devices",
     "compiler_options": "options, no operation",
     "confusion.add_label_maps": "sums of the matrix",
