@@ -10,7 +10,7 @@ from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.dropout import Dropout
-from jaxseg.layers.embed import PatchEmbed
+from jaxseg.layers.embed import PatchEmbed, tokens_of
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.position import positions_of_image, resize_positions
 from jaxseg.layers.remat import remat_if
@@ -159,14 +159,16 @@ class VisionTransformer(Backbone):
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
-        x, grid = PatchEmbed(
+        x = PatchEmbed(
             self.embed_dims,
             self.patch_size,
-            self.patch_pad,
-            self.patch_bias,
-            self.norm_cfg if self.patch_norm else None,
+            padding=self.patch_pad,
+            bias=self.patch_bias,
+            norm_cfg=self.norm_cfg if self.patch_norm else None,
             name="patch_embed",
-        )(x, train)  # (N, h * w, C)
+        )(x, train)
+        grid = x.shape[1:3]
+        x = tokens_of(x)  # (N, h * w, C)
         cls_token = self.param("cls_token", truncated_normal, (1, 1, self.embed_dims))
         x = jnp.concatenate([spread(cls_token, x[:, :1]), x], axis=1)
         x = (wide(x) + self._positions(grid)).astype(x.dtype)

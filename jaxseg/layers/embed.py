@@ -1,6 +1,9 @@
 """Patch embedding: patches of an image as tokens."""
 
+from typing import Any
+
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -49,38 +52,47 @@ def _mask(x, kernel_size, stride, mode):
 
 
 class PatchEmbed(nn.Module):
-    """Non-overlapping patches, each projected to a token; mmseg's PatchEmbed.
+    """Patches of a map, each projected to a token; mmseg's PatchEmbed.
 
     Attributes:
         embed_dims: channels of a token.
         patch_size: side of a patch in pixels.
-        padding: how the image is padded to whole patches (`corner` or `same`).
+        stride: distance between patches in pixels; None: patches do not overlap.
+        padding: how the map is padded to whole patches (`corner` or `same`), or how many
+            zeros are added on each side.
         bias: whether the projection has a bias.
         norm_cfg: norm of the tokens, or None.
+        kernel_init: starting values of the projection.
     """
 
     embed_dims: int
     patch_size: int
-    padding: str
-    bias: bool
+    stride: int | None = None
+    padding: int | str = "corner"
+    bias: bool = True
     norm_cfg: Norm | None = None
+    kernel_init: Any = kaiming_normal_fan_in
 
     @nn.compact
     def __call__(self, x, train: bool):
-        """(N, H, W, C) -> tokens (N, h * w, embed_dims) and the grid (h, w)."""
-        x = adaptive_pad(x, self.patch_size, self.patch_size, self.padding)
+        """(N, H, W, C) -> tokens as a map, (N, h, w, embed_dims)."""
+        stride, padding = self.stride or self.patch_size, self.padding
+        if isinstance(padding, str):
+            x, padding = adaptive_pad(x, self.patch_size, stride, padding), 0
         x = Conv2d(
             self.embed_dims,
             self.patch_size,
-            self.patch_size,
+            stride,
+            padding,
             bias=self.bias,
-            kernel_init=kaiming_normal_fan_in,
+            kernel_init=self.kernel_init,
             name="projection",
         )(x)
-        n, h, w, c = x.shape
-        if (sizes := in_bucket()) is not None:
-            sizes.set_grid((h, w))
-        x = x.reshape(n, h * w, c)
-        if self.norm_cfg is not None:
-            x = self.norm_cfg(name="norm")(x, train)
-        return x, (h, w)
+        return x if self.norm_cfg is None else self.norm_cfg(name="norm")(x, train)
+
+
+def tokens_of(x: jax.Array) -> jax.Array:
+    """(N, h, w, C) -> (N, h * w, C), whose sizes attention over tokens knows."""
+    if (sizes := in_bucket()) is not None:
+        sizes.set_grid(x.shape[1:3])
+    return x.reshape(len(x), -1, x.shape[-1])

@@ -7,10 +7,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxseg.layers.activation import Act
+from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.dropout import Dropout, DropPath
+from jaxseg.layers.norm import LN, Norm
 from jaxseg.ops.attention import attention
+from jaxseg.ops.context import pixel_attention
 from jaxseg.ops.linear import linear
 from jaxseg.ops.narrow import spread
+from jaxseg.ops.padded.valid_size import maps_apart
 
 # timm's and mmseg's trunc_normal_(std=0.02) cuts at -2 and 2, a hundred deviations
 # away. (Flax's truncated_normal would cut at two, which leaves a deviation of 0.0176.)
@@ -47,7 +51,7 @@ _xavier = nn.initializers.xavier_uniform(in_axis=1, out_axis=0)
 
 
 class _Attention(nn.Module):
-    """torch's nn.MultiheadAttention, batch first."""
+    """torch's nn.MultiheadAttention, batch first; of tokens or of the pixels of maps."""
 
     num_heads: int
     bias: bool
@@ -57,16 +61,17 @@ class _Attention(nn.Module):
     @nn.compact
     def __call__(self, q, k, v, train: bool, scores_bias=None, mask=None):
         width = q.shape[-1]
-        q, k, v = (
-            x.reshape(*x.shape[:2], self.num_heads, -1)
-            for x in self._projected(q, k, v)
-        )
+        q, k, v = self._projected(q, k, v)
         drop = None
         if train and self.attn_drop > 0:
             dropout = Dropout(self.attn_drop, name="attn_drop")
             drop = functools.partial(dropout, train=train)
-        y = attention(q, k, v, drop, bias=scores_bias, mask=mask)
-        y = y.reshape(*y.shape[:2], width)
+        if q.ndim == 4:
+            y = pixel_attention(q, k, v, heads=self.num_heads, drop=drop)
+        else:
+            q, k, v = (x.reshape(*x.shape[:2], self.num_heads, -1) for x in (q, k, v))
+            y = attention(q, k, v, drop, bias=scores_bias, mask=mask)
+            y = y.reshape(*y.shape[:2], width)
         return Linear(width, self.bias, self.out_init, name="out_proj")(y)
 
     def _projected(self, q, k, v):
@@ -84,6 +89,11 @@ class _Attention(nn.Module):
             weight = self.param("in_proj_weight", _xavier, (3 * width, width))
             if q is k is v:
                 return jnp.split(_project(q, weight, bias), 3, axis=-1)
+            if k is v:
+                weights = jnp.split(weight, [width])
+                biases = [None] * 2 if bias is None else jnp.split(bias, [width])
+                q, both = map(_project, (q, k), weights, biases)
+                return q, *jnp.split(both, 2, axis=-1)
             weights = jnp.split(weight, 3)
         biases = [None] * 3 if bias is None else jnp.split(bias, 3)
         return map(_project, (q, k, v), weights, biases)
@@ -97,6 +107,9 @@ def _project(x, weight, bias):
 class MultiheadAttention(nn.Module):
     """mmcv's MultiheadAttention: attention, dropout, and the sum with `identity`.
 
+    Its tokens are (N, L, C), or the pixels of maps (N, H, W, C), without a bias of the
+    scores or a mask.
+
     Attributes:
         num_heads: divides the width of x.
         bias: whether q, k and v have a bias, and with them, as in torch, the output
@@ -104,6 +117,7 @@ class MultiheadAttention(nn.Module):
         attn_drop: dropout rate of the attention probabilities.
         proj_drop: dropout rate of the result.
         out_init: starting values of the output projection's kernel.
+        drop_path: probability that a sample skips the branch.
     """
 
     num_heads: int
@@ -111,6 +125,7 @@ class MultiheadAttention(nn.Module):
     attn_drop: float = 0.0
     proj_drop: float = 0.0
     out_init: Any = truncated_normal
+    drop_path: float = 0.0
 
     @nn.compact
     def __call__(
@@ -136,7 +151,35 @@ class MultiheadAttention(nn.Module):
             self.num_heads, self.bias, self.attn_drop, self.out_init, name="attn"
         )
         y = attend(x, k, v, train, scores_bias, mask)
-        return identity + Dropout(self.proj_drop, name="proj_drop")(y, train)
+        y = Dropout(self.proj_drop, name="proj_drop")(y, train)
+        return identity + DropPath(self.drop_path, name="dropout_layer")(y, train)
+
+
+class EfficientMultiheadAttention(MultiheadAttention, kw_only=True):
+    """SegFormer's attention of a map's pixels over fewer keys, with mmseg's names.
+
+    The keys and values are those of the map after a convolution of stride `sr_ratio`
+    and a norm (PVT's spatial reduction). https://arxiv.org/abs/2105.15203
+
+    Attributes:
+        sr_ratio: how many pixels a key stands for, along either axis.
+        norm_cfg: norm of the reduced map.
+        The others are MultiheadAttention's.
+    """
+
+    sr_ratio: int = 1
+    norm_cfg: Norm = LN()
+
+    @nn.compact
+    def __call__(self, x, identity, train: bool):
+        """(N, H, W, C), (N, H, W, C) or 0 -> (N, H, W, C)."""
+        with maps_apart(x):
+            keys = x
+            if self.sr_ratio > 1:
+                side = self.sr_ratio
+                keys = Conv2d(x.shape[-1], side, side, name="sr")(x)
+                keys = self.norm_cfg(name="norm")(keys, train)
+            return super().__call__(x, identity, train, keys)
 
 
 class FFN(nn.Module):
@@ -160,7 +203,7 @@ class FFN(nn.Module):
 
     @nn.compact
     def __call__(self, x, identity, train: bool):
-        """(N, L, C), (N, L, C) -> (N, L, C)."""
+        """(N, ..., C), (N, ..., C) or 0 -> (N, ..., C)."""
         width = x.shape[-1]
         hidden = self._linear(self.feedforward_channels, width, "layers.0.0")(x)
         hidden = self.act_cfg(name="layers.0.1")(hidden)

@@ -8,6 +8,7 @@ them.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -187,33 +188,45 @@ def group_norm(x: jax.Array, groups: int, eps: float) -> jax.Array:
 
 
 def pixel_attention(
-    q: jax.Array, k: jax.Array, v: jax.Array, scale: float | None = None
+    q: jax.Array,
+    k: jax.Array,
+    v: jax.Array,
+    scale: float | None = None,
+    *,
+    heads: int = 1,
+    drop: Callable[[jax.Array], jax.Array] | None = None,
 ) -> jax.Array:
     """softmax(scale q k^T) v, in which each pixel of q sees all pixels of k and v.
 
     Args:
-        q: (N, H, W, d).
-        k: (N, h, w, d), the same map or another one.
-        v: (N, h, w, e) of the pixels of k.
+        q: (N, H, W, heads * d), the channels of one head after those of the other.
+        k: (N, h, w, heads * d), the same map or another one.
+        v: (N, h, w, heads * e) of the pixels of k.
         scale: the factor of the products; None takes 1 / sqrt(d).
+        heads: the number of attention heads.
+        drop: applied to the probabilities (N, heads, H * W, h * w), or None.
 
     Returns:
-        (N, H, W, e) in q's dtype.
+        (N, H, W, heads * e) in q's dtype.
     """
-    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scale = (q.shape[-1] // heads) ** -0.5 if scale is None else scale
     pixels = _Pixels.of(k)
     v = pixels.filled(v, 0)
-    tokens = [x.reshape(len(x), -1, 1, x.shape[3]) for x in (times(q, scale), k, v)]
+    tokens = [
+        x.reshape(len(x), -1, heads, x.shape[3] // heads)
+        for x in (times(q, scale), k, v)
+    ]
     if pixels.bands is not None:
-        y = _attention_of_bands(pixels.bands, *(x[:, :, 0] for x in tokens))
+        y = _attention_of_bands(pixels.bands, *tokens)
     else:
         mask = pixels.mask
-        y = attend(*tokens, None if mask is None else mask.reshape(len(k), -1))
+        valid = None if mask is None else mask.reshape(len(k), -1)
+        y = attend(*tokens, valid, drop)
     return y.reshape(*q.shape[:3], v.shape[3])
 
 
 def _attention_of_bands(bands, q, k, v):
-    """q (N, L, d) of this device, k (N, M, d) and v (N, M, e) of which all have a part.
+    """q (N, L, heads, d) of this device, k and v (N, M, heads, d) of which all have a part.
 
     The keys and values go round from device to device, and the sums of the softmax are
     scaled where a larger product comes: https://arxiv.org/abs/2310.01889
@@ -223,11 +236,11 @@ def _attention_of_bands(bands, q, k, v):
     for hop in range(bands.bands):
         if hop > 0:
             k, v = jax.lax.ppermute((k, v), bands.axis, pairs)
-        scores = wide(jnp.einsum("nld,nmd->nlm", q, k))
+        scores = wide(jnp.einsum("nlhd,nmhd->nhlm", q, k))
         new = jnp.maximum(largest, scores.max(-1, keepdims=True))
         exponentials, shrunk = jnp.exp(scores - new), jnp.exp(largest - new)
         total = total * shrunk + exponentials.sum(-1, keepdims=True)
-        part = jnp.einsum("nlm,nme->nle", exponentials.astype(v.dtype), v)
+        part = jnp.einsum("nhlm,nmhe->nhle", exponentials.astype(v.dtype), v)
         y = y * shrunk + wide(part)
         largest = new
-    return (y / total).astype(q.dtype)
+    return (y / total).astype(q.dtype).swapaxes(1, 2)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg.layers.transformer import MultiheadAttention
+from jaxseg.layers.transformer import EfficientMultiheadAttention, MultiheadAttention
 
 RNG = np.random.default_rng(0)
 Q, K, V = (
@@ -85,3 +85,46 @@ def test_a_bias_of_the_scores_and_a_mask(gradient):
     difference = (run(bias + step).sum() - run(bias - step).sum()) / 2e-2
     np.testing.assert_allclose(slope[0, 0, 1, 2], difference, rtol=2e-2)
     np.testing.assert_array_equal(np.asarray(slope)[0, 0][~mask], 0)
+
+
+def test_keys_that_are_the_values_are_projected_together():
+    layer = MultiheadAttention(num_heads=2)
+    variables = with_random_biases(layer.init(jax.random.key(0), Q, Q, False))
+    params = variables["params"]["attn"]
+    weights = np.split(np.asarray(params["in_proj_weight"]), 3)
+    keys = K[..., :4]
+    wanted = expected(params, Q, keys, keys, weights)
+    found = layer.apply(variables, Q, 0 * Q, False, keys)
+    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-5)
+
+
+def test_the_pixels_of_a_map_are_tokens():
+    layer = MultiheadAttention(num_heads=2)
+    variables = with_random_biases(layer.init(jax.random.key(0), Q, Q, False))
+    x = RNG.standard_normal((2, 3, 5, 4)).astype(np.float32)
+    tokens = x.reshape(2, 15, 4)
+    np.testing.assert_allclose(
+        layer.apply(variables, x, x, False).reshape(2, 15, 4),
+        layer.apply(variables, tokens, tokens, False),
+        rtol=2e-5,
+        atol=1e-5,
+    )
+
+
+def test_a_key_of_efficient_attention_stands_for_a_square_of_pixels():
+    layer = EfficientMultiheadAttention(num_heads=2, sr_ratio=2)
+    # What is left over on the right and below is in no key.
+    x = RNG.standard_normal((2, 5, 7, 4)).astype(np.float32)
+    variables = with_random_biases(layer.init(jax.random.key(0), x, x, False))
+    params = variables["params"]
+    kernel, bias = params["sr"]["kernel"], params["sr"]["bias"]
+    squares = x[:, :4, :6].reshape(2, 2, 2, 3, 2, 4)
+    keys = np.einsum("nhiwjc,ijco->nhwo", squares, kernel) + bias
+    keys -= keys.mean(-1, keepdims=True)
+    keys /= np.sqrt(np.square(keys).mean(-1, keepdims=True) + 1e-5)
+    keys = keys * params["norm"]["scale"] + params["norm"]["bias"]
+    weights = np.split(np.asarray(params["attn"]["in_proj_weight"]), 3)
+    q, keys = x.reshape(2, 35, 4), keys.reshape(2, 6, 4)
+    wanted = expected(params["attn"], q, keys, keys, weights)
+    found = layer.apply(variables, x, 0, False).reshape(2, 35, 4)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)

@@ -73,3 +73,23 @@ def test_attention_over_all_pixels_with_its_gradient():
         strict=True,
     ):
         close(found, expected)
+
+
+def test_heads_have_the_channels_one_after_the_other():
+    q, k, v = X, np.flip(X, 1)[:, :4], np.sin(X)[:, :4]
+    parts = [
+        pixel_attention(*(x[..., 2 * head : 2 * head + 2] for x in (q, k, v)))
+        for head in range(2)
+    ]
+    close(pixel_attention(q, k, v, heads=2), np.concatenate(parts, -1))
+
+
+def test_probabilities_are_dropped():
+    seen = []
+
+    def drop(probabilities):
+        seen.append(probabilities.shape)
+        return 0 * probabilities
+
+    assert not np.any(pixel_attention(X, X[:, :2], X[:, :2], heads=2, drop=drop))
+    assert seen == [(2, 2, 15, 6)]

@@ -142,6 +142,18 @@ class ValidSizes:
         known = self._lengths[axis].setdefault(padded, lengths)
         self.exact[axis][:] &= (known == lengths) & (lengths > 0)
 
+    @contextlib.contextmanager
+    def apart(self, size: tuple[int, int]) -> Iterator[None]:
+        """Inside, the maps of a padded (height, width) are known, and what they become."""
+        outside = self._lengths
+        self._lengths = tuple(
+            {side: self.lengths(axis, side)} for axis, side in enumerate(size)
+        )
+        try:
+            yield
+        finally:
+            self._lengths = outside
+
     def change(self, axis: int, padded: int, formula: Callable[[Any], Any]) -> None:
         """Notes a map that is as long as `formula` says of another's length."""
         lengths = np.asarray(formula(self.lengths(axis, padded))).astype(int)
@@ -170,7 +182,9 @@ class ValidSizes:
         """The valid length of the maps of a padded length, (N,) int32."""
         lengths = self.lengths(axis, padded)
         return self.array(
-            ("length", axis, padded), axis, lambda image: np.int32(lengths[image])
+            ("length", axis, padded, lengths.tobytes()),
+            axis,
+            lambda image: np.int32(lengths[image]),
         )
 
     def mask(self, height: int, width: int) -> jax.Array:
@@ -202,6 +216,22 @@ class ValidSizes:
         raise NoMaskedForm(
             f"attention over {count} tokens that no map is known to make"
         )
+
+
+@contextlib.contextmanager
+def maps_apart(x: jax.Array) -> Iterator[None]:
+    """In a bucket, the maps that are made of x (N, H, W, C) inside are known inside alone.
+
+    Two chains of operations may lead to maps of one padded length, and to different
+    lengths of an image: 36 rows become 9 and then, by a window of 8, one; five strides
+    of 2 that round up make 2 of them. Where neither map meets the other, both are right.
+    """
+    sizes = in_bucket()
+    if sizes is None:
+        yield
+        return
+    with sizes.apart(x.shape[1:3]):
+        yield
 
 
 def mask_windows(

@@ -83,6 +83,7 @@ SAME_SHAPE = {
     "pixel product": lambda x: x @ pixel_product(jnp.tanh(x), x)[:, None] / 50,
     "dot product": lambda x: x / count_of_pixels(x),
     "non-local": lambda x: x + pixel_attention(x, x, jnp.sin(x)),
+    "attention of heads": lambda x: pixel_attention(x, jnp.cos(x), x, heads=2),
     "non-local, of what is whole": lambda x: pixel_attention(
         x, adaptive_avg_pool(x, (3, 3)), adaptive_avg_pool(x, (3, 3)), scale=1
     ),

@@ -21,7 +21,12 @@ from jaxseg.ops.context import (
     spatial_softmax,
 )
 from jaxseg.ops.conv import conv2d, conv_transpose2d
-from jaxseg.ops.padded.valid_size import NoMaskedForm, ValidSizes, in_bucket
+from jaxseg.ops.padded.valid_size import (
+    NoMaskedForm,
+    ValidSizes,
+    in_bucket,
+    maps_apart,
+)
 from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool
 from jaxseg.ops.resize import resize, upsample
 
@@ -34,6 +39,14 @@ CHANNELS = 4
 def kernel(side, inputs=CHANNELS):
     shape = (side, side, inputs, CHANNELS)
     return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def over_fewer_keys(x):
+    x = max_pool(x, 2, 1)  # (20, 28) in the bucket
+    with maps_apart(x):
+        keys = conv2d(x, kernel(2), 2)  # (10, 14); of 13 rows 6
+        x = pixel_attention(x, keys, keys)
+    return max_pool(x, 3, 2, 1)  # (10, 14), too; of 13 rows 7
 
 
 OPERATIONS = {
@@ -68,6 +81,8 @@ OPERATIONS = {
     "pixel product": lambda x: x @ pixel_product(jnp.tanh(x), x)[:, None] / 50,
     "dot product": lambda x: x / count_of_pixels(x),
     "non-local": lambda x: x + pixel_attention(x, x, jnp.sin(x)),
+    "attention of heads": lambda x: pixel_attention(x, jnp.cos(x), x, heads=2),
+    "attention over fewer keys": over_fewer_keys,
     "non-local, sampled": lambda x: pixel_attention(
         x, max_pool(x, 2, 2), max_pool(2 * x, 2, 2), scale=1
     ),
