@@ -14,6 +14,7 @@ from jaxseg.layers.transformer import Linear
 from jaxseg.ops.context import global_mean
 from jaxseg.ops.narrow import spread
 from jaxseg.ops.pool import window_mean
+from jaxseg.weights.key_table import KeyTable, Renames
 
 
 def _prelu(channels):
@@ -98,6 +99,33 @@ class _ContextGuidedBlock(nn.Module):
         return Conv2d(c, 3, 1, dilation, dilation, c, bias=False, name=name)(x)
 
 
+def _authors_renames(num_blocks: tuple[int, int]) -> Renames:
+    """Of the keys of https://github.com/wutianyiRosun/CGNet."""
+    # Their first level is our stem, and the first block of a level stands beside the
+    # list of the others: their level2.0 is our level1.1.
+    blocks = tuple(
+        (rf"^level{row + 1}\.{k}\.", f"level{row}.{k + 1}.")
+        for row in (1, 2)
+        for k in range(num_blocks[row - 1] - 1)
+    )
+    return (
+        *blocks,
+        (r"^level1_(\d)\.", r"stem.\1."),
+        (r"^level2_0\.", "level1.0."),
+        (r"^level3_0\.", "level2.0."),
+        (r"^b1\.", "norm_prelu_0."),
+        (r"^bn_prelu_2\.", "norm_prelu_1."),
+        (r"^bn_prelu_3\.", "norm_prelu_2."),
+        (r"^(norm_prelu_\d)\.bn\.", r"\1.0."),
+        (r"^(norm_prelu_\d)\.act\.", r"\1.1."),
+        (r"\.bn_prelu\.", "."),
+        (r"\.act\.", ".activate."),
+        (r"\.F_(loc|sur)\.conv\.", r".f_\1."),
+        (r"\.F_glo\.", ".f_glo."),
+        (r"\.reduce\.conv\.", ".bottleneck."),
+    )
+
+
 class CGNet(Backbone):
     """A stem to 1/2 and two rows of context-guided blocks, to 1/4 and 1/8.
 
@@ -129,6 +157,13 @@ class CGNet(Backbone):
         if min(self.num_blocks) < 1:
             raise FieldError(f"num_blocks is {self.num_blocks}, allowed: 1 or more")
         super().__post_init__()
+
+    @property
+    def key_table(self) -> KeyTable:
+        return KeyTable(
+            layouts={"level1_0.conv.weight": _authors_renames(self.num_blocks)},
+            unused=("classifier.",),
+        )
 
     @nn.compact
     def __call__(self, x, train: bool):

@@ -29,7 +29,8 @@ class KeyTable:
             model does not have.
         layouts: renames that hold in the place of `renames` for a file that has a
             certain key, by that key: of repositories that mean different weights by
-            one name.
+            one name. They are applied to every key of the file: one that the model has,
+            too, may mean another weight there.
         twins: starts of the keys under which a file has modules a second time, because
             they hang at two places of its model; they are left out.
         unused: starts of the keys, after that, which a file of pre-trained weights may
@@ -57,6 +58,7 @@ class KeyTable:
     buffers: Callable[[Any], Weights] = _no_buffers
     convert: Callable[[Weights, Any], Weights] | None = None
     convert_back: Callable[[Weights, Any], Weights] | None = None
+    _of_layout: bool = False
 
     def __post_init__(self):
         if self.convert_back is not None and self.convert is None:
@@ -66,7 +68,9 @@ class KeyTable:
         """The table for the keys of one file, which say its layout."""
         for key, renames in self.layouts.items():
             if key in keys:
-                return dataclasses.replace(self, renames=renames, layouts={})
+                return dataclasses.replace(
+                    self, renames=renames, layouts={}, _of_layout=True
+                )
         return self
 
     def rename(self, key: str, known: Collection[str]) -> str:
@@ -74,9 +78,9 @@ class KeyTable:
 
         Args:
             key: the key of a file.
-            known: the keys of the model, which are left as they are.
+            known: the keys of the model, which `renames` leave as they are.
         """
-        if key not in known:
+        if self._of_layout or key not in known:
             for pattern, replacement in self.renames:
                 key = re.sub(pattern, replacement, key)
         return key
