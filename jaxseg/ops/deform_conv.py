@@ -67,8 +67,9 @@ def deform_conv2d(
     )
     taps = np.array(list(windows.taps()), np.int32)
     kernels = kernel.reshape(len(taps), kernel.shape[2], groups, -1)
-    # A border of zeros: what is near it, but outside, sees some of both.
-    x_padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    # A border of zeros: what is near it, but outside, sees some of both. Many places
+    # may see one pixel, whose gradient is their sum.
+    x_padded = wide(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
 
     def add_tap(total, tap):
         return total + see(x_padded, *tap), None
@@ -93,8 +94,9 @@ def _by_tap(offset, mask, windows):
 def _sampled_product(x, tap, kernel, offset, mask, *, windows, groups):
     """What one tap (i, j) adds to the result, (N, H', W', features).
 
-    The image x has a border of one pixel; kernel: (C / groups, groups, features of a
-    group); offset: (N, H', W', D, 2); mask: (N, H', W', D) or None.
+    The image x has a border of one pixel, and is of float32 at least; kernel:
+    (C / groups, groups, features of a group); offset: (N, H', W', D, 2); mask:
+    (N, H', W', D) or None.
     """
     inside, first, shares = True, [], []
     for axis in range(2):
@@ -115,9 +117,8 @@ def _sampled_product(x, tap, kernel, offset, mask, *, windows, groups):
         for right, of_column in enumerate(shares[1]):
             pixels = _pixels(parts, first[0] + down, first[1] + right)
             seen += (factor * of_row * of_column)[..., None] * pixels
-    seen = seen.astype(x.dtype).reshape(*seen.shape[:3], groups, -1)
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
-    y = jnp.einsum("nhwgc,cgo->nhwgo", seen, kernel, preferred_element_type=dtype)
+    seen = seen.astype(kernel.dtype).reshape(*seen.shape[:3], groups, -1)
+    y = jnp.einsum("nhwgc,cgo->nhwgo", seen, kernel, preferred_element_type=x.dtype)
     return y.reshape(*y.shape[:3], -1)
 
 

@@ -110,7 +110,20 @@ SEGMENTORS = {
         decode_head=last("FCNHead", 8, num_convs=1),
     ),
     "resnext": dict(
-        backbone=resnext("ResNeXt"), decode_head=last("FCNHead", num_convs=1)
+        # Ordinary blocks, and deformable ones with a plugin.
+        backbone=resnext("ResNeXt")
+        | dict(
+            dcn=dict(type="DCNv2"),
+            stage_with_dcn=[False, True],
+            plugins=[
+                dict(
+                    cfg=dict(type="ContextBlock", ratio=0.25),
+                    stages=[False, True],
+                    position="after_conv3",
+                )
+            ],
+        ),
+        decode_head=last("FCNHead", num_convs=1),
     ),
     "resnest": dict(
         backbone=resnext("ResNeSt"), decode_head=last("FCNHead", num_convs=1)

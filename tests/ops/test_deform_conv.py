@@ -71,6 +71,21 @@ def test_without_offsets_it_is_a_convolution_in_any_type():
     )
 
 
+def test_the_gradient_of_a_pixel_is_summed_in_float32():
+    """In bfloat16 a sum of ones stops at 256."""
+    side = 32
+    rows, columns = jnp.meshgrid(jnp.arange(side), jnp.arange(side), indexing="ij")
+    to_the_first = -jnp.stack([rows, columns], -1)[None].astype(jnp.float32)
+    kernel = jnp.ones((1, 1, 1, 1), jnp.bfloat16)
+
+    def total(x):
+        return deform_conv2d(x, kernel, to_the_first).astype(jnp.float32).sum()
+
+    gradient = jax.grad(total)(jnp.ones((1, side, side, 1), jnp.bfloat16))
+    assert gradient.dtype == jnp.bfloat16
+    assert gradient[0, 0, 0, 0] == side**2 and gradient.sum() == side**2
+
+
 def test_no_pixel_is_seen_beyond_the_border():
     x, kernel = jnp.ones((1, 3, 3, 1)), jnp.ones((1, 1, 1, 1))
     for far, expected in (
