@@ -1,6 +1,7 @@
 """Vision Transformer: https://arxiv.org/abs/2010.11929."""
 
 import math
+import re
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -15,13 +16,57 @@ from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.position import positions_of_image, resize_positions
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import (
-    FFN,
-    MultiheadAttention,
+    TransformerEncoderLayer,
     dropout_rates,
     truncated_normal,
 )
 from jaxseg.ops.narrow import spread, wide
 from jaxseg.weights.key_table import KeyTable
+
+# https://github.com/google-research/vision_transformer, files of npz
+_RENAMES_OF_GOOGLE = (
+    (r"^cls$", "cls_token"),
+    (r"^Transformer/posembed_input/pos_embedding$", "pos_embed"),
+    (r"^embedding/", "patch_embed.projection."),
+    (r"^Transformer/encoder_norm/", "ln1."),
+    (r"^Transformer/encoderblock_(\d+)/", r"layers.\1."),
+    (r"LayerNorm_0/", "ln1."),
+    (r"LayerNorm_2/", "ln2."),
+    (r"MultiHeadDotProductAttention_1/out/", "attn.attn.out_proj."),
+    (r"MultiHeadDotProductAttention_1/", "attn.attn."),
+    (r"MlpBlock_3/Dense_0/", "ffn.layers.0.0."),
+    (r"MlpBlock_3/Dense_1/", "ffn.layers.1."),
+    (r"/", "."),
+    (r"\.scale$", ".weight"),
+)
+
+
+def _of_google(weights, vit):
+    """Kernels with PyTorch's axes, and queries, keys and values in one weight."""
+    result, width = {}, vit.embed_dims
+    for key, array in weights.items():
+        if key.endswith(".kernel"):
+            array = _as_in_torch(array, key.endswith("out_proj.kernel"))
+        result[re.sub("kernel$", "weight", key)] = array
+    for i in range(vit.num_layers):
+        start = f"layers.{i}.attn.attn."
+        for leaf, shape in (("weight", (width, width)), ("bias", (width,))):
+            keys = [f"{start}{name}.{leaf}" for name in ("query", "key", "value")]
+            sizes = {result[key].size for key in keys if key in result}
+            if sizes == {math.prod(shape)} and result.keys() >= set(keys):
+                parts = [result.pop(key).reshape(shape) for key in keys]
+                result[f"{start}in_proj_{leaf}"] = np.concatenate(parts)
+    return result
+
+
+def _as_in_torch(kernel, heads_first):
+    """Outputs first: of a patch (h, w, in, out), of a head (in, heads, d) or back."""
+    if kernel.ndim == 4:
+        return kernel.transpose(3, 2, 0, 1)
+    inputs = -1 if heads_first else len(kernel)
+    outputs = kernel.shape[-1] if heads_first else -1
+    return kernel.reshape(inputs, outputs).T
+
 
 # timm's and DeiT's names, and those of mmpretrain that differ.
 _KEY_TABLE = KeyTable(
@@ -50,39 +95,9 @@ _KEY_TABLE = KeyTable(
         "patch_bias": "patch_embed.projection.bias",
         "pre_norm": "ln_pre.weight",
     },
+    layouts={"embedding/kernel": _RENAMES_OF_GOOGLE},
+    convert=_of_google,
 )
-
-
-class _EncoderLayer(nn.Module):
-    """Attention and FFN, each after a norm; only the FFN has stochastic depth."""
-
-    num_heads: int
-    feedforward_channels: int
-    drop_rate: float
-    attn_drop_rate: float
-    drop_path_rate: float
-    qkv_bias: bool
-    norm_cfg: Norm
-    act_cfg: Act
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        y = self.norm_cfg(name="ln1")(x, train)
-        x = MultiheadAttention(
-            self.num_heads,
-            self.qkv_bias,
-            self.attn_drop_rate,
-            self.drop_rate,
-            name="attn",
-        )(y, x, train)
-        y = self.norm_cfg(name="ln2")(x, train)
-        return FFN(
-            self.feedforward_channels,
-            self.act_cfg,
-            self.drop_rate,
-            self.drop_path_rate,
-            name="ffn",
-        )(y, x, train)
 
 
 class VisionTransformer(Backbone):
@@ -158,7 +173,10 @@ class VisionTransformer(Backbone):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
+        """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims).
+
+        With output_cls_token of ((N, h, w, embed_dims), (N, embed_dims)).
+        """
         x = PatchEmbed(
             self.embed_dims,
             self.patch_size,
@@ -168,7 +186,7 @@ class VisionTransformer(Backbone):
             name="patch_embed",
         )(x, train)
         grid = x.shape[1:3]
-        x = tokens_of(x)  # (N, h * w, C)
+        x = tokens_of(x, before=int(self.with_cls_token))  # (N, h * w, C)
         cls_token = self.param("cls_token", truncated_normal, (1, 1, self.embed_dims))
         x = jnp.concatenate([spread(cls_token, x[:, :1]), x], axis=1)
         x = (wide(x) + self._positions(grid)).astype(x.dtype)
@@ -183,7 +201,7 @@ class VisionTransformer(Backbone):
         outs = [self._as_map(x, grid)] if self.out_origin else []
         rates = dropout_rates(self.drop_path_rate, self.num_layers)
         for i, rate in enumerate(rates):
-            x = remat_if(_EncoderLayer, self.with_cp)(
+            x = remat_if(TransformerEncoderLayer, self.with_cp)(
                 self.num_heads,
                 self.mlp_ratio * self.embed_dims,
                 self.drop_rate,

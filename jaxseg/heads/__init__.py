@@ -9,6 +9,7 @@ from jaxseg.heads.ddr_head import DDRHead
 from jaxseg.heads.deeplabv3plus_head import DeepLabV3PlusHead
 from jaxseg.heads.dm_head import DMHead
 from jaxseg.heads.dnl_head import DNLHead
+from jaxseg.heads.dpt_head import DPTHead
 from jaxseg.heads.ema_head import EMAHead
 from jaxseg.heads.enc_head import EncHead
 from jaxseg.heads.fcn_head import FCNHead
@@ -30,8 +31,11 @@ from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.point_head import PointHead
 from jaxseg.heads.psa_head import PSAHead
 from jaxseg.heads.psp_head import PSPHead
+from jaxseg.heads.segmenter_mask_head import SegmenterMaskTransformerHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.sep_fcn_head import DepthwiseSeparableFCNHead
+from jaxseg.heads.setr_mla_head import SETRMLAHead
+from jaxseg.heads.setr_up_head import SETRUPHead
 from jaxseg.heads.stdc_head import STDCHead
 from jaxseg.heads.uper_head import UPerHead
 
@@ -45,6 +49,7 @@ __all__ = [
     "DDRHead",
     "DMHead",
     "DNLHead",
+    "DPTHead",
     "DeepLabV3PlusHead",
     "DepthwiseSeparableASPPHead",
     "DepthwiseSeparableFCNHead",
@@ -66,6 +71,9 @@ __all__ = [
     "PSAHead",
     "PSPHead",
     "PointHead",
+    "SETRMLAHead",
+    "SETRUPHead",
     "STDCHead",
+    "SegmenterMaskTransformerHead",
     "UPerHead",
 ]

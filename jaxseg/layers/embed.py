@@ -91,8 +91,13 @@ class PatchEmbed(nn.Module):
         return x if self.norm_cfg is None else self.norm_cfg(name="norm")(x, train)
 
 
-def tokens_of(x: jax.Array) -> jax.Array:
-    """(N, h, w, C) -> (N, h * w, C), whose sizes attention over tokens knows."""
+def tokens_of(x: jax.Array, before: int = 0) -> jax.Array:
+    """(N, h, w, C) -> (N, h * w, C), whose sizes attention over tokens knows.
+
+    Args:
+        x: the map.
+        before: how many class tokens will stand before those of the map.
+    """
     if (sizes := in_bucket()) is not None:
-        sizes.set_grid(x.shape[1:3])
+        sizes.set_grid(x.shape[1:3], before)
     return x.reshape(len(x), -1, x.shape[-1])

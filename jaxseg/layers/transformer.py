@@ -219,6 +219,57 @@ class FFN(nn.Module):
         )
 
 
+class TransformerEncoderLayer(nn.Module):
+    """ViT's block: attention and FFN, each after a norm. arXiv 2010.11929
+
+    Only the FFN has stochastic depth, as in mmseg.
+
+    Attributes:
+        num_heads: attention heads.
+        feedforward_channels: width of the FFN's middle.
+        drop_rate, attn_drop_rate, drop_path_rate: the rates of the projections, the
+            attention probabilities and the stochastic depth.
+        qkv_bias: whether q, k, v and the projection after them have a bias.
+        norm_cfg, act_cfg: flavours of the layers.
+        kernel_init: starting values of the kernels, but those of q, k and v.
+        bias_init: as of `FFN`.
+    """
+
+    num_heads: int
+    feedforward_channels: int
+    drop_rate: float
+    attn_drop_rate: float
+    drop_path_rate: float
+    qkv_bias: bool
+    norm_cfg: Norm
+    act_cfg: Act
+    kernel_init: Any = truncated_normal
+    bias_init: Any = _tiny_normal
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        """(N, L, C) -> (N, L, C)."""
+        y = self.norm_cfg(name="ln1")(x, train)
+        x = MultiheadAttention(
+            self.num_heads,
+            self.qkv_bias,
+            self.attn_drop_rate,
+            self.drop_rate,
+            self.kernel_init,
+            name="attn",
+        )(y, x, train)
+        y = self.norm_cfg(name="ln2")(x, train)
+        return FFN(
+            self.feedforward_channels,
+            self.act_cfg,
+            self.drop_rate,
+            self.drop_path_rate,
+            self.kernel_init,
+            self.bias_init,
+            name="ffn",
+        )(y, x, train)
+
+
 def dropout_rates(rate: float, depth: int) -> list[float]:
     """Stochastic depth grows linearly from 0 to `rate` over the blocks."""
     return [rate * i / max(depth - 1, 1) for i in range(depth)]

@@ -12,14 +12,15 @@ class Case:
 
     Attributes:
         config: its keys besides `type`.
-        inputs: (H, W, C) of each map; odd sizes wherever they are legal.
+        inputs: (H, W, C) of each map; odd sizes wherever they are legal. A pair of
+            them is a map with a class token, (C,).
         outputs: (h, w, c) of each map that it returns, in the order of the pytree.
         rate: the key of a dropout rate, or None where it has none.
         previous: (h, w, c) of what the head before it in a cascade gives.
     """
 
     config: dict[str, Any]
-    inputs: tuple[tuple[int, int, int], ...]
+    inputs: tuple[tuple, ...]
     outputs: tuple[tuple[int, int, int], ...]
     rate: str | None = None
     previous: tuple[int, int, int] | None = None

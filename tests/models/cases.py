@@ -141,13 +141,14 @@ NEEDED_ELSEWHERE = (
 
 MODULES = BACKBONES | NECKS | HEADS
 
-# Backbones whose programs take longest to make, beside another of the same blocks: the
+# Entries whose programs take longest to make, beside another of the same blocks: the
 # default tests look at their shapes, and the long ones at all that holds for an entry.
 DEAR = {
     "AlignedXception",
     "BiSeNetV1",
     "BiSeNetV2",
     "DDRNet",
+    "DPTHead",
     "DRN",
     "ICNet",
     "MobileNetV3",
@@ -181,6 +182,8 @@ def maps(name, dtype="float32", batch=2):
     rng = np.random.default_rng(0)
 
     def draw(shape):
+        if isinstance(shape[0], tuple):
+            return tuple(map(draw, shape))
         return jnp.asarray(rng.standard_normal((batch, *shape)), dtype)
 
     inputs = tuple(map(draw, MODULES[name].inputs))

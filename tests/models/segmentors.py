@@ -221,7 +221,31 @@ SEGMENTORS = {
     "vit_mla": dict(
         backbone=vit(2),
         neck=dict(type="MLANeck", in_channels=[16, 16], out_channels=8, norm_cfg=NORM),
-        decode_head=head("FCNHead", in_channels=8, in_index=0, num_convs=1),
+        decode_head=head(
+            "SETRMLAHead", in_channels=[8, 8], in_index=[0, 1], mla_channels=8
+        ),
+        auxiliary_head=head("SETRUPHead", in_channels=8, in_index=0, up_scale=2),
+    ),
+    "segmenter": dict(
+        backbone=vit(2, final_norm=True),
+        decode_head=dict(
+            HEADS["SegmenterMaskTransformerHead"].config,
+            type="SegmenterMaskTransformerHead",
+            in_channels=16,
+            num_classes=CLASSES,
+            num_layers=1,
+        ),
+    ),
+    "dpt": dict(
+        backbone=vit(4, output_cls_token=True),
+        decode_head=head(
+            "DPTHead",
+            in_channels=[16] * 4,
+            in_index=[0, 1, 2, 3],
+            embed_dims=16,
+            post_process_channels=[4, 6, 8, 10],
+            readout_type="project",
+        ),
     ),
     "enc": dict(
         backbone=resnet(),

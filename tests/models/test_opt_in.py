@@ -113,7 +113,16 @@ def module_of(name):
 
 
 def shapes_of(name):
-    return PYRAMID[:1] if name in PORTS else MODULES[name].inputs
+    """(H, W, C) of each map."""
+    if name in PORTS:
+        return PYRAMID[:1]
+    shapes = MODULES[name].inputs
+    return [shape[0] if has_tokens(name) else shape for shape in shapes]
+
+
+def has_tokens(name):
+    """Whether each map comes with a class token."""
+    return name in MODULES and isinstance(MODULES[name].inputs[0][0], tuple)
 
 
 def inputs_of(name, x):
@@ -126,6 +135,8 @@ def inputs_of(name, x):
         levels.append(jnp.sin(i + x[..., :channels]))
     if name in BACKBONES:
         return levels
+    if has_tokens(name):
+        return [tuple((x, jnp.cos(x[:, 0, 0])) for x in levels)]
     previous = () if name in PORTS else MODULES[name].previous or ()
     # What a head before gives for the coarsest map.
     return tuple(levels), *(jnp.cos(x[..., :channels]) for channels in previous[2:])
@@ -179,7 +190,14 @@ def test_who_opts_in():
     padding, bands = (set(opted(f"takes_{what}")) for what in ("padding", "bands"))
     # Attention and a class token need all pixels on every device, criss-cross attention
     # whole columns, and a map of 1/64 of the image has too few rows to be split.
-    assert padding - bands == {"CCHead", "DDRNet", "PIDNet", "VisionTransformer"}
+    assert padding - bands == {
+        "CCHead",
+        "DDRNet",
+        "DPTHead",
+        "PIDNet",
+        "SegmenterMaskTransformerHead",
+        "VisionTransformer",
+    }
     assert bands < padding
     # These run at exact sizes, and on one device.
     assert {*MODULES, *PORTS} - padding == {

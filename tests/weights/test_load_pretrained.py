@@ -70,6 +70,69 @@ def test_a_file_with_mmsegs_own_keys(tmp_path):
     np.testing.assert_array_equal(loaded["ln1.weight"], given["ln1.weight"])
 
 
+def test_the_npz_of_google_research(tmp_path):
+    """Its attention and FFN by the einsums that flax computes of these kernels."""
+    block, attention = "Transformer/encoderblock_1", "MultiHeadDotProductAttention_1"
+    shapes = {
+        "cls": (1, 1, 16),
+        "embedding/kernel": (8, 8, 3, 16),
+        "embedding/bias": (16,),
+        "head/kernel": (16, 3),
+        "pre_logits/bias": (16,),
+        "Transformer/posembed_input/pos_embedding": (1, 17, 16),
+        "Transformer/encoder_norm/scale": (16,),
+        "Transformer/encoder_norm/bias": (16,),
+    }
+    for i in range(2):
+        inside = {
+            "LayerNorm_0/scale": (16,),
+            "LayerNorm_0/bias": (16,),
+            "LayerNorm_2/scale": (16,),
+            "LayerNorm_2/bias": (16,),
+            f"{attention}/out/kernel": (2, 8, 16),
+            f"{attention}/out/bias": (16,),
+            "MlpBlock_3/Dense_0/kernel": (16, 64),
+            "MlpBlock_3/Dense_0/bias": (64,),
+            "MlpBlock_3/Dense_1/kernel": (64, 16),
+            "MlpBlock_3/Dense_1/bias": (16,),
+        }
+        for name in ("query", "key", "value"):
+            inside[f"{attention}/{name}/kernel"] = (16, 2, 8)
+            inside[f"{attention}/{name}/bias"] = (2, 8)
+        shapes |= {f"Transformer/encoderblock_{i}/{k}": v for k, v in inside.items()}
+    given = write(tmp_path / "ViT.npz", shapes)
+    loaded = load(tmp_path / "ViT.npz", Vit(final_norm=True))
+    x = np.random.default_rng(1).standard_normal((5, 16), np.float32)
+    start, ours = f"{block}/{attention}", "layers.1.attn.attn."
+    queries = [
+        np.einsum("lc,chd->lhd", x, given[f"{start}/{name}/kernel"])
+        + given[f"{start}/{name}/bias"]
+        for name in ("query", "key", "value")
+    ]
+    found = x @ loaded[f"{ours}in_proj_weight"].T + loaded[f"{ours}in_proj_bias"]
+    for one, expected in zip(np.split(found, 3, axis=1), queries, strict=True):
+        np.testing.assert_allclose(one.reshape(5, 2, 8), expected, atol=1e-5)
+    out = np.einsum("lhd,hdc->lc", queries[0], given[f"{start}/out/kernel"])
+    found = queries[0].reshape(5, 16) @ loaded[f"{ours}out_proj.weight"].T
+    np.testing.assert_allclose(found, out, atol=1e-4)
+    patch = np.random.default_rng(2).standard_normal((8, 8, 3), np.float32)
+    np.testing.assert_allclose(
+        np.einsum("ochw,hwc->o", loaded["patch_embed.projection.weight"], patch),
+        np.einsum("hwco,hwc->o", given["embedding/kernel"], patch),
+        atol=1e-4,
+    )
+    np.testing.assert_array_equal(
+        loaded["layers.1.ffn.layers.0.0.weight"].T,
+        given[f"{block}/MlpBlock_3/Dense_0/kernel"],
+    )
+    np.testing.assert_array_equal(
+        loaded["ln1.weight"], given["Transformer/encoder_norm/scale"]
+    )
+    np.testing.assert_array_equal(
+        loaded["layers.1.ln2.bias"], given[f"{block}/LayerNorm_2/bias"]
+    )
+
+
 def test_the_second_token_of_deit_is_left_out(tmp_path, caplog):
     caplog.set_level(logging.INFO, "jaxseg")
     given = write(tmp_path / "a.pth", ORIGINS["timm deit distilled"])

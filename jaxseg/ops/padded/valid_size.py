@@ -57,7 +57,8 @@ class ValidSizes:
         self.exact = tuple(np.arange(side + 1) > 0 for side in size)
         # For either axis: padded length -> the valid length for each image length.
         self._lengths = tuple({side: np.arange(side + 1)} for side in size)
-        self._grids: dict[int, tuple[int, int]] = {}
+        # Count of tokens -> the map that makes them, and how many stand before it.
+        self._grids: dict[int, tuple[tuple[int, int], int]] = {}
         self._makers: dict[Any, tuple[int, Callable[[int], Any]]] = {}
         self._batch = 0
         self._arrays: Sequence[Any] | None = None
@@ -199,23 +200,26 @@ class ValidSizes:
             self.mask(*x.shape[1:3])[..., None], x, jnp.asarray(value, x.dtype)
         )
 
-    def set_grid(self, grid: tuple[int, int]) -> None:
-        """Notes that the map of (h, w) becomes a row of h * w tokens."""
-        if self._grids.setdefault(grid[0] * grid[1], grid) != grid:
-            raise NoMaskedForm(f"{grid[0] * grid[1]} tokens that make two maps")
+    def set_grid(self, grid: tuple[int, int], before: int = 0) -> None:
+        """Notes that the map of (h, w) becomes a row of h * w tokens.
+
+        Args:
+            grid: (h, w).
+            before: how many more tokens stand before them, class tokens.
+        """
+        known = self._grids.setdefault(before + grid[0] * grid[1], (grid, before))
+        if known != (grid, before):
+            raise NoMaskedForm(f"{before + grid[0] * grid[1]} tokens of two kinds")
 
     def token_mask(self, count: int) -> jax.Array:
-        """Which of `count` tokens are valid, (N, count) bool.
-
-        They are those of a map, perhaps after one more, the class token.
-        """
-        for extra in (0, 1):
-            if (grid := self._grids.get(count - extra)) is not None:
-                mask = self.mask(*grid).reshape(self._batch, -1)
-                return jnp.pad(mask, ((0, 0), (extra, 0)), constant_values=True)
-        raise NoMaskedForm(
-            f"attention over {count} tokens that no map is known to make"
-        )
+        """Which of `count` tokens, noted by `set_grid`, are valid, (N, count) bool."""
+        if count not in self._grids:
+            raise NoMaskedForm(
+                f"attention over {count} tokens that no map is known to make"
+            )
+        grid, before = self._grids[count]
+        mask = self.mask(*grid).reshape(self._batch, -1)
+        return jnp.pad(mask, ((0, 0), (before, 0)), constant_values=True)
 
 
 @contextlib.contextmanager

@@ -142,20 +142,20 @@ def test_resizes_are_equal_to_the_bit():
         np.testing.assert_array_equal(one[:height, :width], expected)
 
 
-@pytest.mark.parametrize("class_token", [0, 1])
-def test_attention_looks_at_valid_tokens(class_token):
+@pytest.mark.parametrize("before", [0, 1, 5])
+def test_attention_looks_at_valid_tokens(before):
     alone, padded = images()
 
     def operation(x):
         x = max_pool(x, 3, 4, 1)
         n, h, w, c = x.shape
         if (sizes := in_bucket()) is not None:
-            sizes.set_grid((h, w))
-        first = jnp.ones((n, class_token, c))
+            sizes.set_grid((h, w), before)
+        first = jnp.ones((n, before, c))
         x = jnp.concatenate([first, x.reshape(n, h * w, c)], axis=1)
         q = x.reshape(n, -1, 2, c // 2)
         y = attention(q, q + 1, q * 2).reshape(n, -1, c)
-        return y[:, class_token:].reshape(n, h, w, c)
+        return y[:, before:].reshape(n, h, w, c)
 
     found, _ = run_in_bucket(operation, padded, SIZES)
     for one, image in zip(found, alone, strict=True):
