@@ -152,6 +152,34 @@ def camvid(
     return loaders
 
 
+def folders(
+    data_root: str,
+    classes: tuple[str, ...],
+    scale: tuple[int, int],
+    crop_size: tuple[int, int],
+) -> dict[str, Any]:
+    """The loaders of one's own images/{train,val}/*.jpg and labels/{train,val}/*.png.
+
+    Args:
+        data_root: the folder that has both.
+        classes: their names, the first one that of label 0.
+        scale, crop_size: as of `train_pipeline`.
+    """
+    dataset = dict(
+        type="BaseSegDataset",
+        data_root=data_root,
+        img_suffix=".jpg",
+        seg_map_suffix=".png",
+        metainfo=dict(classes=classes),
+    )
+
+    def of_split(split):
+        folders = dict(img_path=f"images/{split}", seg_map_path=f"labels/{split}")
+        return dataset | dict(data_prefix=folders)
+
+    return _loaders(of_split("train"), of_split("val"), scale, crop_size)
+
+
 def camvid_schedule(
     max_iters: int, lr: float, weight_decay: float, saved_each: int
 ) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from jaxseg.backbones.erfnet import ERFNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.icnet import ICNet
+from jaxseg.backbones.mit import MixVisionTransformer
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.mobilenet_v3 import MobileNetV3
 from jaxseg.backbones.pidnet import PIDNet
@@ -34,6 +35,7 @@ __all__ = [
     "HRNet",
     "ICNet",
     "InterpConv",
+    "MixVisionTransformer",
     "MobileNetV2",
     "MobileNetV3",
     "PIDNet",

@@ -31,6 +31,7 @@ from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.point_head import PointHead
 from jaxseg.heads.psa_head import PSAHead
 from jaxseg.heads.psp_head import PSPHead
+from jaxseg.heads.segformer_head import SegformerHead
 from jaxseg.heads.segmenter_mask_head import SegmenterMaskTransformerHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
 from jaxseg.heads.sep_fcn_head import DepthwiseSeparableFCNHead
@@ -74,6 +75,7 @@ __all__ = [
     "SETRMLAHead",
     "SETRUPHead",
     "STDCHead",
+    "SegformerHead",
     "SegmenterMaskTransformerHead",
     "UPerHead",
 ]

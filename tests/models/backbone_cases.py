@@ -167,6 +167,23 @@ BACKBONES = {
         ((71, 67, 3),),
         ((9, 9, 4), (5, 5, 6), (2, 2, 8)),
     ),
+    "MixVisionTransformer": Case(
+        dict(
+            embed_dims=4,
+            num_stages=2,
+            num_layers=(1, 1),
+            num_heads=(1, 2),
+            patch_sizes=(7, 3),
+            strides=(4, 2),
+            sr_ratios=(2, 1),
+            out_indices=(0, 1),
+            attn_drop_rate=0.1,
+            drop_path_rate=0.1,
+        ),
+        ((37, 29, 3),),
+        ((10, 8, 4), (5, 4, 8)),
+        rate="drop_rate",
+    ),
     "MobileNetV2": Case(
         dict(
             widen_factor=0.1,

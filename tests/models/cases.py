@@ -151,6 +151,7 @@ DEAR = {
     "DPTHead",
     "DRN",
     "ICNet",
+    "MixVisionTransformer",
     "MobileNetV3",
     "ResNeSt",
     "ResNeXt",

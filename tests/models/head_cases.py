@@ -170,5 +170,6 @@ HEADS = {
         rate="drop_rate",
     ),
     "STDCHead": head((5, 4), in_channels=8, num_convs=1, concat_input=False),
+    "SegformerHead": head((17, 13), **SEVERAL),
     "UPerHead": head((17, 13), **SEVERAL),
 }

@@ -370,6 +370,12 @@ SEGMENTORS = {
         backbone=dict(BACKBONES["TIMMBackbone"].config, type="TIMMBackbone"),
         decode_head=last("FCNHead", 64, num_convs=1, concat_input=False),
     ),
+    "segformer": dict(
+        backbone=dict(
+            BACKBONES["MixVisionTransformer"].config, type="MixVisionTransformer"
+        ),
+        decode_head=head("SegformerHead", in_channels=[4, 8], in_index=[0, 1]),
+    ),
     "maskformer": dict(
         backbone=resnet(),
         decode_head=dict(
