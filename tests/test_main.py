@@ -144,52 +144,45 @@ def message_of(run):
 
 TINY = "--config=tests/tiny.py:{data}"
 
+# One command of every place that refuses.
+WRONG = [
+    ([TINY, "--confg=3"], "Unknown command line flag 'confg'. Did you mean: config"),
+    ([TINY, "train"], "unknown argument 'train'; all are flags, --name=value"),
+    (["--config=no.py"], "error: no.py: there is no such config file"),
+    (
+        [TINY, "--config.model.backbone.base_chanels=8"],
+        "model.backbone.base_chanels: this key is not known (did you mean 'base_ch",
+    ),
+    (
+        [TINY, "--config.model.decode_head.in_channels=5"],
+        "error: model.decode_head.in_channels is 5 for in_index=1, but that feature",
+    ),
+    (["--mode=predict", "--input=no/*.png"], "error: --input no/*.png: no image there"),
+    (["--mode=eval", "--checkpoint={data}"], "error: {data}: no finished checkpoint"),
+]
+MORE_THAT_IS_WRONG = [
+    ([], "--config is missing: which model and data?"),
+    ([TINY, "--resume=x"], "Non-boolean argument to boolean flag"),
+    ([TINY, "--config.mesh"], "error: --config.mesh needs a value: --config.mesh=V"),
+    ([TINY, "--mode=test"], "value should be one of <train|eval|predict>"),
+    (["--config=setup.cfg"], "error: setup.cfg: a config is a .py or a .json file"),
+    (
+        [TINY, "--config.model.backbon.base_channels=8"],
+        "error: config.model has no key 'backbon' (did you mean 'backbone'?)",
+    ),
+    (
+        [TINY, "--config.train_dataloader.dataset.pipeline.7.prob=1"],
+        "config.train_dataloader.dataset.pipeline is a list of 4: '7' is no index",
+    ),
+    ([TINY, "--config.optim_wrapper=None"], "error: optim_wrapper is missing"),
+    ([TINY, "--config.mesh.data=3"], "does not multiply to the 1 devices"),
+    (["--mode=predict"], "--input is missing: which images?"),
+]
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        ([], "--config is missing: which model and data?"),
-        (
-            [TINY, "--confg=3"],
-            "Unknown command line flag 'confg'. Did you mean: config",
-        ),
-        ([TINY, "train"], "unknown argument 'train'; all are flags, --name=value"),
-        ([TINY, "--resume=x"], "Non-boolean argument to boolean flag"),
-        (
-            [TINY, "--config.mesh"],
-            "error: --config.mesh needs a value: --config.mesh=V",
-        ),
-        ([TINY, "--mode=test"], "value should be one of <train|eval|predict>"),
-        (["--config=no.py"], "error: no.py: there is no such config file"),
-        (["--config=setup.cfg"], "error: setup.cfg: a config is a .py or a .json file"),
-        (
-            [TINY, "--config.model.backbon.base_channels=8"],
-            "error: config.model has no key 'backbon' (did you mean 'backbone'?)",
-        ),
-        (
-            [TINY, "--config.model.backbone.base_chanels=8"],
-            "model.backbone.base_chanels: this key is not known (did you mean 'base_ch",
-        ),
-        (
-            [TINY, "--config.train_dataloader.dataset.pipeline.7.prob=1"],
-            "config.train_dataloader.dataset.pipeline is a list of 4: '7' is no index",
-        ),
-        ([TINY, "--config.optim_wrapper=None"], "error: optim_wrapper is missing"),
-        ([TINY, "--config.mesh.data=3"], "does not multiply to the 1 devices"),
-        (
-            [TINY, "--config.model.decode_head.in_channels=5"],
-            "error: model.decode_head.in_channels is 5 for in_index=1, but that feature",
-        ),
-        (["--mode=predict"], "--input is missing: which images?"),
-        (
-            ["--mode=predict", "--input=no/*.png"],
-            "error: --input no/*.png: no image there",
-        ),
-        (
-            ["--mode=eval", "--checkpoint={data}"],
-            "error: {data}: no finished checkpoint",
-        ),
-    ],
+    WRONG + [pytest.param(*one, marks=pytest.mark.long) for one in MORE_THAT_IS_WRONG],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_wrong_command_gets_a_sentence(

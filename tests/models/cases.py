@@ -141,22 +141,31 @@ NEEDED_ELSEWHERE = (
 
 MODULES = BACKBONES | NECKS | HEADS
 
-# Entries whose programs take longest to make, beside another of the same blocks: the
-# default tests look at their shapes, and the long ones at all that holds for an entry.
+# Entries whose programs take longest to make. The default tests look at their shapes and
+# types, and at all that holds for an entry of one backbone of each kind (ResNetV1c, UNet,
+# VisionTransformer) and of the other necks and heads; the long ones at all of these, too.
 DEAR = {
     "AlignedXception",
     "BiSeNetV1",
     "BiSeNetV2",
+    "CGNet",
     "DDRNet",
     "DPTHead",
     "DRN",
+    "ERFNet",
+    "FastSCNN",
+    "HRNet",
     "ICNet",
     "MixVisionTransformer",
+    "MobileNetV2",
     "MobileNetV3",
+    "PIDNet",
     "ResNeSt",
     "ResNeXt",
+    "ResNet",
     "ResNetV1d",
     "STDCContextPathNet",
+    "STDCNet",
     "TIMMBackbone",
 }
 

@@ -90,7 +90,7 @@ def test_every_target_is_flipped_with_its_image(tiny_data):
 
 def test_split_over_devices_it_is_the_same(tiny_data):
     (batch,) = batches(config_of(tiny_data, AUGMENTED, augment_on_device=True), 1)
-    expected = jax.jit(augment)(batch)
+    expected = jax.jit(augment, compiler_options=OPTIMIZED)(batch)
     mesh = make_mesh({"data": 4, "fsdp": 1, "spatial": 2})
     split = jax.jit(
         jax.shard_map(
@@ -99,7 +99,8 @@ def test_split_over_devices_it_is_the_same(tiny_data):
             in_specs=P("data"),
             out_specs=P("data"),
             axis_names={"data"},
-        )
+        ),
+        compiler_options=OPTIMIZED,
     )
     jax.tree.map(np.testing.assert_array_equal, expected, split(put_batch(batch, mesh)))
 
