@@ -15,6 +15,7 @@ from jaxseg.errors import FieldError
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.plugin import Plugin
 from jaxseg.layers.transformer import Linear
+from jaxseg.ops.narrow import spread, times, wide
 from jaxseg.ops.resize import resize
 
 # mmcv's kaiming_init with a=1 and fan_in.
@@ -84,8 +85,9 @@ class GeneralizedAttention(Plugin, kw_only=True):
         of_keys = x[:, :: self.kv_stride, :: self.kv_stride]
         scores = self._scores(of_queries, of_keys)
         weights = scores.reshape(*scores.shape[:4], -1)
-        weights = jax.nn.softmax(weights, axis=-1).astype(x.dtype)
+        weights = jax.nn.softmax(weights, axis=-1)
         weights = jnp.broadcast_to(weights, (len(x), *weights.shape[1:]))
+        weights = weights.astype(x.dtype)
         value = self._of_heads(of_keys, "value_conv")
         value = value.reshape(len(x), -1, *value.shape[3:])
         y = jnp.einsum("nahwm,nmad->nhwad", weights, value)
@@ -94,7 +96,8 @@ class GeneralizedAttention(Plugin, kw_only=True):
         if self.q_stride > 1:
             y = resize(y, x.shape[1:3])
         gamma = self.param("gamma", nn.initializers.zeros, (1,))
-        return x + gamma.astype(x.dtype) * y
+        # Without queries all pixels get one vector.
+        return x + spread(spread(gamma, y) * y, x)
 
     def _of_heads(self, x, name):
         """A 1x1 convolution into (N, h, w, heads, C // heads)."""
@@ -113,21 +116,23 @@ class GeneralizedAttention(Plugin, kw_only=True):
             (N, heads, h, w, h', w'); N, h and w are 1 where they do not matter.
         """
         by_content, by_place, content, place = (c == "1" for c in self.attention_type)
-        query = self._of_heads(x, "query_conv") if by_content or by_place else 0
+        query = self._of_heads(x, "query_conv") if by_content or by_place else None
         key = self._of_heads(keys, "key_conv") if by_content or content else None
         scores = jnp.zeros((1, self.num_heads, 1, 1, *keys.shape[1:3]))
         scores = scores.astype(jnp.promote_types(x.dtype, jnp.float32))
         if key is not None:
-            asked = self._asked(query if by_content else 0, content and "appr_bias", x)
-            asked = jnp.broadcast_to(asked, (len(x), *asked.shape[1:]))
-            scores += jnp.einsum("nhwad,nijad->nahwij", asked, key)
+            bias = self._bias("appr_bias", x) if content else None
+            asked = _asked(query if by_content else None, bias, len(x))
+            scores += jnp.einsum("nhwad,nijad->nahwij", asked.astype(x.dtype), key)
         if by_place or place:
-            asked = self._asked(query if by_place else 0, place and "geom_bias", x)
+            bias = self._bias("geom_bias", x) if place else None
+            asked = _asked(query if by_place else None, bias, 1)
             n, h, w, *heads = asked.shape
             rows = self._places("appr_geom_fc_y", x, keys, 1)
             by_row = jnp.broadcast_to(asked, (n, len(rows), w, *heads))
             columns = self._places("appr_geom_fc_x", x, keys, 2)
             by_column = jnp.broadcast_to(asked, (n, h, len(columns), *heads))
+            by_row, by_column = (y.astype(x.dtype) for y in (by_row, by_column))
             scores += jnp.einsum("nhwad,hiad->nahwi", by_row, rows)[..., None]
             scores += jnp.einsum("nhwad,wjad->nahwj", by_column, columns)[..., None, :]
         if self.spatial_range >= 0:
@@ -137,20 +142,17 @@ class GeneralizedAttention(Plugin, kw_only=True):
             scores = jnp.where(far, -jnp.inf, scores)
         return scores
 
-    def _asked(self, query, bias, x):
-        """A query (N, h, w, heads, d), or 0, plus the bias of a name, if there is one."""
-        if not bias:
-            return query
+    def _bias(self, name, x):
         width = x.shape[-1] // self.num_heads
         bound = (2 * width) ** -0.5
         bias = self.param(
-            bias,
+            name,
             lambda key, shape: jax.random.uniform(
                 key, shape, minval=-bound, maxval=bound
             ),
             (self.num_heads * width,),
         )
-        return query + bias.astype(x.dtype).reshape(1, 1, 1, self.num_heads, width)
+        return bias.reshape(1, 1, 1, self.num_heads, width)
 
     def _places(self, name, x, keys, axis):
         """What the differences in place along an axis say, (h, h', heads, d)."""
@@ -172,7 +174,8 @@ class GeneralizedAttention(Plugin, kw_only=True):
         width = x.shape[-1] // self.num_heads
         linear = Linear(self.num_heads * width, False, _start, name=name)
         y = linear(sines.astype(x.dtype))
-        return y.reshape(*difference.shape, self.num_heads, width) / math.sqrt(2)
+        y = y.reshape(*difference.shape, self.num_heads, width)
+        return times(y, math.sqrt(0.5))
 
     def far(self, size: tuple[int, int], keys: tuple[int, int]) -> np.ndarray:
         """Which keys lie beyond `spatial_range`, (h, w, h', w') bool.
@@ -199,3 +202,14 @@ class GeneralizedAttention(Plugin, kw_only=True):
         first = (place - self.spatial_range) // self.kv_stride
         last = (place + self.spatial_range + 1) // self.kv_stride
         return (key >= first) & (key <= last)
+
+
+def _asked(query, bias, batch):
+    """What keys and places are compared with, in float32 at least.
+
+    A bias is added to the queries (N, h, w, heads, d), or stands alone for all pixels of
+    the batch, which share its gradient.
+    """
+    if query is None:
+        return jnp.broadcast_to(wide(bias), (batch, *bias.shape[1:]))
+    return wide(query if bias is None else query + spread(bias, query))

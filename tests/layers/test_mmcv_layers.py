@@ -16,6 +16,7 @@ from jaxseg.layers.plugin import Plugin
 from jaxseg.resolve import resolve
 from jaxseg.testing.reference import fill
 from jaxseg.weights.state_dict import from_state_dict, to_state_dict, torch_shapes
+from tests.narrow_types import lost_digits, trace
 
 STORED = np.load(pathlib.Path(__file__).with_name("mmcv_layers.npz"))
 
@@ -106,6 +107,24 @@ def test_equals_mmcv(name):
         np.testing.assert_allclose(
             value, expected[key], rtol=0, atol=bound, err_msg=key
         )
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_bfloat16_loses_no_digits(name):
+    layer, more, channels = layer_of(name)
+    x = jax.ShapeDtypeStruct((2, 6, 7, channels), jnp.bfloat16)
+    start = jax.eval_shape(lambda x: layer.init(jax.random.key(0), x, *more), x)
+
+    def total(variables, x):
+        return layer.apply(variables, x, *more).astype(jnp.float32).sum()
+
+    step = jax.grad(total, argnums=(0, 1))
+    program, (of_variables, of_x) = trace(step, start, x)
+    assert lost_digits(program) == []
+    assert of_x.dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves(of_variables)} == {
+        jnp.dtype("float32")
+    }
 
 
 @pytest.mark.parametrize(
