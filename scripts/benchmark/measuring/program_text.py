@@ -17,10 +17,12 @@ _CALLS = re.compile(
 )
 _OP_NAME = re.compile(r'\bop_name="((?:[^"\\]|\\.)*)"')
 _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
+_INTEGER = re.compile(r"-?\d+")
 _TARGET = re.compile(r'\bcustom_call_target="([^"]*)"')
 
 # Another way to see the same bytes. The calls are a TPU's.
 _VIEWS = {"bitcast", "get-tuple-element", "optimization-barrier"}
+_WITH_ATTRIBUTES = {"convolution", "dot", "compare"}
 _VIEWING_CALLS = {"ConcatBitcast", "AssumeGatherIndicesInBound", "AllocateBuffer"}
 
 
@@ -35,10 +37,13 @@ class Instruction:
         operands: the names of what it takes.
         called: by kind (`calls`, `body`, ...) the names of computations.
         op_name: the path of what it was traced from, "" where the compiler made it.
-        trips: how often the body of a `while` runs, None where it is not known.
+        trips: how often the body of a `while` runs, None where its attributes do not
+            say it.
         index: of a parameter, or of an element of a tuple.
+        value: of a constant that is one integer.
         target: of a custom call.
-        attributes: the text after the operands, of a convolution or dot; "" of others.
+        attributes: the text after the operands, of a convolution, dot or comparison;
+            "" of others.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Instruction:
     op_name: str
     trips: int | None
     index: int
+    value: int | None
     target: str
     attributes: str
 
@@ -141,6 +147,7 @@ def _read_instruction(line):
     end = _closing(rest, opcode.end() - 1)
     inside, attributes = rest[opcode.end() : end], rest[end + 1 :]
     has_operands = opcode[1] not in ("constant", "parameter")
+    is_integer = opcode[1] == "constant" and _INTEGER.fullmatch(inside)
     one = Instruction(
         name=start[2],
         opcode=opcode[1],
@@ -150,8 +157,9 @@ def _read_instruction(line):
         op_name=_found(_OP_NAME, attributes, "").replace("\\'", "'"),
         trips=_number(_found(_TRIPS, attributes, None)),
         index=_index(opcode[1], inside, attributes),
+        value=_number(inside) if is_integer else None,
         target=_found(_TARGET, attributes, ""),
-        attributes=attributes if opcode[1] in ("convolution", "dot") else "",
+        attributes=attributes if opcode[1] in _WITH_ATTRIBUTES else "",
     )
     return one, bool(start[1])
 

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from scripts.benchmark.measuring.hlo_shape import Array
+from scripts.benchmark.measuring.program_loops import trips
 from scripts.benchmark.measuring.program_text import (
     Computation,
     Instruction,
@@ -137,7 +138,8 @@ def collectives(program: Program) -> list[Collective]:
 def loops_of_unknown_length(program: Program) -> int:
     """Loops whose number of runs the text does not say: they count as one run."""
     return sum(
-        one.opcode == "while" and one.trips is None for _, one, *_ in running(program)
+        one.opcode == "while" and trips(program, computation, one) is None
+        for computation, one, *_ in running(program)
     )
 
 
@@ -168,11 +170,13 @@ def running(
         is_loop = one.opcode == "while"
         if is_loop:
             yield computation, one, times, in_loop
-        trips = one.trips or 1 if is_loop else 1
+        runs = trips(program, computation, one) if is_loop else 1
+        # One of unknown length counts as one run.
+        runs = 1 if runs is None else runs
         for kind in _RUNS[one.opcode]:
             for name in one.called.get(kind, ()):
                 callee = program.computations[name]
-                yield from running(program, callee, times * trips, in_loop or is_loop)
+                yield from running(program, callee, times * runs, in_loop or is_loop)
 
 
 def _end(computation, one):

@@ -125,3 +125,26 @@ def test_narrow_logits_are_summed_in_float32():
     )
     gradient = jax.grad(lambda x: sums(x).sum())(narrow)
     assert gradient.dtype == jnp.bfloat16
+
+
+def test_on_a_tpu_rows_are_those_of_other_platforms(request):
+    logits, label, weight = inputs((5, 4), (13, 11))
+
+    def sums(logits):
+        term = Term(three_sums_alone, (label, weight))
+        return strip_sums([term], Upsampled(logits, (13, 11)))[0]
+
+    def both(logits):
+        values, pull = jax.vjp(sums, logits)
+        return values, *pull(jnp.array([1.0, -2.0, 0.5]))
+
+    def traced():
+        return str(jax.make_jaxpr(lambda logits: both(logits))(logits))
+
+    joined = f"{11 * CLASSES}]"  # width and classes as one axis
+    assert joined in traced()
+    elsewhere = both(logits)
+    request.getfixturevalue("tpu")
+    assert joined not in traced()
+    for one, other in zip(both(logits), elsewhere, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)

@@ -131,6 +131,29 @@ def test_a_loop_that_does_not_say_how_often_it_runs():
     assert by_name(text)["slice"].times == 1
 
 
+def test_a_loop_whose_counter_says_how_often_it_runs():
+    """As a TPU's compiler leaves it."""
+    counts = LOOP.replace("known_trip_count", "other_count")
+    counts = counts.replace("tuple(%n, %from", "tuple(%more, %from")
+    add = """\
+  %one = s32[] constant(3)
+  %kept = s32[] copy(%n)
+  %more = s32[] add(%kept, %one)
+  ROOT %next"""
+    counts = counts.replace("  ROOT %next", add)
+    assert loops_of_unknown_length(read_program(counts)) == 0
+    assert by_name(counts)["slice"].times == 4  # 0, 3, 6, 9
+    for changed in (
+        counts.replace("direction=LT", "direction=NE"),
+        counts.replace("%more, %from", "%kept, %from"),
+        counts.replace("add(%kept", "add(%one"),
+        counts.replace("%start = s32[] constant(0)", "%start = s32[] parameter(1)"),
+        counts.replace("%ten = s32[] constant(10)", "%ten = s32[] parameter(1)"),
+    ):
+        assert changed != counts
+        assert loops_of_unknown_length(read_program(changed)) == 1
+
+
 def test_a_collective_in_a_loop():
     (one,) = collectives(read_program(LOOP))
     assert (one.kind, one.bytes, one.times, one.in_loop) == (
