@@ -18,6 +18,7 @@ _DEFAULT_CONSTRUCTORS = (
     "DefaultOptimWrapperConstructor",
     "DefaultOptimizerConstructor",
 )
+_FORCE_DEFAULT = "ForceDefaultOptimWrapperConstructor"
 _LAYER_DECAY = "LearningRateDecayOptimizerConstructor"
 
 # Of 0.x's optimizer hooks: how torch's processes sum gradients.
@@ -137,8 +138,11 @@ def _clip_grad(clip, report):
 def _groups(constructor, paramwise_cfg, report):
     """`constructor` and `paramwise_cfg`, as far as they say something."""
     if constructor in _DEFAULT_CONSTRUCTORS:
-        rules = _default_rules(paramwise_cfg, report)
+        rules = _default_rules(_DEFAULT_CONSTRUCTORS[0], paramwise_cfg, report)
         return {"paramwise_cfg": rules} if rules else {}
+    if constructor == _FORCE_DEFAULT:
+        rules = _default_rules(constructor, paramwise_cfg, report)
+        return {"constructor": constructor, "paramwise_cfg": rules}
     if constructor == "LayerDecayOptimizerConstructor":  # its older name
         constructor = _LAYER_DECAY
         paramwise_cfg["decay_rate"] = paramwise_cfg.pop("layer_decay_rate", None)
@@ -157,8 +161,8 @@ def _groups(constructor, paramwise_cfg, report):
     return {"constructor": constructor, "paramwise_cfg": rules | {"decay_type": kind}}
 
 
-def _default_rules(paramwise_cfg, report):
-    known = {f.name for f in dataclasses.fields(CONSTRUCTORS[_DEFAULT_CONSTRUCTORS[0]])}
+def _default_rules(constructor, paramwise_cfg, report):
+    known = {field.name for field in dataclasses.fields(CONSTRUCTORS[constructor])}
     path = f"{PATH}.paramwise_cfg"
     rules = {}
     for key, value in paramwise_cfg.items():

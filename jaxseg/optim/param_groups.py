@@ -7,7 +7,7 @@ of mmseg's LearningRateDecayOptimizerConstructor.
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxseg.config import ConfigError, nearest
 from jaxseg.optim.layer_decay import LayerDecayRules
@@ -51,6 +51,8 @@ class DefaultRules:
     bypass_duplicate: bool = False
     allow_unmatched: bool = False
 
+    force_default_settings: ClassVar[bool] = False
+
     def __post_init__(self):
         for name, rule in self.custom_keys.items():
             build(Multipliers, rule, f"{PARAMWISE_CFG}.custom_keys.{name}")
@@ -68,12 +70,14 @@ class DefaultRules:
             require_match(name, matches, keys, f"{PARAMWISE_CFG}.custom_keys")
 
     def multipliers(self, parameter: Parameter) -> Multipliers:
-        for name in sorted(self.custom_keys, key=lambda name: (-len(name), name)):
-            if name in parameter.key:
-                return Multipliers(**self.custom_keys[name])
-        lr_mult = 1.0
-        if parameter.is_bias and not parameter.is_norm:
-            lr_mult = 1.0 if self.bias_lr_mult is None else self.bias_lr_mult
+        custom = self._custom(parameter)
+        if custom is not None and not self.force_default_settings:
+            return custom
+        start = custom or Multipliers()
+        lr_mult = start.lr_mult
+        has_rule = parameter.is_bias and not parameter.is_norm
+        if has_rule and self.bias_lr_mult is not None:
+            lr_mult = self.bias_lr_mult
         decay_rules = (
             (parameter.is_norm, self.norm_decay_mult),
             (parameter.is_bias, self.bias_decay_mult),
@@ -81,11 +85,31 @@ class DefaultRules:
             (len(parameter.shape) == 1, self.flat_decay_mult),
         )
         fitting = (mult for fits, mult in decay_rules if fits and mult is not None)
-        return Multipliers(lr_mult, next(fitting, 1.0))
+        return Multipliers(lr_mult, next(fitting, start.decay_mult))
+
+    def _custom(self, parameter):
+        """What the custom keys say, None where they say nothing."""
+        for name in sorted(self.custom_keys, key=lambda name: (-len(name), name)):
+            if name in parameter.key:
+                return Multipliers(**self.custom_keys[name])
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForceDefaultRules(DefaultRules):
+    """paramwise_cfg of mmseg's ForceDefaultOptimWrapperConstructor.
+
+    Attributes:
+        force_default_settings: The other rules hold for parameters with a custom key,
+            too, and go before what that says.
+    """
+
+    force_default_settings: bool = False
 
 
 CONSTRUCTORS = {
     "DefaultOptimWrapperConstructor": DefaultRules,
+    "ForceDefaultOptimWrapperConstructor": ForceDefaultRules,
     "LearningRateDecayOptimizerConstructor": LayerDecayRules,
 }
 

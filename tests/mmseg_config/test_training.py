@@ -193,6 +193,19 @@ def test_layer_decay_by_both_of_its_names():
         )
 
 
+def test_a_constructor_that_forces_its_default_rules():
+    rules = dict(
+        bias_decay_mult=0,
+        force_default_settings=True,
+        custom_keys={"backbone.unet": dict(lr_mult=0.01)},
+    )
+    constructor = "ForceDefaultOptimWrapperConstructor"
+    ours, report = wrapper_of(wrapped(constructor=constructor, paramwise_cfg=rules))
+    assert report == Report()
+    assert ours["constructor"] == constructor
+    assert ours["paramwise_cfg"] == rules | {"allow_unmatched": True}
+
+
 @pytest.mark.parametrize(
     ("raw", "missing"),
     [

@@ -142,6 +142,23 @@ def test_default_rules_equal_mmengine(paramwise_cfg, expected):
     assert {key: found[key] for key in expected} == expected
 
 
+# As mmseg 1.2.2's constructor goes through a parameter of each kind.
+@pytest.mark.parametrize(("forced", "bias"), [(True, (2.0, 0.0)), (False, (0.1, 1.0))])
+def test_rules_may_go_before_custom_keys(forced, bias):
+    rules = dict(
+        custom_keys={"backbone": dict(lr_mult=0.1)},
+        bias_lr_mult=2.0,
+        bias_decay_mult=0.0,
+        force_default_settings=forced,
+    )
+    found = multipliers(rules, "ForceDefaultOptimWrapperConstructor")
+    assert found["backbone.patch_embed.projection.bias"] == bias
+    assert found["backbone.patch_embed.projection.weight"] == (0.1, 1.0)
+    # Of norms the rate is left alone.
+    assert found["backbone.ln1.bias"] == (0.1, bias[1])
+    assert found["decode_head.conv_seg.bias"] == (2.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("constructor", "paramwise_cfg", "error", "message"),
     [
