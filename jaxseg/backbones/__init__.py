@@ -17,6 +17,7 @@ from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
 from jaxseg.backbones.resnext import ResNeXt
 from jaxseg.backbones.stdc import STDCContextPathNet, STDCNet
+from jaxseg.backbones.swin import SwinTransformer
 from jaxseg.backbones.timm_backbone import TIMMBackbone
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
@@ -46,6 +47,7 @@ __all__ = [
     "ResNetV1d",
     "STDCContextPathNet",
     "STDCNet",
+    "SwinTransformer",
     "TIMMBackbone",
     "UNet",
     "VisionTransformer",

@@ -62,7 +62,7 @@ class PatchEmbed(nn.Module):
             zeros are added on each side.
         bias: whether the projection has a bias.
         norm_cfg: norm of the tokens, or None.
-        kernel_init: starting values of the projection.
+        kernel_init, bias_init: starting values of the projection.
     """
 
     embed_dims: int
@@ -72,6 +72,7 @@ class PatchEmbed(nn.Module):
     bias: bool = True
     norm_cfg: Norm | None = None
     kernel_init: Any = kaiming_normal_fan_in
+    bias_init: Any = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -86,6 +87,7 @@ class PatchEmbed(nn.Module):
             padding,
             bias=self.bias,
             kernel_init=self.kernel_init,
+            bias_init=self.bias_init,
             name="projection",
         )(x)
         return x if self.norm_cfg is None else self.norm_cfg(name="norm")(x, train)

@@ -41,6 +41,7 @@ def attention(
     if (sizes := in_bucket()) is not None:
         valid = sizes.token_mask(k.shape[1])
         v = jnp.where(valid[:, :, None, None], v, 0)
+        valid = valid[:, None]
     if mask is not None:
         dtype = jnp.promote_types(q.dtype, jnp.float32)
         bias = jnp.where(mask, 0 if bias is None else bias.astype(dtype), -jnp.inf)
@@ -59,14 +60,16 @@ def attend(
     """softmax(q k^T + bias) v over the keys that are here; a float32 softmax at least.
 
     Args:
-        q: (N, L, heads, d), scaled.
-        k: (N, M, heads, d).
-        v: (N, M, heads, e), finite where it is not valid, too.
-        valid: which keys count, (N, M) bool; None where all do.
-        drop, bias: as of `attention`.
+        q: (..., L, heads, d), scaled.
+        k: (..., M, heads, d).
+        v: (..., M, heads, e), finite where it is not valid, too.
+        valid: which keys a query sees, bool, of axes that are broadcast to (..., L, M),
+            one at least; None where it sees all.
+        drop: applied to the probabilities (..., heads, L, M), or None.
+        bias: added to the scores, of axes that are broadcast to (..., heads, L, M).
 
     Returns:
-        (N, L, heads, e) in q's dtype.
+        (..., L, heads, e) in q's dtype.
     """
     if drop is None:
         return on_tpu(attention_by_heads, _of_a_cpu_or_gpu, q, k, v, valid, bias)
@@ -78,13 +81,13 @@ def _of_a_cpu_or_gpu(*args):
 
 
 def _all_heads(q, k, v, valid, bias, drop=None):
-    scores = jnp.einsum("nlhd,nmhd->nhlm", q, k)
+    scores = jnp.einsum("...lhd,...mhd->...hlm", q, k)
     scores = wide(scores)
     if bias is not None:
         scores = scores + bias
     if valid is not None:
-        scores = jnp.where(valid[:, None, None, :], scores, -jnp.inf)
+        scores = jnp.where(valid[..., None, :, :], scores, -jnp.inf)
     probabilities = jax.nn.softmax(scores, axis=-1)
     if drop is not None:
         probabilities = drop(probabilities)
-    return jnp.einsum("nhlm,nmhd->nlhd", probabilities.astype(q.dtype), v)
+    return jnp.einsum("...hlm,...mhd->...lhd", probabilities.astype(q.dtype), v)

@@ -220,7 +220,7 @@ def pixel_attention(
         y = _attention_of_bands(pixels.bands, *tokens)
     else:
         mask = pixels.mask
-        valid = None if mask is None else mask.reshape(len(k), -1)
+        valid = None if mask is None else mask.reshape(len(k), 1, -1)
         y = attend(*tokens, valid, drop)
     return y.reshape(*q.shape[:3], v.shape[3])
 

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.skew import skewed
+
 
 def centred_window(kernel: jax.Array, size: tuple[int, int]) -> jax.Array:
     """The part of a mask that maps of a size can reach.
@@ -39,18 +41,6 @@ def pairs_of_places(x: jax.Array) -> jax.Array:
         (N, H, H, W, W), at [n, h, i, w, j] what pixel (h, w) says of pixel (i, j).
     """
     n, height, _, width, columns = x.shape
-    x = _skewed(x.reshape(n, height, -1, width * columns))
-    x = _skewed(x.reshape(n * height * height, width, columns, 1))
+    x = skewed(x.reshape(n, height, -1, width * columns))
+    x = skewed(x.reshape(n * height * height, width, columns, 1))
     return x.reshape(n, height, height, width, width)
-
-
-def _skewed(x):
-    """(A, L, 2 L - 1, B) -> (A, L, L, B): row l moves l places to the right.
-
-    Rows that are one longer and are read as if they were not move by themselves, so
-    there is nothing to look up.
-    """
-    a, length, places, b = x.shape
-    x = jnp.pad(x, ((0, 0), (0, 0), (0, 1), (0, 0)))
-    x = x.reshape(a, length * (places + 1), b)[:, : length * places]
-    return x.reshape(a, length, places, b)[:, :, length - 1 :]

@@ -76,7 +76,9 @@ def load_pretrained(
 def _fresh(lacking, part):
     """The keys among those that a file lacks which start fresh; logs them."""
     names = set(part.fresh_modules)
-    fresh = {key for key in lacking if names & set(key.split("."))}
+    fresh = {
+        key for key in lacking if names & {*key.split("."), "." + key.partition(".")[0]}
+    }
     if fresh:
         _log.info("pretrained: not there, so fresh: %s", ", ".join(sorted(fresh)))
     return fresh

@@ -25,8 +25,9 @@ class Part(nn.Module, kw_only=True):
         key_table: how files of weights name and form those of the class.
         frozen_modules: keys, below the part, of the modules and parameters that
             training leaves alone. The empty key is the whole part.
-        fresh_modules: names of modules anywhere in the part that files of pre-trained
-            weights need not have: what they lack starts fresh.
+        fresh_modules: names of modules or parameters anywhere in the part, or with a
+            dot before them of its own modules alone, that files of pre-trained weights
+            need not have: what they lack starts fresh.
         child_keys: the key of the module in a field, where that is not the field's
             name.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxseg.weights.adapt import adapt_in_channels, first_layer
+from jaxseg.weights.layout import buffers_of
 from jaxseg.weights.load import LoadError
 from jaxseg.weights.part import is_below, key_below, parts
 from jaxseg.weights.state_dict import torch_shapes
@@ -50,6 +51,9 @@ def at_the_models_sizes(
 ) -> dict[str, np.ndarray]:
     """Weights at the model's sizes, where a part's `resize_weight` says what that means.
 
+    A table of indices (`KeyTable.buffers`) of another size goes with the weight of its
+    module that was resized.
+
     Args:
         state_dict: the state dict of a checkpoint, in the model's layout.
         variables: the variables of the model, or their shapes.
@@ -62,6 +66,7 @@ def at_the_models_sizes(
     if adapt:
         state_dict = adapt_first_layer(state_dict, variables)
     result, shapes = dict(state_dict), torch_shapes(variables)
+    tables = buffers_of(model)
     for part_key, part in parts(model).items():
         if not hasattr(part, "resize_weight"):
             continue
@@ -75,4 +80,13 @@ def at_the_models_sizes(
                     _log.info(
                         "%s: resized from %s to %s", key, found.shape, result[key].shape
                     )
+                    _drop_tables(result, key.rpartition(".")[0], tables)
     return result
+
+
+def _drop_tables(state_dict, module, tables):
+    """Drops, in place, a module's tables of indices for another size."""
+    for name, table in tables.items():
+        is_its = name.rpartition(".")[0] == module and name in state_dict
+        if is_its and np.shape(state_dict[name]) != table.shape:
+            del state_dict[name]

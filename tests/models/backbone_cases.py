@@ -224,6 +224,21 @@ BACKBONES = {
         ((69, 53, 3),),
         ((9, 7, 8), (5, 4, 16), (3, 2, 32)),
     ),
+    "SwinTransformer": Case(
+        dict(
+            embed_dims=4,
+            depths=(2, 1),
+            num_heads=(2, 2),
+            strides=(4, 2),
+            window_size=3,
+            out_indices=(0, 1),
+            attn_drop_rate=0.1,
+            drop_path_rate=0.1,
+        ),
+        ((37, 29, 3),),
+        ((10, 8, 4), (5, 4, 8)),
+        rate="drop_rate",
+    ),
     "TIMMBackbone": Case(
         dict(model_name="resnet18", pretrained=False, out_indices=(0, 1)),
         ((37, 29, 3),),

@@ -366,6 +366,10 @@ SEGMENTORS = {
             ],
         ),
     ),
+    "swin": dict(
+        backbone=dict(BACKBONES["SwinTransformer"].config, type="SwinTransformer"),
+        decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
+    ),
     "timm": dict(
         backbone=dict(BACKBONES["TIMMBackbone"].config, type="TIMMBackbone"),
         decode_head=last("FCNHead", 64, num_convs=1, concat_input=False),

@@ -189,13 +189,15 @@ def close(found, expected):
 def test_who_opts_in():
     padding, bands = (set(opted(f"takes_{what}")) for what in ("padding", "bands"))
     # Attention and a class token need all pixels on every device, criss-cross attention
-    # whole columns, and a map of 1/64 of the image has too few rows to be split.
+    # whole columns, and a map of 1/64 of the image has too few rows to be split, as have
+    # the windows of an attention.
     assert padding - bands == {
         "CCHead",
         "DDRNet",
         "DPTHead",
         "PIDNet",
         "SegmenterMaskTransformerHead",
+        "SwinTransformer",
         "VisionTransformer",
     }
     assert bands < padding

@@ -143,7 +143,10 @@ ELSEWHERE = {
     "pool.window_mean": "a depthwise convolution, or three poolings of 1/64 of the image",
     "precision": "says how products multiply; computes nothing",
     "psa_mask": "slices of a kernel and of a map, in one head",
+    "relative_position": "copies a small table",
+    "skew": "a padding, in attention over places",
     "strips.prediction": "sizes that differ: scripts/benchmark/evaluation.py",
+    "windows": "a transposition, around attention",
     "varying": "says where gradients are summed; computes nothing",
 }
 
