@@ -7,7 +7,7 @@ the registry. Users add classes of their own with `register`.
 import dataclasses
 import importlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -114,17 +114,24 @@ def base_name(name: str) -> str:
 
 
 def lookup(
-    name: Any, path: str, tables: Sequence[ModuleType], roles: tuple[type, ...] = ()
+    name: Any,
+    path: str,
+    tables: Sequence[ModuleType],
+    roles: tuple[type, ...] = (),
+    keys: Collection[str] = (),
 ) -> type:
     """The class of a `type`: one of the tables, or one that is registered.
 
     Args:
         name: the `type`; an alias of a class (`mmpretrain.ConvNeXt`), which the class
-            has in its attribute `aliases`, stands for it.
+            has in its attribute `aliases`, stands for it. Of several classes with an
+            alias, which are parts of what another library has as one, it is the one
+            that fits the role and has the keys.
         path: where it stands, for errors: `model.decode_head`.
         tables: the packages in whose tables it is looked up.
         roles: what fits into the place, one of these and their subclasses; empty where
             anything does.
+        keys: of the entry beside `type`.
 
     Raises:
         ConfigError: naming the path, the nearest known type, and those that fit.
@@ -139,13 +146,14 @@ def lookup(
             "registers another: give your class another name"
         )
     known |= _registered
-    cls = known.get(own) or _by_alias(known, name)
-    if cls is not None and (not roles or issubclass(cls, roles)):
-        return cls
+    found = [known[own]] if own in known else _by_alias(known, name)
+    fits = [cls for cls in found if _fits(cls, roles)]
+    if fits:
+        return max(fits, key=lambda cls: _has(cls, keys))
     fitting = sorted(entry for entry in known if _fits(known[entry], roles))
-    if cls is not None:
+    if found:
         what = " or ".join(role.__name__ for role in roles)
-        problem = f"{cls.__name__} is no {what}"
+        problem = f"{found[0].__name__} is no {what}"
     else:
         problem = f"{name!r} is not known{nearest(name, fitting)}"
     raise ConfigError(f"{path}.type: {problem}; allowed are {', '.join(fitting)}")
@@ -164,8 +172,11 @@ def _fits(cls, roles):
     return not roles or (isinstance(cls, type) and issubclass(cls, roles))
 
 
+def _has(cls, keys):
+    """How many of the keys are fields of a class."""
+    return len({field.name for field in dataclasses.fields(cls)} & set(keys))
+
+
 def _by_alias(known, name):
     # An alias is the class's own: a subclass does not inherit it.
-    return next(
-        (cls for cls in known.values() if name in vars(cls).get("aliases", ())), None
-    )
+    return [cls for cls in known.values() if name in vars(cls).get("aliases", ())]

@@ -17,9 +17,11 @@ from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.gc_head import GCHead
 from jaxseg.heads.isa_head import ISAHead
 from jaxseg.heads.lraspp_head import LRASPPHead
+from jaxseg.heads.mask2former_head import Mask2FormerHead
 from jaxseg.heads.maskformer_head import MaskFormerHead
 from jaxseg.heads.matching import (
     ClassificationCost,
+    CrossEntropyLossCost,
     DiceCost,
     FocalLossCost,
     HungarianAssigner,
@@ -46,6 +48,7 @@ __all__ = [
     "ASPPHead",
     "CCHead",
     "ClassificationCost",
+    "CrossEntropyLossCost",
     "DAHead",
     "DDRHead",
     "DMHead",
@@ -64,6 +67,7 @@ __all__ = [
     "HungarianAssigner",
     "ISAHead",
     "LRASPPHead",
+    "Mask2FormerHead",
     "MaskFormerHead",
     "MaskPseudoSampler",
     "NLHead",

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jaxseg.errors import FieldError
 from jaxseg.ops.assignment import assign_rows
+from jaxseg.ops.narrow import wide
 
 
 class MatchCost:
@@ -23,8 +24,9 @@ class MatchCost:
 
         Args:
             scores: (Q, classes + 1), logits of the queries' classes.
-            masks: (pixels, Q), logits of their masks.
-            truth: (pixels, classes), 1 where a pixel is of a class, else 0.
+            masks: (pixels, Q), logits of their masks, at pixels or at points.
+            truth: (pixels, classes), 1 where a pixel is of a class, else 0; between
+                pixels, the share of the class.
 
         Returns:
             (Q, classes).
@@ -82,6 +84,29 @@ class FocalLossCost(MatchCost):
 
 
 @dataclasses.dataclass(frozen=True)
+class CrossEntropyLossCost(MatchCost):
+    """The binary cross entropy of the mask, over the pixels.
+
+    Attributes:
+        use_sigmoid: True; each mask stands alone.
+        weight: factor of the cost.
+    """
+
+    use_sigmoid: bool = True
+    weight: float = 1.0
+
+    aliases = ("mmdet.CrossEntropyLossCost",)
+
+    def __post_init__(self):
+        if not self.use_sigmoid:
+            raise FieldError("use_sigmoid is False, allowed: True")
+
+    def __call__(self, scores, masks, truth):
+        outside = jax.nn.softplus(masks).sum(0)[:, None]
+        return self.weight * (outside - _product(masks, truth)) / len(masks)
+
+
+@dataclasses.dataclass(frozen=True)
 class DiceCost(MatchCost):
     """The Dice loss of the mask.
 
@@ -128,35 +153,24 @@ class HungarianAssigner:
         self,
         scores: jax.Array,
         masks: jax.Array,
-        label: jax.Array,
+        truth: jax.Array,
         present: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
-        """Pairs the classes of each image with queries; without a gradient.
+        """Pairs the classes of one image with queries.
 
         Args:
-            scores: (N, Q, classes + 1).
-            masks: (N, h, w, Q).
-            label: (N, h, w) class numbers at the size of the masks.
-            present: (N, classes) bool, which classes are in an image.
+            scores, masks: as of `MatchCost`, in any floating type.
+            truth: (pixels, classes), how much of a pixel is of a class.
+            present: (classes,) bool, which classes are in the image.
 
         Returns:
-            query: (N, classes) int32, the query of each class, 0 where it has none.
-            paired: (N, classes) bool.
+            query: (classes,) int32, the query of each class, 0 where it has none.
+            paired: (classes,) bool.
         """
-        scores, masks = jax.lax.stop_gradient((scores, masks))
-        wide = jnp.promote_types(scores.dtype, jnp.float32)
-        classes = jnp.arange(present.shape[1])
-
-        def of_image(image):
-            scores, masks, label, present = image
-            masks = masks.reshape(-1, masks.shape[-1]).astype(wide)
-            truth = (label.reshape(-1, 1) == classes).astype(wide)
-            costs = [
-                cost(scores.astype(wide), masks, truth) for cost in self.match_costs
-            ]
-            return assign_rows(sum(costs), present)
-
-        return jax.lax.map(of_image, (scores, masks, label, present))
+        scores, masks = wide(scores), wide(masks)
+        truth = truth.astype(masks.dtype)
+        costs = [cost(scores, masks, truth) for cost in self.match_costs]
+        return assign_rows(sum(costs), present)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,3 +191,27 @@ class MatchingCfg:
 
     assigner: HungarianAssigner
     sampler: MaskPseudoSampler = MaskPseudoSampler()
+
+
+@dataclasses.dataclass(frozen=True)
+class PointMatchingCfg(MatchingCfg):
+    """`train_cfg` of a head that compares masks at points.
+
+    Attributes:
+        num_points: points of an image in the matching, and of a mask in the losses.
+        oversample_ratio: how many times as many are drawn for a mask, to choose from.
+        importance_sample_ratio: share of a mask's points that are chosen as the least
+            certain; the others are drawn once more.
+    """
+
+    num_points: int = 12544
+    oversample_ratio: float = 3.0
+    importance_sample_ratio: float = 0.75
+
+    def __post_init__(self):
+        if self.oversample_ratio < 1 or not 0 <= self.importance_sample_ratio <= 1:
+            raise FieldError(
+                f"oversample_ratio is {self.oversample_ratio}, allowed: from 1; "
+                f"importance_sample_ratio is {self.importance_sample_ratio}, allowed: "
+                "0 to 1"
+            )

@@ -16,6 +16,8 @@ from jaxseg.ops.pair import Pair, as_pair
 
 # torch's names of the starting values, for kernels whose last axis is the output.
 kaiming_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+# flax's xavier_normal has its tails cut off.
+xavier_normal = nn.initializers.variance_scaling(1.0, "fan_avg", "normal")
 xavier_uniform = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
 # caffe2's XavierFill.
 caffe2_xavier = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")

@@ -43,13 +43,16 @@ class AttentionCfg:
         if not self.batch_first:
             raise FieldError("batch_first is False, allowed: True")
 
-    def __call__(self, name: str) -> nn.Module:
-        """The layer."""
+    def __call__(
+        self, name: str, kernel_init: nn.initializers.Initializer = _xavier
+    ) -> nn.Module:
+        """The layer, whose kernels start with these values."""
         return MultiheadAttention(
             self.num_heads,
             attn_drop=self.attn_drop,
             proj_drop=self.proj_drop,
-            out_init=_xavier,
+            in_init=kernel_init,
+            out_init=kernel_init,
             name=name,
         )
 
@@ -83,13 +86,15 @@ class FFNCfg:
                 "allowed: 2 and True"
             )
 
-    def __call__(self, name: str) -> nn.Module:
-        """The layer."""
+    def __call__(
+        self, name: str, kernel_init: nn.initializers.Initializer = _xavier
+    ) -> nn.Module:
+        """The layer, whose kernels start with these values."""
         return FFN(
             self.feedforward_channels,
             self.act_cfg,
             self.ffn_drop,
-            kernel_init=_xavier,
+            kernel_init=kernel_init,
             bias_init=torch_default_bias,
             name=name,
         )

@@ -46,8 +46,9 @@ class Linear(nn.Module):
         return x
 
 
-# torch keeps the projections of an attention with the outputs first.
-_xavier = nn.initializers.xavier_uniform(in_axis=1, out_axis=0)
+# Of the projections of an attention, which torch keeps with the outputs first: the sum
+# of both numbers counts.
+_xavier = nn.initializers.xavier_uniform()
 
 
 class _Attention(nn.Module):
@@ -56,6 +57,7 @@ class _Attention(nn.Module):
     num_heads: int
     bias: bool
     attn_drop: float
+    in_init: Any
     out_init: Any
 
     @nn.compact
@@ -82,11 +84,11 @@ class _Attention(nn.Module):
             bias = self.param("in_proj_bias", nn.initializers.zeros, (3 * width,))
         if not k.shape[-1] == v.shape[-1] == width:
             weights = [
-                self.param(f"{name}_proj_weight", _xavier, (width, x.shape[-1]))
+                self.param(f"{name}_proj_weight", self.in_init, (width, x.shape[-1]))
                 for name, x in (("q", q), ("k", k), ("v", v))
             ]
         else:
-            weight = self.param("in_proj_weight", _xavier, (3 * width, width))
+            weight = self.param("in_proj_weight", self.in_init, (3 * width, width))
             if q is k is v:
                 return jnp.split(_project(q, weight, bias), 3, axis=-1)
             if k is v:
@@ -118,6 +120,8 @@ class MultiheadAttention(nn.Module):
         proj_drop: dropout rate of the result.
         out_init: starting values of the output projection's kernel.
         drop_path: probability that a sample skips the branch.
+        in_init: starting values of the weights of q, k and v, which torch keeps with the
+            outputs first.
     """
 
     num_heads: int
@@ -126,6 +130,7 @@ class MultiheadAttention(nn.Module):
     proj_drop: float = 0.0
     out_init: Any = truncated_normal
     drop_path: float = 0.0
+    in_init: Any = _xavier
 
     @nn.compact
     def __call__(
@@ -148,7 +153,12 @@ class MultiheadAttention(nn.Module):
         k = x if k is None else k
         v = k if v is None else v
         attend = _Attention(
-            self.num_heads, self.bias, self.attn_drop, self.out_init, name="attn"
+            self.num_heads,
+            self.bias,
+            self.attn_drop,
+            self.in_init,
+            self.out_init,
+            name="attn",
         )
         y = attend(x, k, v, train, scores_bias, mask)
         y = Dropout(self.proj_drop, name="proj_drop")(y, train)

@@ -7,7 +7,12 @@ from jaxseg.losses.focal_loss import FocalLoss
 from jaxseg.losses.huasdorff_distance_loss import HuasdorffDisstanceLoss
 from jaxseg.losses.kldiv_loss import KLDivLoss
 from jaxseg.losses.lovasz_loss import LovaszLoss
-from jaxseg.losses.mask_losses import MaskDiceLoss, MaskFocalLoss, QueryClassLoss
+from jaxseg.losses.mask_losses import (
+    MaskCrossEntropyLoss,
+    MaskDiceLoss,
+    MaskFocalLoss,
+    QueryClassLoss,
+)
 from jaxseg.losses.ohem_cross_entropy import OhemCrossEntropy
 from jaxseg.losses.ohem_pixel_sampler import OHEMPixelSampler
 from jaxseg.losses.silog_loss import SiLogLoss
@@ -22,6 +27,7 @@ __all__ = [
     "HuasdorffDisstanceLoss",
     "KLDivLoss",
     "LovaszLoss",
+    "MaskCrossEntropyLoss",
     "MaskDiceLoss",
     "MaskFocalLoss",
     "OHEMPixelSampler",

@@ -87,6 +87,41 @@ class MaskFocalLoss:
 
 
 @dataclasses.dataclass(frozen=True)
+class MaskCrossEntropyLoss:
+    """mmdet's CrossEntropyLoss of masks: binary, over pixels or points.
+
+    Attributes:
+        use_sigmoid: True; each mask stands alone.
+        reduction: `mean`, over the pixels of all masks.
+        loss_weight: factor of the loss.
+    """
+
+    use_sigmoid: bool = False
+    reduction: str = "mean"
+    loss_weight: float = 1.0
+
+    aliases = ("mmdet.CrossEntropyLoss",)
+
+    def __post_init__(self):
+        _check(self, use_sigmoid=True)
+
+    def strip(self, logits: jax.Array, hot: jax.Array, counts: jax.Array) -> jax.Array:
+        """The sum over some rows.
+
+        Args:
+            logits: (N, rows, W, K), a channel a mask; points are rows of one pixel.
+            hot: where a pixel is inside of its mask, or how much of it, as logits.
+            counts: what counts, broadcast to logits.
+        """
+        loss = jax.nn.softplus(logits) - logits * hot
+        return jnp.where(counts, loss, 0).sum()
+
+    def finish(self, total: jax.Array, masks: jax.Array, pixels: int) -> jax.Array:
+        """The loss, of the sum over all rows, the number of masks and of pixels."""
+        return self.loss_weight * total / (masks * pixels + EPS)
+
+
+@dataclasses.dataclass(frozen=True)
 class MaskDiceLoss:
     """mmdet's DiceLoss of masks. https://arxiv.org/abs/1606.04797
 
@@ -95,7 +130,8 @@ class MaskDiceLoss:
         reduction: `mean` over the masks.
         naive_dice: sums of values in the denominator in place of sums of squares.
         loss_weight: factor of the loss.
-        eps: keeps the ratio defined.
+        eps: keeps the ratio defined: added to its both sides, or, of squares, twice to
+            the denominator.
     """
 
     use_sigmoid: bool = True
@@ -113,15 +149,17 @@ class MaskDiceLoss:
             raise FieldError("activate is False, allowed: True")
 
     def strip(self, logits: jax.Array, hot: jax.Array, counts: jax.Array) -> jax.Array:
-        """(3, N, K) sums over some rows: the overlap, the probabilities, the truth.
+        """(3, N, K) sums over some rows: of the overlap, of probabilities, of the truth.
 
         Args:
-            logits, hot, counts: as of `MaskFocalLoss.strip`.
+            logits, hot, counts: as of `MaskCrossEntropyLoss.strip`.
         """
         probability = jnp.where(counts, jax.nn.sigmoid(logits), 0)
-        truth = jnp.where(counts & hot, 1, 0).astype(logits.dtype)
-        size = probability if self.naive_dice else jnp.square(probability)
-        parts = (probability * truth, size, truth)
+        truth = jnp.where(counts, hot, 0).astype(logits.dtype)
+        sizes = (probability, truth)
+        if not self.naive_dice:
+            sizes = map(jnp.square, sizes)
+        parts = (probability * truth, *sizes)
         return jnp.stack([part.sum((1, 2)) for part in parts])
 
     def finish(self, sums: jax.Array, paired: jax.Array, masks: jax.Array) -> jax.Array:
@@ -133,7 +171,11 @@ class MaskDiceLoss:
             masks: the number of masks.
         """
         overlap, size, truth = sums
-        loss = 1 - (2 * overlap + self.eps) / (size + truth + self.eps)
+        if self.naive_dice:
+            ratio = (2 * overlap + self.eps) / (size + truth + self.eps)
+        else:
+            ratio = 2 * overlap / (size + truth + 2 * self.eps)
+        loss = 1 - ratio
         return self.loss_weight * jnp.where(paired, loss, 0).sum() / (masks + EPS)
 
 

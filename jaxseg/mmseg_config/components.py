@@ -39,10 +39,10 @@ _SAME_START = (
 )
 
 
-def _find_class(name: str) -> type | None:
-    """The class of a `type` of a model, or None where jaxseg does not have it."""
+def _find_class(config: Mapping[str, Any]) -> type | None:
+    """The class of an entry of a model, or None where jaxseg does not have it."""
     try:
-        return lookup(name, "", MODEL_TABLES)
+        return lookup(config["type"], "", MODEL_TABLES, keys=config.keys())
     except ConfigError:
         return None
 
@@ -74,7 +74,7 @@ def translate_component(config: Any, path: str, report: Report, v0: bool) -> Any
         start = config.pop("init_cfg", None)
         if v0:
             config |= _meaning_in_v0(config)
-        cls = _find_class(config["type"])
+        cls = _find_class(config)
         if cls is None:
             report.lacks(path, name)
         else:

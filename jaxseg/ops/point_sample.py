@@ -20,19 +20,31 @@ def point_sample(
     Returns:
         (N, P, C) in x's dtype.
     """
-    places = _pixels(x, points, align_corners)
-    low = jnp.floor(places)
-    share = places - low
     full, total = wide(x), 0
-    for down in (0, 1):
-        for right in (0, 1):
-            corner = low + jnp.array([right, down], low.dtype)
-            weight = jnp.where(jnp.array([right, down]), share, 1 - share).prod(-1)
-            size = jnp.array([x.shape[2], x.shape[1]])
-            inside = ((corner >= 0) & (corner < size)).all(-1)
-            weight = jnp.where(inside, weight, 0)[..., None].astype(full.dtype)
-            total = total + weight * _take(full, corner.astype(jnp.int32))
+    for weight, places in _corners(x.shape[1:3], points, align_corners):
+        weight = weight[..., None].astype(full.dtype)
+        total = total + weight * _take(full, places)
     return total.astype(x.dtype)
+
+
+def share_of_class(
+    label: jax.Array, points: jax.Array, classes: jax.Array
+) -> jax.Array:
+    """`point_sample` of the maps that are 1 where a label is a class, and 0 elsewhere.
+
+    Args:
+        label: (N, H, W) integers.
+        points: as of `point_sample`.
+        classes: (N, P, C), or what is broadcast to it.
+
+    Returns:
+        (N, P, C) in the points' dtype.
+    """
+    total = 0
+    for weight, places in _corners(label.shape[1:3], points):
+        found = _take(label[..., None], places)
+        total = total + jnp.where(found == classes, weight[..., None], 0)
+    return total
 
 
 def nearest_sample(
@@ -42,14 +54,28 @@ def nearest_sample(
 
     The arguments are those of `point_sample`; the points lie in the map.
     """
-    places = _pixels(x, points, align_corners)
+    places = _pixels(x.shape[1:3], points, align_corners)
     return _take(x[..., None], jnp.round(places).astype(jnp.int32))[..., 0]
 
 
-def _pixels(x, points, align_corners):
+def _pixels(size, points, align_corners):
     """Points in pixels, (N, P, 2), where whole numbers are centres."""
-    size = jnp.array([x.shape[2], x.shape[1]], points.dtype)
+    size = jnp.array([size[1], size[0]], points.dtype)
     return points * (size - 1) if align_corners else points * size - 0.5
+
+
+def _corners(size, points, align_corners=False):
+    """Of the four pixels around points: weights (N, P) and places (N, P, 2)."""
+    places = _pixels(size, points, align_corners)
+    low = jnp.floor(places)
+    share = places - low
+    for down in (0, 1):
+        for right in (0, 1):
+            corner = low + jnp.array([right, down], low.dtype)
+            weight = jnp.where(jnp.array([right, down]), share, 1 - share).prod(-1)
+            limit = jnp.array([size[1], size[0]])
+            inside = ((corner >= 0) & (corner < limit)).all(-1)
+            yield jnp.where(inside, weight, 0), corner.astype(jnp.int32)
 
 
 def _take(x, places):

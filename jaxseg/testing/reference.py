@@ -8,12 +8,13 @@ scripts/check_reference.py prints the comparison.
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import pathlib
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -122,10 +123,32 @@ def edge(labels: np.ndarray) -> np.ndarray:
     return edges
 
 
-def draws(seed: int) -> Callable[[tuple[int, ...]], np.ndarray]:
-    """What gives the recipe's random numbers of one forward, a shape at a time."""
+def draws(
+    seed: int, pairs: Sequence[int] = ()
+) -> Callable[[tuple[int, ...]], np.ndarray]:
+    """What gives the recipe's random numbers of one forward, a shape at a time.
+
+    Args:
+        seed: of the recipe.
+        pairs: the number of pairs of each matching, in order. A shape of four axes is
+            (N, room for pairs, ...), and each of the N matchings of a prediction draws
+            twice; mmseg draws for the pairs alone, image after image.
+    """
     rng = np.random.default_rng([seed, 3])
-    return lambda shape: rng.random(shape).astype(np.float32)
+    calls = itertools.count()
+
+    def draw(shape):
+        if len(shape) < 4:
+            return rng.random(shape).astype(np.float32)
+        first = next(calls) // 2 * shape[0]
+        values = np.zeros(shape, np.float32)
+        for of_image, count in zip(
+            values, pairs[first : first + shape[0]], strict=True
+        ):
+            of_image[:count] = rng.random((count, *shape[2:]))
+        return values
+
+    return draw
 
 
 def check(
@@ -294,11 +317,13 @@ def _train_once(case, model, variables, dtype):
     seed = int(case["seed"])
     images = jnp.asarray(image(batch, tuple(size), seed), dtype)
 
+    pairs = case.get("match_sizes", ())
+
     # All arguments: of constants XLA would compute what it can as it compiles.
     @jax.jit
     def step(params, batch_stats, images, targets):
         def total(params):
-            with given_draws(draws(seed)):
+            with given_draws(draws(seed, pairs)):
                 losses, new = model.apply(
                     {"params": params, "batch_stats": batch_stats},
                     images,

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from jaxseg.heads.matching import DiceCost, FocalLossCost
+from jaxseg.heads.matching import CrossEntropyLossCost, DiceCost, FocalLossCost
 
 
 def masks_and_truth():
@@ -34,4 +34,13 @@ def test_dice_cost():
     total = p.sum(0)[:, None] + truth.sum(0)
     expected = 1 - (2 * p.T @ truth + 1.0) / (total + 1.0)
     cost = DiceCost(pred_act=True, eps=1.0)
+    np.testing.assert_allclose(found(cost, masks, truth), expected, rtol=1e-5)
+
+
+def test_cross_entropy_cost_of_shares():
+    masks, truth = masks_and_truth()
+    masks, truth = masks / 10, np.clip(truth, 0.25, 0.75)
+    p = 1 / (1 + np.exp(-masks.astype(np.float64)))
+    expected = -5 * (np.log(p).T @ truth + np.log(1 - p).T @ (1 - truth)) / 60
+    cost = CrossEntropyLossCost(weight=5.0)
     np.testing.assert_allclose(found(cost, masks, truth), expected, rtol=1e-5)

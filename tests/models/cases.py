@@ -89,9 +89,11 @@ LOSSES = {
 # Parts of heads that classify masks.
 OF_MASKS = {
     "ClassificationCost",
+    "CrossEntropyLossCost",
     "DiceCost",
     "FocalLossCost",
     "HungarianAssigner",
+    "MaskCrossEntropyLoss",
     "MaskDiceLoss",
     "MaskFocalLoss",
     "MaskPseudoSampler",
@@ -133,6 +135,7 @@ NEEDED_ELSEWHERE = (
         "GN",
         "IN",
         "LN",
+        "MSDeformAttnPixelDecoder",
         "PixelDecoder",
         "SinePositionalEncoding",
         "SyncBN",

@@ -9,13 +9,15 @@ def head(size, *more, previous=None, **config):
     return Case(config, PYRAMID, outputs, rate="dropout_ratio", previous=previous)
 
 
+ATTENTION = dict(embed_dims=8, num_heads=2)
+DECODER_LAYER = dict(
+    self_attn_cfg=ATTENTION,
+    cross_attn_cfg=ATTENTION,
+    ffn_cfg=dict(embed_dims=8, feedforward_channels=6),
+)
+
+
 def maskformer():
-    attention = dict(embed_dims=8, num_heads=2)
-    layer = dict(
-        self_attn_cfg=attention,
-        cross_attn_cfg=attention,
-        ffn_cfg=dict(embed_dims=8, feedforward_channels=6),
-    )
     costs = [
         dict(type="mmdet.ClassificationCost", weight=1.0),
         dict(type="mmdet.FocalLossCost", weight=20.0, binary_input=True),
@@ -33,7 +35,7 @@ def maskformer():
             type="mmdet.PixelDecoder", norm_cfg=dict(type="GN", num_groups=2)
         ),
         positional_encoding=dict(num_feats=4, normalize=True),
-        transformer_decoder=dict(num_layers=2, layer_cfg=layer),
+        transformer_decoder=dict(num_layers=2, layer_cfg=DECODER_LAYER),
         loss_cls=dict(type="mmdet.CrossEntropyLoss", class_weight=[1.0] * 3 + [0.1]),
         loss_mask=dict(type="mmdet.FocalLoss", loss_weight=20.0),
         loss_dice=dict(type="mmdet.DiceLoss", naive_dice=True, eps=1.0),
@@ -43,6 +45,47 @@ def maskformer():
         ),
     )
     return Case(config, PYRAMID, ((2, 4, 4), (2, 4, 8), (17, 13, 8)))
+
+
+def mask2former():
+    attention = dict(ATTENTION, num_levels=2, num_points=2, dropout=0.0)
+    encoding = dict(num_feats=4, normalize=True)
+    encoder_layer = dict(
+        self_attn_cfg=attention, ffn_cfg=dict(embed_dims=8, feedforward_channels=6)
+    )
+    costs = [
+        dict(type="mmdet.ClassificationCost", weight=2.0),
+        dict(type="mmdet.CrossEntropyLossCost", weight=5.0, use_sigmoid=True),
+        dict(type="mmdet.DiceCost", weight=5.0, pred_act=True, eps=1.0),
+    ]
+    config = dict(
+        in_channels=[4, 6, 8],
+        strides=[4, 8, 16],
+        feat_channels=8,
+        out_channels=6,
+        num_classes=3,
+        num_queries=4,
+        num_transformer_feat_level=2,
+        enforce_decoder_input_project=True,
+        pixel_decoder=dict(
+            type="mmdet.MSDeformAttnPixelDecoder",
+            num_outs=2,
+            norm_cfg=dict(type="GN", num_groups=2),
+            encoder=dict(num_layers=1, layer_cfg=encoder_layer),
+            positional_encoding=encoding,
+        ),
+        positional_encoding=encoding,
+        transformer_decoder=dict(num_layers=2, layer_cfg=DECODER_LAYER),
+        loss_cls=dict(type="mmdet.CrossEntropyLoss", class_weight=[1.0] * 3 + [0.1]),
+        loss_mask=dict(type="mmdet.CrossEntropyLoss", use_sigmoid=True),
+        loss_dice=dict(type="mmdet.DiceLoss", naive_dice=True, eps=1.0),
+        train_cfg=dict(
+            num_points=20,
+            assigner=dict(type="mmdet.HungarianAssigner", match_costs=costs),
+            sampler=dict(type="mmdet.MaskPseudoSampler"),
+        ),
+    )
+    return Case(config, PYRAMID, ((3, 4, 4), (3, 4, 6), (17, 13, 6)))
 
 
 SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
@@ -116,6 +159,7 @@ HEADS = {
         rate="dropout_ratio",
     ),
     "ISAHead": head((5, 4), in_channels=8, isa_channels=4, down_factor=[2, 3]),
+    "Mask2FormerHead": mask2former(),
     "MaskFormerHead": maskformer(),
     "NLHead": head((5, 4), in_channels=8, mode="dot_product", concat_input=False),
     "OCRHead": head((5, 4), previous=(5, 4, 3), in_channels=8, ocr_channels=5),

@@ -380,6 +380,19 @@ SEGMENTORS = {
         ),
         decode_head=head("SegformerHead", in_channels=[4, 8], in_index=[0, 1]),
     ),
+    "mask2former": dict(
+        backbone=resnet(),
+        decode_head=dict(
+            HEADS["Mask2FormerHead"].config,
+            type="Mask2FormerHead",
+            in_channels=[8, 16, 32, 64],
+            strides=[4, 8, 16, 32],
+            num_classes=CLASSES,
+            loss_cls=dict(
+                type="mmdet.CrossEntropyLoss", class_weight=[1.0] * CLASSES + [0.1]
+            ),
+        ),
+    ),
     "maskformer": dict(
         backbone=resnet(),
         decode_head=dict(

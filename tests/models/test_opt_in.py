@@ -206,6 +206,7 @@ def test_who_opts_in():
         "ISAHead",
         "ICNet",
         "LRASPPHead",
+        "Mask2FormerHead",
         "MaskFormerHead",
         "MobileNetV3",
         "PSAHead",

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.ops.point_sample import nearest_sample, point_sample
+from jaxseg.ops.point_sample import nearest_sample, point_sample, share_of_class
 
 X = jnp.arange(6.0).reshape(1, 2, 3, 1)  # two rows, three columns
 
@@ -34,3 +34,13 @@ def test_the_nearest_pixel():
     found = nearest_sample(label, points)
     assert found.dtype == jnp.uint8
     np.testing.assert_array_equal(found, [[7, 8, 255]])
+
+
+def test_the_share_of_a_class():
+    label = jnp.array([[[0, 1, 1], [2, -1, 0]]])
+    points = jnp.array([[(0.5, 0.25), (1 / 3, 0.5), (1.0, 1.0)]])
+    found = share_of_class(label, points, jnp.arange(3))
+    expected = [[0, 1, 0], [1 / 4, 1 / 4, 1 / 4], [1 / 4, 0, 0]]
+    np.testing.assert_allclose(found[0], expected, atol=1e-6)
+    of_one = share_of_class(label, points, jnp.array([[[1], [2], [0]]]))
+    np.testing.assert_allclose(of_one[0, :, 0], [1, 1 / 4, 1 / 4], atol=1e-6)
