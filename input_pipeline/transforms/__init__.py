@@ -1,9 +1,11 @@
 """Transforms, the table of contents: a pipeline's `type` names one of these."""
 
 from input_pipeline.transforms.crop import RandomCrop
+from input_pipeline.transforms.cut_out import RandomCutOut
 from input_pipeline.transforms.flip import RandomFlip
 from input_pipeline.transforms.formatting import PackSegInputs
 from input_pipeline.transforms.generate_edge import GenerateEdge
+from input_pipeline.transforms.intensity import CLAHE, AdjustGamma, Rerange, RGB2Gray
 from input_pipeline.transforms.loading import LoadAnnotations, LoadImageFromFile
 from input_pipeline.transforms.pad import Pad
 from input_pipeline.transforms.photometric import PhotoMetricDistortion
@@ -14,20 +16,27 @@ from input_pipeline.transforms.resize import (
     ResizeShortestEdge,
 )
 from input_pipeline.transforms.resize_to_multiple import ResizeToMultiple
+from input_pipeline.transforms.rot_flip import RandomRotFlip
 from input_pipeline.transforms.rotate import RandomRotate
 
 __all__ = [
+    "CLAHE",
+    "AdjustGamma",
     "GenerateEdge",
     "LoadAnnotations",
     "LoadImageFromFile",
     "PackSegInputs",
     "Pad",
     "PhotoMetricDistortion",
+    "RGB2Gray",
     "RandomChoiceResize",
     "RandomCrop",
+    "RandomCutOut",
     "RandomFlip",
     "RandomResize",
+    "RandomRotFlip",
     "RandomRotate",
+    "Rerange",
     "Resize",
     "ResizeShortestEdge",
     "ResizeToMultiple",

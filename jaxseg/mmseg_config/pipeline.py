@@ -94,6 +94,22 @@ def _load_labels(entry, report, path):
     return entry
 
 
+def _cut_out(entry, report, path):
+    entry = dict(entry)
+    color = entry.get("fill_in")
+    if isinstance(color, (list, tuple)):
+        entry["fill_in"] = tuple(color)[::-1]  # theirs is BGR
+    return entry
+
+
+def _gray(entry, report, path):
+    entry = dict(entry)
+    weights = tuple(entry.get("weights", transforms.RGB2Gray.weights))
+    # Of three channels theirs are BGR at this place, of other numbers in the file's.
+    entry["weights"] = weights[::-1] if len(weights) == 3 else weights
+    return entry
+
+
 # MARK: 1.x
 
 
@@ -228,7 +244,9 @@ _OF_V1: dict[str, _Change] = {
     "LoadImageFromFile": _load_image,
     "PackSegInputs": _pack,
     "Pad": _pad,
+    "RGB2Gray": _gray,
     "RandomChoiceResize": _resize,
+    "RandomCutOut": _cut_out,
     "RandomFlip": _random_flip,
     "RandomResize": _random_resize,
     "Resize": _resize,
@@ -238,6 +256,8 @@ _OF_V0: dict[str, _Change] = {
     "LoadAnnotations": _load_labels_v0,
     "LoadImageFromFile": _load_image,
     "Pad": _pad_v0,
+    "RGB2Gray": _gray,
+    "RandomCutOut": _cut_out,
     "RandomFlip": _random_flip_v0,
     "Resize": _resize_v0,
 }

@@ -124,7 +124,7 @@ def test_the_keys_of_v1():
 def test_what_is_missing_is_named_at_its_place():
     mosaic = {
         "type": "MultiImageMixDataset",
-        "dataset": {"type": "LEVIRCDDataset", "pipeline": [{"type": "CLAHE"}]},
+        "dataset": {"type": "LEVIRCDDataset", "pipeline": [{"type": "Albu"}]},
         "pipeline": [{"type": "RandomMosaic", "prob": 1}],
     }
     raw = v1()
@@ -134,7 +134,7 @@ def test_what_is_missing_is_named_at_its_place():
     assert report.missing == [
         (path, "MultiImageMixDataset"),
         (f"{path}.dataset", "LEVIRCDDataset"),
-        (f"{path}.dataset.pipeline.0", "CLAHE"),
+        (f"{path}.dataset.pipeline.0", "Albu"),
         (f"{path}.pipeline.0", "RandomMosaic"),
     ]
     assert config["train_dataloader"]["dataset"] == mosaic

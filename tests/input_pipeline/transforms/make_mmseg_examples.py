@@ -168,6 +168,47 @@ def random_ones():
         yield f"rotate{name}", entry, SMALL, 3
 
 
+def intensities():
+    """(name, transforms, size): what changes the values of pixels."""
+    gray = {"type": "RGB2Gray"}
+    yield "gray", [gray], TINY
+    yield "gray_one_channel", [{**gray, "out_channels": 1}], TINY
+    yield "gray_of_weights", [{**gray, "weights": (0.7, 0.25, 0.5)}], TINY
+    yield "rerange", [{"type": "Rerange"}], TINY
+    yield "rerange_to", [{"type": "Rerange", "min_value": -1, "max_value": 2.5}], TINY
+    clahe, gamma = {"type": "CLAHE"}, {"type": "AdjustGamma"}
+    yield "clahe", [clahe], WHOLE
+    fine = {**clahe, "clip_limit": 2.0, "tile_grid_size": (5, 3)}
+    yield "clahe_fine", [fine], SMALL
+    yield "gamma", [gamma], TINY
+    yield "gamma_dark", [{**gamma, "gamma": 0.45}], TINY
+    yield "gamma_bright", [{**gamma, "gamma": 2.2}], SMALL
+    # As for pictures of the retina; the bytes of floats are wanted on the way.
+    yield "gray_clahe_gamma", [gray, clahe, {**gamma, "gamma": 1.2}], TINY
+
+
+def cut_outs():
+    """(name, transform, size, number of seeds), of 1.x and of 0.x."""
+    cut = {"type": "RandomCutOut", "prob": 0.7}
+    shape = {"n_holes": 2, "cutout_shape": (9, 4), "fill_in": (10, 20, 30)}
+    yield "cut_out_shape", {**cut, **shape}, TINY, 3
+    shapes = {"cutout_shape": [(3, 8), (12, 2)], "seg_fill_in": 7}
+    yield "cut_out_shapes", {**cut, "n_holes": (0, 4), **shapes}, TINY, 4
+    ratios = {"cutout_ratio": [(0.3, 0.2), (0.1, 0.55)], "seg_fill_in": 255}
+    yield "cut_out_ratios", {**cut, "n_holes": (1, 3), **ratios}, TINY, 3
+
+
+def rotations_or_flips():
+    """(name, transform, size, number of seeds) of RandomRotFlip."""
+    entry = {"type": "RandomRotFlip"}
+    yield "rotate_or_flip", entry, TINY, 5
+    turns = {"rotate_prob": 0.0, "flip_prob": 1.0}
+    yield "rotate_or_turn", {**entry, **turns}, TINY, 6
+    skewed = {"rotate_prob": 1.0, "degree": (100, 15)}
+    yield "rotate_or_flip_skewed", {**entry, **skewed}, TINY, 1
+    yield "rotate_or_flip_number", {**entry, "rotate_prob": 0.7, "degree": 30}, TINY, 3
+
+
 def label_files():
     """(name, reduce_zero_label, label_map) of labels that are read from a file."""
     yield "labels_as_they_are", False, None
@@ -225,7 +266,7 @@ def recorded_draws():
     draws = []
     own = {
         name: getattr(np.random, name)
-        for name in ("randint", "uniform", "rand", "random_sample", "choice")
+        for name in ("randint", "uniform", "rand", "random_sample", "choice", "random")
     }
 
     def note(kind, arguments, value):
@@ -249,7 +290,7 @@ def recorded_draws():
 
     replacements = dict(
         randint=integers, uniform=uniform, choice=choice, rand=random
-    ) | {"random_sample": random}
+    ) | {"random_sample": random, "random": random}
     try:
         for name, function in replacements.items():
             setattr(np.random, name, function)
@@ -257,6 +298,22 @@ def recorded_draws():
     finally:
         for name, function in own.items():
             setattr(np.random, name, function)
+
+
+@contextlib.contextmanager
+def labels_not_interpolated():
+    """RandomRotFlip rotates labels as images, bilinear; here by nearest."""
+    own = mmcv.imrotate
+
+    def imrotate(array, **how):
+        kind = {"interpolation": "nearest"} if array.ndim == 2 else {}
+        return own(array, **{**kind, **how})
+
+    mmcv.imrotate = imrotate
+    try:
+        yield
+    finally:
+        mmcv.imrotate = own
 
 
 def v0_transforms(folder):
@@ -301,7 +358,8 @@ class Examples:
             )
 
     def add(self, name, entry, size, seed=0, registry=TRANSFORMS, v0=False):
-        """Runs one transform on the upper left part of the picture."""
+        """Runs one transform, or several, on the upper left part of the picture."""
+        config = entry if isinstance(entry, list) else [entry]
         window = np.s_[: size[0], : size[1]]
         results = {
             "img": self.stored["img"][window][..., ::-1].copy(),  # BGR in mmseg
@@ -309,8 +367,8 @@ class Examples:
             "gt_seg_map": self.stored["label"][window].copy(),
             "seg_fields": ["gt_seg_map"],
         }
-        example = {"config": [entry], "v0": v0, "size": size}
-        results, draws = self._run([entry], results, seed, registry)
+        example = {"config": config, "v0": v0, "size": size}
+        results, draws = self._run(config, results, seed, registry)
         self._keep(name, results["img"], results["gt_seg_map"], example, draws)
 
     def add_files(self, name, config, source, seed=0, **facts):
@@ -338,13 +396,13 @@ class Examples:
     def _run(self, config, results, seed, registry):
         transforms = [registry.build(dict(entry)) for entry in config]
         np.random.seed(seed)
-        with recorded_draws() as draws:
+        with recorded_draws() as draws, labels_not_interpolated():
             for transform in transforms:
                 results = transform(results)
         return results, draws
 
     def _keep(self, name, img, label, example, draws):
-        assert name not in self.described and img.dtype == label.dtype == np.uint8
+        assert name not in self.described and label.dtype == np.uint8
         self.stored |= {f"{name}.img": img[..., ::-1], f"{name}.label": label}
         self.described[name] = {**example, "draws": draws}
 
@@ -358,6 +416,14 @@ def main():
     examples = Examples(*make_picture())
     for name, entry, size in (*resizes(), *pads()):
         examples.add(name, entry, size)
+    for name, config, size in intensities():
+        examples.add(name, config, size)
+        examples.add(f"v0_{name}", config, size, registry=v0_registry, v0=True)
+    for name, entry, size, seeds in rotations_or_flips():
+        examples.add_random(name, entry, size, seeds)
+    for name, entry, size, seeds in cut_outs():
+        examples.add_random(name, entry, size, seeds)
+        examples.add_random(f"v0_{name}", entry, size, seeds, v0_registry, v0=True)
     for name, entry, size, seeds in random_ones():
         examples.add_random(name, entry, size, seeds)
     for name, entry, size, seeds in v0_ones():

@@ -8,6 +8,8 @@ from input_pipeline.transforms import PhotoMetricDistortion, RandomFlip, RandomR
 from input_pipeline.transforms.transform import Transform, does
 
 CASES = {
+    "AdjustGamma": {"gamma": 2.0},
+    "CLAHE": {},
     "GenerateEdge": {},
     "LoadAnnotations": {},
     "LoadImageFromFile": {},
@@ -15,10 +17,14 @@ CASES = {
     "Pad": {"size_divisor": 32},
     "PhotoMetricDistortion": {},
     "RandomChoiceResize": {"scales": ((30, 40), (50, 20))},
+    "RGB2Gray": {},
     "RandomCrop": {"crop_size": (20, 30), "cat_max_ratio": 0.99},
+    "RandomCutOut": {"prob": 0.9, "n_holes": (1, 3), "cutout_ratio": (0.2, 0.1)},
     "RandomFlip": {"prob": 0.5},
     "RandomResize": {"scale": (90, 60), "ratio_range": (0.5, 2.0)},
+    "RandomRotFlip": {"rotate_prob": 0.2, "flip_prob": 0.9},
     "RandomRotate": {"prob": 0.9, "degree": 20.0},
+    "Rerange": {"max_value": 100},
     "Resize": {"scale": (50, 30)},
     "ResizeShortestEdge": {"scale": 20, "max_size": 200},
     "ResizeToMultiple": {"size_divisor": 32},
