@@ -33,6 +33,8 @@ _OTHER_SIDE = pathlib.Path(__file__).with_name("torch_side") / "head_memory.py"
 
 # As mmseg's configs have them, but for the channels of the input.
 HEADS = {
+    # The convolutions that stand around the attention of most, and nothing else.
+    "FCNHead": dict(num_convs=2),
     "CCHead": dict(recurrence=2),
     "DAHead": dict(pam_channels=64),
     "NLHead": dict(),

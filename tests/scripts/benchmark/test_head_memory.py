@@ -42,5 +42,5 @@ def test_a_table_of_both(tmp_path, monkeypatch, capsys):
 
 def test_an_unknown_head_is_refused(capsys):
     with pytest.raises(SystemExit):
-        head_memory.main(["--heads", "FCNHead"])
-    assert "invalid choice: 'FCNHead'" in capsys.readouterr().err
+        head_memory.main(["--heads", "PSPHead"])
+    assert "invalid choice: 'PSPHead'" in capsys.readouterr().err
