@@ -20,7 +20,9 @@ EXPECTED = dict(np.load(FOLDER / "expected.npz"))
 CHECKPOINTS = {
     "whole": "whole",  # PSPNet; the image is resized with its ratio
     "whole_align_corners": "whole",  # resized without it
+    "whole_padded": "whole",  # to a multiple, and cropped
     "slide": "whole",
+    "slide_padded": "whole",
     "slide_resized": "whole",  # with windows that are higher than the image
     "binary_slide": "binary_slide",  # U-Net with one output channel; it takes BGR
     "vit": "vit",  # patches that go over the border, a table of positions resized
@@ -74,7 +76,9 @@ def test_classes_and_palette_are_the_checkpoint_s():
     assert model_of("binary_slide").classes == ("background", "thing")
 
 
-@pytest.mark.parametrize("name", ["whole", "slide", "vit"])
+@pytest.mark.parametrize(
+    "name", ["whole", "whole_padded", "slide", "slide_padded", "vit"]
+)
 def test_scales_and_flips(name):
     config = FOLDER / "configs" / f"{name}.py"
     # mmseg's tools/test.py needs --tta for it.

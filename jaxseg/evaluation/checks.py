@@ -166,6 +166,7 @@ def check_size(model: Any, size: Size, tta: TestTimeAug | None) -> None:
                 f"tta scales an image of {size[0]}x{size[1]} to {height}x{width} "
                 "(height x width); each side must be 1 or more"
             )
+        height, width = model.data_preprocessor.test_size((height, width))
         if crop is not None:  # windows; of a smaller image, the image
             height, width = min(height, crop[0]), min(width, crop[1])
         model.check_size((height, width))

@@ -77,6 +77,12 @@ class BandPredictor:
                 "mesh.spatial splits a whole image over the devices, and "
                 "model.test_cfg.mode is 'slide': set it to 'whole', or mesh.spatial to 1"
             )
+        if model.data_preprocessor.test_cfg is not None:
+            raise ConfigError(
+                "mesh.spatial splits an image as it is over the devices, and "
+                "model.data_preprocessor.test_cfg pads it: take test_cfg out, or set "
+                "mesh.spatial to 1"
+            )
         if (part := part_without(model, "takes_bands")) is not None:
             raise ConfigError(
                 f"mesh.spatial splits an image over the devices, and {part} does not "

@@ -59,6 +59,7 @@ def resize_stages(
     chains: Sequence[Sequence[Size]],
     padded: Sequence[Size],
     flip: str | None = None,
+    kept: Sequence[Size] | None = None,
     **how: Any,
 ) -> list[Any]:
     """The tables of the resizes of several images, one after the other.
@@ -66,7 +67,9 @@ def resize_stages(
     Args:
         chains: the sizes of each image, from the logits' to the result's.
         padded: for all but the first of those, the size of the array that takes it.
-        flip: how the logits are flipped before the first.
+        flip: how the logits are flipped before the first; with `kept`, the last.
+        kept: of each image, (height, width) of the top left part that goes into the
+            last resize; None takes all.
         how: as of `resize_tables`.
 
     Returns:
@@ -74,8 +77,12 @@ def resize_stages(
     """
     stages = []
     pairs = [list(itertools.pairwise(chain)) for chain in chains]
+    if kept is not None:
+        for pair, part in zip(pairs, kept, strict=True):
+            pair[-1] = (part, pair[-1][1])
+    turned = 0 if kept is None else len(padded) - 1
     for number, size in enumerate(padded):
-        turn = flip if number == 0 else None
+        turn = flip if number == turned else None
         each = [resize_tables(*pair[number], size, flip=turn, **how) for pair in pairs]
         stages.append(stack(each))
     return stages

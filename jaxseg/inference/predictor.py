@@ -7,6 +7,7 @@ that of a bucket, which is masked. docs/evaluation.md says how often what is
 compiled.
 """
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
@@ -65,6 +66,8 @@ class Predictor:
         self.model = model
         test_cfg = model.test_cfg
         self._mode = test_cfg.mode
+        self._preprocessor = model.data_preprocessor
+        self._pads = self._preprocessor.test_cfg is not None
         crop = test_cfg.window
         self._choice = BucketChoice(model, crop)
         self.programs = Programs(
@@ -178,11 +181,18 @@ class Predictor:
         channels = self.model.in_channels
         shapes = jax.eval_shape(lambda: variables)
         make = functools.partial(MaskedNetwork, self.programs.apply, shapes, channels)
-        self._choice.plan(items, make)
+        padded = collections.Counter()
+        for item, count in items.items():
+            padded[self._padded(item)] += count
+        self._choice.plan(padded, make)
 
     def bucket_of(self, item: Item) -> Bucket:
         """Where an image runs: in the smallest bucket that takes it, or alone."""
-        return self._choice.of(item)
+        return self._choice.of(self._padded(item))
+
+    def _padded(self, item):
+        """What the network sees of an image, which is padded for it."""
+        return (*map(self._preprocessor.test_size, item[:-1]), item[-1])
 
     def add_counts(
         self,
@@ -234,7 +244,8 @@ class Predictor:
         """Predicts images of one size, (N, H, W, C) at each scale."""
         self.programs.drop_old()
         size = tuple(size)
-        bucket = exact_bucket((*(images.shape[1:3] for images in versions), size))
+        item = (*(images.shape[1:3] for images in versions), size)
+        bucket = exact_bucket(self._padded(item))
         run = _Run(variables, [size] * len(versions[0]), bucket, how)
         if how == "probability":
             return self._add_versions(run, versions, directions)
@@ -260,17 +271,19 @@ class Predictor:
             count: what `counts` needs beside the total.
         """
         images = [flipped(image, flip) for image in images]
+        kept = [image.shape[:2] for image in images] if self._pads else None
+        images = list(map(self._preprocessor.padded_for_test, images))
         size, canvas = run.bucket.images[scale], run.bucket.canvas
         source, before = self._source(run.variables, images, size, run.bucket.padded)
         chains, padded = [[one] for one in before], [canvas]
         # mmseg resizes to the image's size first, and from there to the result's.
-        if self._mode == "whole" and run.bucket.resized[scale]:
+        if self._mode == "whole" and (self._pads or run.bucket.resized[scale]):
             padded = [size, canvas]
             for chain, image in zip(chains, images, strict=True):
                 chain.append(image.shape[:2])
         for chain, last in zip(chains, run.sizes, strict=True):
             chain.append(last)
         how = {"align_corners": self._align_corners, "dtype": source["logits"].dtype}
-        stages = resize_stages(chains, padded, flip, **how)
+        stages = resize_stages(chains, padded, flip, kept, **how)
         rows = np.array([size[0] for size in run.sizes], np.int32)
         return self.programs.finish(source, stages, rows, total, run.how, **count)

@@ -25,10 +25,11 @@ def translate_preprocessor(raw: Mapping[str, Any], report: Report) -> dict[str, 
     if is_v0(raw):
         return _from_pipelines(plain(raw.get("data") or {}), report)
     used = plain(raw["model"].get("data_preprocessor"))
-    return _from_v1(used, plain(raw.get("data_preprocessor")), report)
+    return _from_v1(used, raw, report)
 
 
-def _from_v1(used, unused, report):
+def _from_v1(used, raw, report):
+    unused = plain(raw.get("data_preprocessor"))
     if unused is not None and unused != used:
         report.note(
             f"data_preprocessor: not used, as in mmseg; {PATH} is "
@@ -51,7 +52,10 @@ def _from_v1(used, unused, report):
     used.pop("non_blocking", None)
     divisor = used.pop("size_divisor", None)
     if divisor is not None:
-        report.lacks(PATH, f"size_divisor={divisor}")
+        result["size"] = _multiple(raw, divisor, report)
+    padding = used.pop("test_cfg", None)
+    if padding:
+        result["test_cfg"] = padding
     for key, value in used.items():
         if value:
             report.lacks(f"{PATH}.{key}", f"{key}={value!r:.60}")
@@ -63,6 +67,27 @@ def _from_v1(used, unused, report):
     return result
 
 
+def _multiple(raw, divisor, report):
+    """(height, width) of training samples that are padded to multiples of a number.
+
+    mmseg pads to those of a batch's largest sample, which are the crop's where the crop
+    is no larger than the divisor.
+    """
+    dataset = plain((raw.get("train_dataloader") or {}).get("dataset"))
+    train = [list(_flat(pipeline)) for pipeline in _pipelines(dataset)]
+    size = _final_size(train[0]) if train else None
+    if size is None:
+        report.lacks(PATH, f"size_divisor={divisor} without a RandomCrop")
+        return None
+    size = [size, size] if isinstance(size, int) else size
+    if max(size) > divisor:
+        report.note(
+            f"{PATH}.size_divisor: all samples are padded to the crop's multiple, also "
+            "those of a batch without one as large"
+        )
+    return [-(-side // divisor) * divisor for side in size]
+
+
 def _from_pipelines(data, report):
     train = [list(_flat(p)) for p in _pipelines(data.get("train"))]
     tests = data.get("val") or data.get("test")  # as datasets.py takes them
@@ -70,11 +95,13 @@ def _from_pipelines(data, report):
     found = [_normalize(pipeline) for pipeline in train + test]
     if any(other != found[0] for other in found):
         report.lacks(PATH, "another Normalize in another pipeline")
-    for name, pipelines in (("training", train), ("test", test)):
-        for transform in (t for pipeline in pipelines for t in _padding(pipeline)):
-            if transform.get("size_divisor"):
-                report.lacks(PATH, f"Pad(size_divisor) in the {name} pipeline")
+    for transform in (t for pipeline in train for t in _padding(pipeline)):
+        if transform.get("size_divisor"):
+            report.lacks(PATH, "Pad(size_divisor) in the training pipeline")
     result = {"type": "SegDataPreProcessor"}
+    divisors = [t.get("size_divisor") for p in test[:1] for t in _padding(p)]
+    if divisors and divisors[-1]:
+        result["test_cfg"] = {"size_divisor": divisors[-1]}
     if found and found[0] is not None:
         result |= {
             "mean": found[0].get("mean"),

@@ -308,8 +308,7 @@ def test_without_a_size_there_is_a_note():
 @pytest.mark.parametrize(
     ("changes", "missing"),
     [
-        (dict(size=None, size_divisor=32), "size_divisor=32"),
-        (dict(test_cfg=dict(size_divisor=32)), "test_cfg={'size_divisor': 32}"),
+        (dict(size=None, size_divisor=32), "size_divisor=32 without a RandomCrop"),
         (dict(batch_augments=[dict(type="X")]), "batch_augments=[{'type': 'X'}]"),
         (dict(type="OtherPreProcessor"), "OtherPreProcessor"),
     ],
@@ -366,12 +365,23 @@ def test_normalisation_of_0x_must_be_one():
     assert preprocessor(raw)[1].missing == []
 
 
-def test_padding_of_0x_to_a_multiple_is_missing():
+def test_padding_to_a_multiple():
     pad = dict(type="Pad", size_divisor=32)
-    _, report = preprocessor(v0(train=[NORMALIZE], test=[NORMALIZE, pad]))
+    ours, report = preprocessor(v0(train=[NORMALIZE], test=[NORMALIZE, pad]))
+    assert ours["test_cfg"] == dict(size_divisor=32) and report.missing == []
+    _, report = preprocessor(v0(train=[NORMALIZE, pad]))
     assert report.missing == [
-        ("model.data_preprocessor", "Pad(size_divisor) in the test pipeline")
+        ("model.data_preprocessor", "Pad(size_divisor) in the training pipeline")
     ]
+    given = dict(PREPROCESSOR, size=None, size_divisor=96, test_cfg={"size": (8, 9)})
+    raw = v1(preprocessor=given)
+    raw["train_dataloader"] = dict(dataset=dict(pipeline=[CROP]))
+    ours, report = preprocessor(raw)
+    assert (ours["size"], ours["test_cfg"]) == ([96, 96], {"size": [8, 9]})
+    assert report == Report()
+    raw["model"]["data_preprocessor"]["size_divisor"] = 32
+    ours, report = preprocessor(raw)
+    assert ours["size"] == [64, 64] and "the crop's multiple" in report.notes[0]
 
 
 def test_pipelines_of_0x_are_found_inside_other_data_sets():

@@ -53,11 +53,18 @@ from mmseg.utils import register_all_modules
 
 # The config that a network is trained with, and those that use it.
 USERS = {
-    "whole": ("whole", "whole_align_corners", "slide", "slide_resized"),
+    "whole": (
+        "whole",
+        "whole_align_corners",
+        "whole_padded",
+        "slide",
+        "slide_padded",
+        "slide_resized",
+    ),
     "binary_slide": ("binary_slide",),
     "vit": ("vit",),
 }
-AUGMENTED = ("whole", "slide", "vit")
+AUGMENTED = ("whole", "whole_padded", "slide", "slide_padded", "vit")
 COLORS = np.array([[90, 110, 80], [210, 110, 60], [60, 90, 190], [200, 190, 170]])
 
 

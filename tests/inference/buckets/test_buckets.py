@@ -91,11 +91,14 @@ MODELS = {
 }  # fmt: skip
 
 
-def predictor_of(name, devices=1, **test_cfg):
+def predictor_of(name, devices=1, padding=None, **test_cfg):
     config = MODELS[name] | dict(
         type="EncoderDecoder",
         data_preprocessor=dict(
-            type="SegDataPreProcessor", mean=[127.5] * 3, std=[60.0] * 3
+            type="SegDataPreProcessor",
+            mean=[127.5] * 3,
+            std=[60.0] * 3,
+            test_cfg=padding,
         ),
         test_cfg=test_cfg or dict(mode="whole"),
     )
@@ -232,6 +235,28 @@ def test_scales_and_flips_of_images_in_buckets():
     programs = collections.Counter(network=2 * 2, rest=2 * 4)
     assert predictor.compilations == before + programs
     exact = count(predictor, variables, items, exact_bucket, 1, flips)
+    assert (exact.sum(0) > 0).sum() >= 4
+    np.testing.assert_array_equal(padded, exact)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("two_buckets")
+@pytest.mark.parametrize(
+    "test_cfg", [{}, dict(mode="slide", crop_size=(64, 64), stride=(40, 48))]
+)
+def test_images_that_are_padded_to_multiples(test_cfg):
+    """A bucket is planned of the sizes that the network sees; it takes no others."""
+    predictor, variables = predictor_of(
+        "unet", padding=dict(size_divisor=4), **test_cfg
+    )
+    sizes = [(63, 75), (64, 74), (97, 61), (45, 98), (93, 71)]
+    items = [(size, size) for size in sizes]
+    balance(predictor, variables, items[0])
+    flips = ("horizontal", "vertical")
+    exact = count(predictor, variables, items, predictor.bucket_of, 1, flips)
+    predictor.plan(variables, collections.Counter(items))
+    assert all(predictor.bucket_of(item).padded for item in items)
+    padded = count(predictor, variables, items, predictor.bucket_of, 2, flips)
     assert (exact.sum(0) > 0).sum() >= 4
     np.testing.assert_array_equal(padded, exact)
 
