@@ -64,7 +64,8 @@ def resolve(
         path: where it stands, for errors: `model.decode_head`.
         tables: the packages in whose tables a `type` is looked up.
         slot: the annotation of the place that takes the result: `Backbone`,
-            `Loss | tuple[Loss, ...]`. What a `type` may name is one of its classes.
+            `Loss | tuple[Loss, ...]`. What a `type` may name is one of its classes. A
+            slot of `dict` holds data, whatever its keys.
 
     Returns:
         The object of a dict with a `type`, or of one in a slot that takes a single
@@ -80,7 +81,7 @@ def resolve(
             resolve(child, f"{path}.{i}", tables, element_of(slot, i))
             for i, child in enumerate(config)
         )
-    if not isinstance(config, Mapping):
+    if not isinstance(config, Mapping) or slot is dict:
         return config
     if "type" in config:
         cls = lookup(config["type"], path, tables, roles_of(slot))

@@ -3,6 +3,7 @@
 from input_pipeline.datasets.ade import ADE20KDataset
 from input_pipeline.datasets.bdd100k import BDD100KDataset
 from input_pipeline.datasets.camvid import CamVidDataset
+from input_pipeline.datasets.change import BaseCDDataset, LEVIRCDDataset
 from input_pipeline.datasets.chase_db1 import ChaseDB1Dataset
 from input_pipeline.datasets.cityscapes import CityscapesDataset
 from input_pipeline.datasets.coco_stuff import COCOStuffDataset
@@ -33,6 +34,7 @@ from input_pipeline.datasets.wrappers import ConcatDataset, RepeatDataset
 __all__ = [
     "ADE20KDataset",
     "BDD100KDataset",
+    "BaseCDDataset",
     "BaseSegDataset",
     "COCOStuffDataset",
     "CamVidDataset",
@@ -45,6 +47,7 @@ __all__ = [
     "FaceOccludedDataset",
     "HRFDataset",
     "ISPRSDataset",
+    "LEVIRCDDataset",
     "LIPDataset",
     "LoveDADataset",
     "MapillaryDataset_v1",

@@ -49,6 +49,7 @@ class BaseSegDataset(SegDataset):
     """
 
     CLASSES: ClassVar[tuple] = ()  # (name, (r, g, b)) by label
+    PREFIXES: ClassVar[tuple[str, ...]] = ("img_path", "seg_map_path")
 
     data_root: str = ""
     data_prefix: dict = dataclasses.field(
@@ -89,11 +90,11 @@ class BaseSegDataset(SegDataset):
         return self._pairs
 
     def _list_files(self) -> list[tuple[str, str | None]]:
-        unknown = sorted(set(self.data_prefix) - {"img_path", "seg_map_path"})
+        unknown = sorted(set(self.data_prefix) - set(self.PREFIXES))
         if unknown:
             raise DataError(
                 f"{type(self).__name__}: data_prefix has the unknown keys {unknown}; "
-                "it may have 'img_path' and 'seg_map_path'."
+                f"it may have {' and '.join(map(repr, self.PREFIXES))}."
             )
         for key, prefix in self.data_prefix.items():
             if not isinstance(prefix, str | None):

@@ -222,6 +222,10 @@ def _decode(record: dict, facts: int, how: Mapping[str, Any]) -> _Decoded:
     if "img" in record:
         held = [np.asarray(record[k]) for k in ("img", "gt_seg_map") if k in record]
         return _Decoded(tuple(held), facts, name, ())
+    if "img_path2" in record:
+        raise DataError(
+            f"{name}: a packed data set holds one image a sample, and this one has two"
+        )
     arrays = [read_image(name, **how)]
     if "seg_map_path" in record:
         arrays.append(read_label(record["seg_map_path"]))

@@ -1,5 +1,7 @@
 """Transforms, the table of contents: a pipeline's `type` names one of these."""
 
+from input_pipeline.transforms.albu import Albu
+from input_pipeline.transforms.change import ConcatCDInput, LoadMultipleRSImageFromFile
 from input_pipeline.transforms.crop import RandomCrop
 from input_pipeline.transforms.cut_out import RandomCutOut
 from input_pipeline.transforms.flip import RandomFlip
@@ -22,9 +24,12 @@ from input_pipeline.transforms.rotate import RandomRotate
 __all__ = [
     "CLAHE",
     "AdjustGamma",
+    "Albu",
+    "ConcatCDInput",
     "GenerateEdge",
     "LoadAnnotations",
     "LoadImageFromFile",
+    "LoadMultipleRSImageFromFile",
     "PackSegInputs",
     "Pad",
     "PhotoMetricDistortion",

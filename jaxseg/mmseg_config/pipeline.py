@@ -152,6 +152,15 @@ def _pad(entry, report, path):
     return entry
 
 
+def _load_pair(entry, report, path):
+    entry = dict(entry)
+    if entry.pop("to_float32", True):
+        report.note(
+            f"{path}: to_float32 is not used; whole numbers are converted on the device"
+        )
+    return entry
+
+
 def _pack(entry, report, path):
     # mmseg's meta_keys are what its own hooks read.
     return {"type": "PackSegInputs"}
@@ -242,6 +251,7 @@ _Change = Callable[[dict[str, Any], Report, str], dict[str, Any]]
 _OF_V1: dict[str, _Change] = {
     "LoadAnnotations": _load_labels,
     "LoadImageFromFile": _load_image,
+    "LoadMultipleRSImageFromFile": _load_pair,
     "PackSegInputs": _pack,
     "Pad": _pad,
     "RGB2Gray": _gray,

@@ -14,6 +14,14 @@ from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.shapes import check_shapes
 from jaxseg.mmseg_config.training import translate_training
 
+# What jaxseg leaves out, and why.
+_LEFT_OUT = {
+    "DSDLSegDataset": "is left out: it reads a description of the data set in the "
+    "language DSDL by a package of its own. The images and labels are files in folders: "
+    "name these by the data set's own type, or by BaseSegDataset",
+    "VPD": "is left out: it is Stable Diffusion's U-Net, in the package ldm",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Translation:
@@ -46,7 +54,7 @@ def require(
 ) -> None:
     """As `Translation.require`."""
     lines = [
-        f"  {path}: {name} is not in jaxseg yet"
+        f"  {path}: {name} {_LEFT_OUT.get(name, 'is not in jaxseg yet')}"
         for path, name in missing
         if parts is None or any(_below(path, part) for part in parts)
     ]

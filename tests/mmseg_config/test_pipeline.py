@@ -233,3 +233,22 @@ def test_other_decoders_and_an_order_that_is_not_ours_are_noted():
         "pipeline.0: imdecode_backend='cv2' is not used",
         "pipeline.1: RandomRotate comes behind Normalize in mmseg",
     ]
+
+
+# MARK: change detection
+
+
+def test_two_images_of_change_detection():
+    flip = {"type": "HorizontalFlip", "p": 0.5}
+    entries = [
+        {"type": "LoadMultipleRSImageFromFile"},
+        {"type": "Albu", "transforms": [flip]},
+        {"type": "ConcatCDInput"},
+    ]
+    report = Report()
+    load, albu, concat = translate(entries, False, report)
+    assert load == {"type": "LoadMultipleRSImageFromFile"}
+    assert report.missing == [] and "to_float32 is not used" in report.notes[0]
+    # The entries inside are the library's, and no transforms of ours.
+    built = resolve([load, albu, concat], "pipeline", (transforms,))
+    assert built[1] == transforms.Albu(transforms=(flip,))

@@ -106,6 +106,14 @@ def test_everything_is_read_before_anything_is_refused():
     )
 
 
+def test_what_is_left_out_has_its_reason():
+    config = raw()
+    config["val_dataloader"]["dataset"] = dict(type="DSDLSegDataset", pipeline=[])
+    message = r"val_dataloader.dataset: DSDLSegDataset is left out: it reads .* DSDL by"
+    with pytest.raises(ConfigError, match=message):
+        translate(config, "x_4xb2-1.py").require()
+
+
 @pytest.mark.parametrize(
     ("parts", "named"),
     [
