@@ -1,6 +1,7 @@
 """Sources: what every data set is: records, the facts that go with them, a pipeline."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -65,14 +66,20 @@ class SegDataset:
     def sample(self, index: int, rng: np.random.Generator) -> dict:
         """Returns record `index` after the pipeline, whose only randomness is `rng`."""
         results = self[index]
-        try:
+        with self.naming(index, results):
             for transform in join_resize_and_crop(self.pipeline):
                 results = transform(results, rng)
+        return results
+
+    @contextlib.contextmanager
+    def naming(self, index: int, results: dict) -> Iterator[None]:
+        """Adds to errors which sample they are of."""
+        try:
+            yield
         except Exception as error:
             where = results.get("img_path", "an image without a file")
             error.add_note(f"in sample {index} of {type(self).__name__}: {where}")
             raise
-        return results
 
 
 def random_palette(num_classes: int) -> tuple:

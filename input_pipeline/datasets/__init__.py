@@ -29,7 +29,11 @@ from input_pipeline.datasets.stare import STAREDataset
 from input_pipeline.datasets.synapse import SynapseDataset
 from input_pipeline.datasets.tfds import TFDSDataset
 from input_pipeline.datasets.voc import PascalVOCDataset
-from input_pipeline.datasets.wrappers import ConcatDataset, RepeatDataset
+from input_pipeline.datasets.wrappers import (
+    ConcatDataset,
+    MultiImageMixDataset,
+    RepeatDataset,
+)
 
 __all__ = [
     "ADE20KDataset",
@@ -52,6 +56,7 @@ __all__ = [
     "LoveDADataset",
     "MapillaryDataset_v1",
     "MapillaryDataset_v2",
+    "MultiImageMixDataset",
     "NightDrivingDataset",
     "PackedDataset",
     "PascalContextDataset",

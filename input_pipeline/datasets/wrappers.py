@@ -1,4 +1,4 @@
-"""Data set wrappers: one data set after the other, or one several times."""
+"""Data set wrappers: several in a row, one several times, one with mixed samples."""
 
 import bisect
 import dataclasses
@@ -8,6 +8,8 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset
+from input_pipeline.transforms.resized_crop import join_resize_and_crop
+from input_pipeline.transforms.transform import Transform
 
 
 @dataclasses.dataclass(eq=False)
@@ -107,3 +109,60 @@ class RepeatDataset(SegDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of a data set of {len(self)}")
         return index % len(self.dataset)
+
+
+@dataclasses.dataclass(eq=False)
+class MultiImageMixDataset(SegDataset):
+    """The samples of `dataset`, each mixed with others of them, as by RandomMosaic.
+
+    Its own pipeline goes on where that of `dataset` ends, which makes the others, too.
+
+    Attributes:
+        dataset: what is mixed.
+        pipeline: the transforms behind those of `dataset`. Whoever asks the data set
+            afterwards finds both in one.
+        skip_type_keys: names of transforms of `pipeline` that are left out.
+    """
+
+    dataset: SegDataset
+    pipeline: tuple[Transform, ...]
+    skip_type_keys: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        part, skipped = self.dataset, self.skip_type_keys
+        self._mixing = [t for t in self.pipeline if type(t).__name__ not in skipped]
+        self.pipeline = (*part.pipeline, *self._mixing)
+        self.metainfo, self.ignore_index = part.metainfo, part.ignore_index
+        self.reduce_zero_label = part.reduce_zero_label
+        self.label_map, self.file_palette = part.label_map, part.file_palette
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.dataset[index]
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict:
+        results = self.dataset.sample(index, rng)
+        with self.naming(index, results):
+            for transform in join_resize_and_crop(self._mixing):
+                draw = getattr(transform, "get_indices", None)  # a function has none
+                others = draw(len(self), rng) if draw else ()
+                if others:
+                    mixed = [self.dataset.sample(other, rng) for other in others]
+                    results = results | {"mix_results": mixed}
+                results = transform(results, rng)
+                results.pop("mix_results", None)
+        return results
+
+    def files(self) -> list[tuple[str, str | None]]:
+        return self.dataset.files()
+
+    def known_sizes(self) -> dict[str, tuple[int, int]]:
+        return self.dataset.known_sizes()
+
+    def parts(self) -> list[SegDataset]:
+        inner = self.dataset.parts()
+        if inner == [self.dataset]:
+            return [self]
+        return [MultiImageMixDataset(part, tuple(self._mixing)) for part in inner]

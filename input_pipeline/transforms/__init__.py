@@ -9,6 +9,7 @@ from input_pipeline.transforms.formatting import PackSegInputs
 from input_pipeline.transforms.generate_edge import GenerateEdge
 from input_pipeline.transforms.intensity import CLAHE, AdjustGamma, Rerange, RGB2Gray
 from input_pipeline.transforms.loading import LoadAnnotations, LoadImageFromFile
+from input_pipeline.transforms.mosaic import RandomMosaic
 from input_pipeline.transforms.pad import Pad
 from input_pipeline.transforms.photometric import PhotoMetricDistortion
 from input_pipeline.transforms.resize import (
@@ -38,6 +39,7 @@ __all__ = [
     "RandomCrop",
     "RandomCutOut",
     "RandomFlip",
+    "RandomMosaic",
     "RandomResize",
     "RandomRotFlip",
     "RandomRotate",

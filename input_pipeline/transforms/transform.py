@@ -40,6 +40,13 @@ class Transform:
         """Returns the record with what the transform changes; `results` stays."""
         raise NotImplementedError
 
+    def get_indices(self, count: int, rng: np.random.Generator) -> tuple[int, ...]:
+        """Draws which of a data set's `count` samples this one is mixed with.
+
+        A MultiImageMixDataset puts them under `mix_results`, a list of records.
+        """
+        return ()
+
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator | None = None
     ) -> tuple[int, int] | None:

@@ -226,6 +226,8 @@ def _wrapper(config, path, part):
     part.report.drop(path, dropped)
     config = {key: value for key, value in config.items() if key not in _NO_EFFECT}
     config.pop("verify_meta", None)  # always
+    if config.get("skip_type_keys", ()) is None:
+        del config["skip_type_keys"]
     if config.pop("ignore_keys", None):
         part.report.note(f"{path}.ignore_keys: not used; the classes must be equal")
     if "datasets" in config:

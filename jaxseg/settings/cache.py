@@ -32,6 +32,8 @@ def dataset_to_pack(
     if not config.get(name):
         raise ConfigError(f"{name} is missing: there is nothing to pack")
     node, path = config[name]["dataset"], f"{name}.dataset"
+    while _mixes(node):
+        node, path = node["dataset"], f"{path}.dataset"
     _pipeline(node, path)
     return resolve(node, path, (datasets, transforms)), _what_is_packed(node)
 
@@ -52,6 +54,9 @@ def read_from_cache(loader: Mapping[str, Any], path: str) -> dict[str, Any]:
         raise ConfigError(
             f"{path}.cache: expected a folder's path, found {cache!r:.80}"
         )
+    if _mixes(node):
+        inner = read_from_cache({**loader, "dataset": node["dataset"]}, path)
+        return {**loader, "dataset": {**node, "dataset": inner["dataset"]}}
     packed = Index.read(pathlib.Path(cache) / FILE_NAME).header.config
     wanted = _what_is_packed(node)
     if packed != wanted:
@@ -67,6 +72,11 @@ def read_from_cache(loader: Mapping[str, Any], path: str) -> dict[str, Any]:
     pipeline = _pipeline(node, f"{path}.dataset")
     dataset = {"type": "PackedDataset", "path": cache, "pipeline": pipeline}
     return {**loader, "dataset": dataset}
+
+
+def _mixes(node: Any) -> bool:
+    """Whether a data set has a pipeline behind that of the packed one inside."""
+    return isinstance(node, Mapping) and {"dataset", "pipeline"} <= node.keys()
 
 
 def _what_is_packed(node: Any) -> Any:

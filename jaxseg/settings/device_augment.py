@@ -37,12 +37,10 @@ def _rewritten(node: Any, path: str) -> Any:
         return [_rewritten(child, f"{path}.{i}") for i, child in enumerate(node)]
     if not isinstance(node, Mapping):
         return node
-    return {
-        key: _only_drawn(child, f"{path}.{key}")
-        if key == "pipeline"
-        else _rewritten(child, f"{path}.{key}")
-        for key, child in node.items()
-    }
+    if "pipeline" in node:  # of several, one in the other, the last one
+        changed = _only_drawn(node["pipeline"], f"{path}.pipeline")
+        return {**node, "pipeline": changed}
+    return {key: _rewritten(child, f"{path}.{key}") for key, child in node.items()}
 
 
 def _only_drawn(pipeline: Sequence[Mapping[str, Any]], path: str) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from input_pipeline import datasets, transforms
 from jaxseg.config import ConfigError, override, parse_value, plain
-from jaxseg.mmseg_config.datasets import translate_data
+from jaxseg.mmseg_config.datasets import Part, translate_data, translate_dataset
 from jaxseg.mmseg_config.report import Report
 from jaxseg.resolve import resolve
 
@@ -125,19 +125,32 @@ def test_what_is_missing_is_named_at_its_place():
     mosaic = {
         "type": "MultiImageMixDataset",
         "dataset": {"type": "LEVIRCDDataset", "pipeline": [{"type": "Albu"}]},
-        "pipeline": [{"type": "RandomMosaic", "prob": 1}],
+        "pipeline": [{"type": "BioMedical3DPad", "pad_shape": 1}],
     }
     raw = v1()
     raw["train_dataloader"]["dataset"] = mosaic
     config, report = translate(raw)
     path = "train_dataloader.dataset"
     assert report.missing == [
-        (path, "MultiImageMixDataset"),
         (f"{path}.dataset", "LEVIRCDDataset"),
         (f"{path}.dataset.pipeline.0", "Albu"),
-        (f"{path}.pipeline.0", "RandomMosaic"),
+        (f"{path}.pipeline.0", "BioMedical3DPad"),
     ]
     assert config["train_dataloader"]["dataset"] == mosaic
+
+
+@pytest.mark.parametrize("v0", [False, True])
+def test_mixed_data_sets_keep_both_pipelines(v0):
+    inner = {"type": "DRIVEDataset", "pipeline": LOAD}
+    mosaic = {"type": "RandomMosaic", "prob": 0.5, "img_scale": (64, 32)}
+    mixed = {"type": "MultiImageMixDataset", "dataset": inner, "pipeline": [mosaic]}
+    part = Part(v0, True, Report())
+    found = translate_dataset({**mixed, "skip_type_keys": None}, "data", part)
+    assert part.report.missing == part.report.notes == []
+    assert found["pipeline"] == [mosaic] and "skip_type_keys" not in found
+    assert [t["type"] for t in found["dataset"]["pipeline"]] == [
+        t["type"] for t in LOAD
+    ]
 
 
 def parts(raw):

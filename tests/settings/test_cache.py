@@ -50,6 +50,37 @@ def test_a_run_reads_the_cache_instead(tiny_data, tmp_path):
     assert len(read_settings(config).val_dataloader.dataset) == 4
 
 
+def mixed(config):
+    """The config with its training set in a MultiImageMixDataset."""
+    inside = config["train_dataloader"]["dataset"]
+    *steps, last = inside["pipeline"]
+    inside["pipeline"] = steps
+    mosaic = dict(type="RandomMosaic", prob=1.0, img_scale=[40, 40])
+    config["train_dataloader"]["dataset"] = dict(
+        type="MultiImageMixDataset",
+        dataset=inside,
+        pipeline=[mosaic, dict(type="RandomFlip", prob=0.5), last],
+    )
+    return config
+
+
+def test_what_is_mixed_is_read_from_the_cache(tiny_data, tmp_path):
+    config = mixed(tiny.get_config(str(tiny_data)))
+    _, expected = first_batch(config)
+    assert expected["img"].shape[1:3] == (80, 80)
+    config["train_dataloader"]["cache"] = packed(config, "train", tmp_path / "train")
+    dataset, found = first_batch(config)
+    assert isinstance(dataset.dataset, PackedDataset)
+    assert dataset.known_sizes() == dataset.dataset.known_sizes() != {}
+    for key, array in expected.items():
+        np.testing.assert_array_equal(found[key], array)
+
+    # The device takes over what stands behind the mosaic, and nothing before it.
+    config["train_dataloader"]["augment_on_device"] = True
+    dataset, left = first_batch(config)
+    assert "device_flip" in left and "device_flip" not in found
+
+
 def test_the_cache_of_another_data_set_is_refused(tiny_data, tmp_path):
     config = tiny.get_config(str(tiny_data))
     config["train_dataloader"]["cache"] = packed(config, "train", tmp_path / "train")

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from input_pipeline.datasets import BaseSegDataset, ConcatDataset, RepeatDataset
+from input_pipeline.datasets import (
+    BaseSegDataset,
+    ConcatDataset,
+    MultiImageMixDataset,
+    RepeatDataset,
+)
 from input_pipeline.errors import DataError
+from input_pipeline.transforms.transform import Transform
 
 
 def images(folder, count, **fields):
@@ -55,3 +61,46 @@ def test_what_does_not_fit_together_is_refused(tmp_path):
         ConcatDataset(())
     with pytest.raises(DataError, match="times=0"):
         RepeatDataset(first, times=0)
+
+
+class Neighbours(Transform):
+    """Mixes a sample with the first two."""
+
+    def get_indices(self, count, rng):
+        return 0, 1
+
+    def __call__(self, results, rng):
+        return results | {"by": [r["by"] for r in (results, *results["mix_results"])]}
+
+
+class Fails(Transform):
+    def __call__(self, results, rng):
+        raise ValueError("no")
+
+
+def named(name):
+    return (lambda results, rng: results | {"by": name},)
+
+
+def test_mixed_samples_come_from_the_pipelines_of_those_inside(tmp_path):
+    parts = [images(tmp_path / n, 1, pipeline=named(n)) for n in "xyz"]
+    inside = ConcatDataset(tuple(parts))
+    last = lambda results, rng: results | {"mixed": "mix_results" in results}
+    dataset = MultiImageMixDataset(inside, (Neighbours(), last, Fails()), ("Fails",))
+    found = dataset.sample(2, np.random.default_rng(0))
+    assert found["by"] == ["z", "x", "y"] and not found["mixed"]
+    assert order(dataset) == ["x0.jpg", "y0.jpg", "z0.jpg"]
+    assert dataset.files() == inside.files() and dataset.metainfo == inside.metainfo
+
+    # What is asked of a pipeline is asked of both, for each data set inside.
+    pipelines = [part.pipeline for part in dataset.parts()]
+    assert [len(steps) for steps in pipelines] == [3, 3, 3]
+    assert pipelines[2][0] is parts[2].pipeline[0]
+    assert all(type(steps[1]) is Neighbours for steps in pipelines)
+
+
+def test_a_mixed_sample_that_fails_is_named(tmp_path):
+    inside = images(tmp_path / "x", 2)
+    with pytest.raises(ValueError) as error:
+        MultiImageMixDataset(inside, (Fails(),)).sample(1, np.random.default_rng(0))
+    assert "x1.jpg" in error.value.__notes__[0]

@@ -23,6 +23,7 @@ CASES = {
     "RandomCrop": {"crop_size": (20, 30), "cat_max_ratio": 0.99},
     "RandomCutOut": {"prob": 0.9, "n_holes": (1, 3), "cutout_ratio": (0.2, 0.1)},
     "RandomFlip": {"prob": 0.5},
+    "RandomMosaic": {"prob": 0.7, "img_scale": (40, 40)},
     "RandomResize": {"scale": (90, 60), "ratio_range": (0.5, 2.0)},
     "RandomRotFlip": {"rotate_prob": 0.2, "flip_prob": 0.9},
     "RandomRotate": {"prob": 0.9, "degree": 20.0},
@@ -42,9 +43,9 @@ def test_every_entry_has_a_case():
 
 @pytest.fixture
 def record(picture, label):
-    return {
-        "img": picture,
-        "gt_seg_map": label,
+    sample = {"img": picture, "gt_seg_map": label}
+    return sample | {
+        "mix_results": [sample] * 3,
         "raw_seg_map": label,
         "ori_shape": (60, 80),
         "img_shape": (60, 80),
@@ -92,7 +93,8 @@ def test_pixels_that_have_not_moved_stand_where_they_were(name, record):
     transform = getattr(transforms, name)(**CASES[name])
     # A ramp from left to right and from top to bottom, which stretching keeps.
     y, x = np.indices((60, 80), np.float32)
-    record["gt_x"], record["gt_y"] = x / 79, y / 59
+    for one in (record, *record["mix_results"][:1]):  # three times the same
+        one["gt_x"], one["gt_y"] = x / 79, y / 59
     stays = True
     for seed in range(6):
         found = transform(record, np.random.default_rng(seed))
