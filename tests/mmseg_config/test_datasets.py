@@ -124,17 +124,17 @@ def test_the_keys_of_v1():
 def test_what_is_missing_is_named_at_its_place():
     mosaic = {
         "type": "MultiImageMixDataset",
-        "dataset": {"type": "LEVIRCDDataset", "pipeline": [{"type": "Albu"}]},
-        "pipeline": [{"type": "BioMedical3DPad", "pad_shape": 1}],
+        "dataset": {"type": "TheirDataset", "pipeline": [{"type": "TheirDistortion"}]},
+        "pipeline": [{"type": "TheirPad", "pad_shape": 1}],
     }
     raw = v1()
     raw["train_dataloader"]["dataset"] = mosaic
     config, report = translate(raw)
     path = "train_dataloader.dataset"
     assert report.missing == [
-        (f"{path}.dataset", "LEVIRCDDataset"),
-        (f"{path}.dataset.pipeline.0", "Albu"),
-        (f"{path}.pipeline.0", "BioMedical3DPad"),
+        (f"{path}.dataset", "TheirDataset"),
+        (f"{path}.dataset.pipeline.0", "TheirDistortion"),
+        (f"{path}.pipeline.0", "TheirPad"),
     ]
     assert config["train_dataloader"]["dataset"] == mosaic
 
