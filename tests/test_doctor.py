@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from input_pipeline.datasets import LEVIRCDDataset
+from input_pipeline.transforms import ConcatCDInput, LoadMultipleRSImageFromFile
 from jaxseg.diagnose.read_through import in_threads
+from jaxseg.diagnose.sample import SampleReader
 from jaxseg.diagnose.suggest import (
     color_settings,
     inverse_log_weights,
@@ -22,6 +25,7 @@ from jaxseg.diagnose.suggest import (
 )
 from jaxseg.diagnose.tally import ClassTally, Moments
 from jaxseg.doctor import _output, main
+from tests.change_detection import make_pairs
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -689,3 +693,14 @@ def test_reports_of_other_data_do_not_overwrite_each_other(arguments, others):
     assert len(set(places)) == len(places)
     assert all(place.parts[0] == "work_dirs" for place in places)
     assert output({"config": "runs/a/config.json"}).as_posix() == "runs/a/doctor"
+
+
+def test_both_images_of_change_detection_are_read(tmp_path):
+    make_pairs(tmp_path, 1)
+    dataset = LEVIRCDDataset(
+        data_root=str(tmp_path),
+        data_prefix={"img_path": "A", "img_path2": "B", "seg_map_path": "label"},
+        pipeline=(LoadMultipleRSImageFromFile(), ConcatCDInput()),
+    )
+    image, label, faults = SampleReader(dataset).pixels(dataset[0])
+    assert (image.shape, label.shape, faults) == ((32, 48, 6), (32, 48), [])

@@ -12,7 +12,13 @@ from PIL import Image
 from input_pipeline.decode import read_label
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset
-from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, labels
+from input_pipeline.transforms import (
+    ConcatCDInput,
+    LoadAnnotations,
+    LoadImageFromFile,
+    labels,
+)
+from input_pipeline.transforms.transform import does
 
 _MODES = {
     "1": "1-bit",
@@ -100,7 +106,11 @@ class SampleReader:
     def __init__(self, dataset: SegDataset, named: bool = True):
         self._dataset = dataset
         self._named = named
-        self._load = first_of(dataset, LoadImageFromFile) or LoadImageFromFile()
+        self._load = [
+            step
+            for step in dataset.pipeline
+            if does(step, "loads_image") or isinstance(step, ConcatCDInput)
+        ] or [LoadImageFromFile()]
         annotations = first_of(dataset, LoadAnnotations) or LoadAnnotations()
         self._max_label_pixels = annotations.max_pixels
 
@@ -114,7 +124,10 @@ class SampleReader:
         """
         faults, image, raw = [], None, None
         try:
-            image = self._load(record, None)["img"]
+            loaded = record
+            for step in self._load:
+                loaded = step(loaded, None)
+            image = loaded["img"]
         except DataError as error:
             faults.append(("unreadable image", str(error)))
         try:
