@@ -19,12 +19,15 @@ from jaxseg.backbones.resnext import ResNeXt
 from jaxseg.backbones.stdc import STDCContextPathNet, STDCNet
 from jaxseg.backbones.swin import SwinTransformer
 from jaxseg.backbones.timm_backbone import TIMMBackbone
+from jaxseg.backbones.twins import PCPVT, SVT
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
 from jaxseg.backbones.vit import VisionTransformer
 from jaxseg.backbones.xception import AlignedXception
 
 __all__ = [
     "DRN",
+    "PCPVT",
+    "SVT",
     "AlignedXception",
     "BiSeNetV1",
     "BiSeNetV2",

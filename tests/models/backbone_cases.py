@@ -53,6 +53,26 @@ def unet(upsample, **config):
     )
 
 
+def twins(depths=(1, 1), **config):
+    return Case(
+        dict(
+            embed_dims=(4, 8),
+            patch_sizes=(4, 2),
+            strides=(4, 2),
+            num_heads=(1, 2),
+            mlp_ratios=(2, 1),
+            out_indices=(0, 1),
+            attn_drop_rate=0.1,
+            drop_path_rate=0.1,
+            depths=depths,
+            **config,
+        ),
+        ((37, 29, 3),),
+        ((10, 8, 4), (5, 4, 8)),
+        rate="drop_rate",
+    )
+
+
 STDC = dict(
     stdc_type="STDCNet1",
     in_channels=3,
@@ -199,6 +219,7 @@ BACKBONES = {
         ((37, 29, 3),),
         ((19, 15, 16), (10, 8, 16), (5, 4, 576)),
     ),
+    "PCPVT": twins(sr_ratios=(2, 1)),
     "PIDNet": Case(
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
         ((37, 23, 3),),
@@ -248,6 +269,7 @@ BACKBONES = {
     # Entries of its upsample_cfg.
     "InterpConv": unet("InterpConv", norm_eval=True),
     "DeconvModule": unet("DeconvModule"),
+    "SVT": twins(depths=(2, 2), sr_ratios=(2, 1), windiow_sizes=(3, 3)),
     "VisionTransformer": Case(
         dict(
             img_size=(32, 24),

@@ -162,6 +162,7 @@ DEAR = {
     "MixVisionTransformer",
     "MobileNetV2",
     "MobileNetV3",
+    "PCPVT",
     "PIDNet",
     "ResNeSt",
     "ResNeXt",
@@ -169,6 +170,7 @@ DEAR = {
     "ResNetV1d",
     "STDCContextPathNet",
     "STDCNet",
+    "SVT",
     "TIMMBackbone",
 }
 

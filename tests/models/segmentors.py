@@ -393,6 +393,14 @@ SEGMENTORS = {
             ),
         ),
     ),
+    "twins": dict(
+        backbone=dict(BACKBONES["SVT"].config, type="SVT"),
+        decode_head=last("FCNHead", 8, num_convs=1),
+    ),
+    "pcpvt": dict(
+        backbone=dict(BACKBONES["PCPVT"].config, type="PCPVT"),
+        decode_head=last("FCNHead", 8, num_convs=1),
+    ),
     "maskformer": dict(
         backbone=resnet(),
         decode_head=dict(

@@ -197,6 +197,7 @@ def test_who_opts_in():
         "DPTHead",
         "PIDNet",
         "SegmenterMaskTransformerHead",
+        "SVT",
         "SwinTransformer",
         "VisionTransformer",
     }

@@ -14,6 +14,9 @@ LEAST = {
     "erfnet": 5,
     "icnet": 14,
     "vit_pyramid": 9,
+    "segformer": 5,
+    "twins": 5,
+    "pcpvt": 5,
 }
 
 
