@@ -31,7 +31,7 @@ def scaled_size(
     return int(size[0] * float(factor_w) + 0.5), int(size[1] * float(factor_h) + 0.5)
 
 
-def fitted_size(size: tuple[int, int], scale: tuple[int, int]) -> tuple[int, int]:
+def fitted_size(size: tuple[int, int], scale: tuple[float, float]) -> tuple[int, int]:
     """The largest (w, h) with the ratio of `size` that fits the box `scale`."""
     factor = min(max(scale) / max(size), min(scale) / min(size))
     return scaled_size(size, factor)
@@ -163,25 +163,35 @@ class RandomResize(Resizing):
     """Resizes to a scale drawn from a range.
 
     Attributes:
-        scale: (w, h), to be multiplied by a ratio from `ratio_range`; or two of them,
-            between which width and height are drawn independently (`ratio_range` None).
+        scale: (w, h), to be multiplied by a ratio from `ratio_range`; None is the
+            image's own size. Or two of them, between which width and height are drawn
+            independently (`ratio_range` None).
         ratio_range: smallest and largest ratio.
         keep_ratio: keep the ratio of width to height of the image.
         interpolation: the interpolation of the image, as in `Resize`.
+        min_size: with `keep_ratio`, the short side becomes that of the drawn scale, or
+            `min_size` if this is more, whatever length the long side then has.
     """
 
-    scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
+    scale: tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | None
     ratio_range: tuple[float, float] | None = None
     keep_ratio: bool = False
     interpolation: str = "bilinear"
+    min_size: int | None = None
 
     def __post_init__(self):
-        is_range = isinstance(self.scale[0], tuple)
-        if len(self.scale) != 2 or is_range != (self.ratio_range is None):
+        scale = (0, 0) if self.scale is None else self.scale
+        is_range = isinstance(scale[0], tuple)
+        if len(scale) != 2 or is_range != (self.ratio_range is None):
             raise DataError(
                 f"RandomResize has scale={self.scale} and ratio_range="
-                f"{self.ratio_range}; it takes one scale (w, h) with a ratio_range, or "
-                "two scales without one."
+                f"{self.ratio_range}; it takes one scale (w, h), or None, with a "
+                "ratio_range, or two scales without one."
+            )
+        if self.min_size is not None and (self.min_size < 1 or not self.keep_ratio):
+            raise DataError(
+                f"RandomResize has min_size={self.min_size} and keep_ratio="
+                f"{self.keep_ratio}; min_size must be 1 or more, and keep_ratio True."
             )
         if self.ratio_range is not None:
             low, high = self.ratio_range
@@ -192,29 +202,37 @@ class RandomResize(Resizing):
                 )
         _check_interpolation("RandomResize", self.interpolation)
 
-    def draw(self, rng: np.random.Generator) -> tuple[int, int]:
-        """Draws the scale (w, h)."""
+    def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+        """Draws the scale (w, h) for an image of `size` = (w, h)."""
         if self.ratio_range is None:
             (w0, h0), (w1, h1) = self.scale
             width = int(rng.integers(min(w0, w1), max(w0, w1) + 1))
             return width, int(rng.integers(min(h0, h1), max(h0, h1) + 1))
         low, high = self.ratio_range
         ratio = rng.random() * (high - low) + low
-        return int(self.scale[0] * ratio), int(self.scale[1] * ratio)
+        width, height = self.scale or size
+        return int(width * ratio), int(height * ratio)
 
     def smallest_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(w, h) by the smallest scale."""
         if self.ratio_range is None:
             scale = tuple(map(min, zip(*self.scale, strict=True)))
         else:
-            scale = tuple(int(side * min(self.ratio_range)) for side in self.scale)
-        return Resize(scale, keep_ratio=self.keep_ratio).output_size(size)
+            sides = self.scale or size
+            scale = tuple(int(side * min(self.ratio_range)) for side in sides)
+        return self._size_by(scale, size)
 
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator
     ) -> tuple[int, int]:
         """Draws the (w, h) of the result for an image of `size` = (w, h)."""
-        return Resize(self.draw(rng), keep_ratio=self.keep_ratio).output_size(size)
+        return self._size_by(self.draw(size, rng), size)
+
+    def _size_by(self, scale, size):
+        if self.min_size is None:
+            return Resize(scale, keep_ratio=self.keep_ratio).output_size(size)
+        shortest = max(self.min_size, min(scale))
+        return fitted_size(size, (shortest, shortest * max(size) / min(size)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -202,26 +202,30 @@ def _resize_v0(entry, report, path):
     ratio_range, min_size = entry.pop("ratio_range", None), entry.pop("min_size", None)
     mode = entry.pop("multiscale_mode", "range")
     scales = scales_of(entry.pop("img_scale", None), path)
-    random = ratio_range is not None or len(scales) > 1
-    if not scales:
-        report.lacks(path, "Resize(ratio_range) without img_scale")
-        return entry
-    if min_size is not None and keep_ratio and random:
-        report.lacks(path, "Resize(min_size) with several scales")
+    if not keep_ratio:
+        min_size = None  # 0.x does not read it then
+    bound = {} if min_size is None else {"min_size": min_size}
     if ratio_range is not None:
-        how = {"type": "RandomResize", "scale": scales[0], "ratio_range": ratio_range}
-    elif len(scales) == 1:
-        if min_size is not None and keep_ratio:
-            short = max(min_size, min(scales[0]))
-            return {
-                "type": "ResizeShortestEdge",
-                "scale": short,
-                "max_size": _NO_BOUND,
-            }
-        how = {"type": "Resize", "scale": scales[0]}
-    elif mode == "range":
+        scale = scales[0] if scales else None  # the image's own size
+        how = {"type": "RandomResize", "scale": scale, "ratio_range": ratio_range}
+        how |= bound
+    elif not scales:
+        raise ConfigError(
+            f"{path}: Resize has neither img_scale nor ratio_range; it needs one of them"
+        )
+    elif len(scales) > 1 and mode == "range":
         # 0.x draws a long and a short side, whichever way the scales lie.
-        how = {"type": "RandomResize", "scale": [(max(s), min(s)) for s in scales]}
+        ends = [(max(s), min(s)) for s in scales]
+        how = {"type": "RandomResize", "scale": ends, **bound}
+    elif min_size is not None:
+        shorts = [max(min_size, min(scale)) for scale in scales]
+        edge = "ResizeShortestEdge"
+        if len(scales) == 1:
+            return {"type": edge, "scale": shorts[0], "max_size": _NO_BOUND}
+        choice = {"type": "RandomChoiceResize", "scales": shorts, "resize_type": edge}
+        return {**choice, "max_size": _NO_BOUND}
+    elif len(scales) == 1:
+        how = {"type": "Resize", "scale": scales[0]}
     else:
         how = {"type": "RandomChoiceResize", "scales": scales}
     return {**entry, **how, "keep_ratio": keep_ratio}

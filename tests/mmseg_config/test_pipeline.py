@@ -5,6 +5,7 @@ import pytest
 
 from input_pipeline import transforms
 from input_pipeline.loader import collate
+from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.pipeline import translate_pipeline
 from jaxseg.mmseg_config.report import Report
 from jaxseg.resolve import resolve
@@ -96,22 +97,28 @@ def test_min_size_bounds_the_short_side_alone():
     assert shape([entry | {"min_size": 90}], True, height=30, width=60) == (90, 180)
 
 
-def test_what_no_resize_of_ours_does_is_named():
-    report = Report()
-    entries = [
-        {"type": "Resize", "ratio_range": (0.5, 2.0)},
-        {
-            "type": "Resize",
-            "img_scale": (9, 9),
-            "ratio_range": (1.0, 2.0),
-            "min_size": 4,
-        },
-    ]
-    translate(entries, True, report)
-    assert report.missing == [
-        ("pipeline.0", "Resize(ratio_range) without img_scale"),
-        ("pipeline.1", "Resize(min_size) with several scales"),
-    ]
+def test_a_ratio_of_the_images_own_size():
+    entry = {"type": "Resize", "ratio_range": (0.5, 0.5)}
+    assert shape([entry], True, height=31, width=60) == (15, 29)  # int(15.5) fits
+    assert shape([entry | {"keep_ratio": False}], True, height=31, width=60) == (15, 30)
+
+
+def test_min_size_bounds_what_is_drawn():
+    drawn = {"type": "Resize", "img_scale": (20, 9), "ratio_range": (1.0, 1.0)}
+    assert shape([drawn], True, height=30, width=60) == (9, 18)
+    assert shape([drawn | {"min_size": 12}], True, height=30, width=60) == (12, 24)
+    # Without keep_ratio 0.x does not read it.
+    stretched = drawn | {"min_size": 12, "keep_ratio": False}
+    assert shape([stretched], True, height=30, width=60) == (9, 20)
+    two = {"type": "Resize", "img_scale": [(20, 9), (22, 9)], "min_size": 12}
+    for mode in ("range", "value"):
+        entry = two | {"multiscale_mode": mode}
+        assert shape([entry], True, height=30, width=60) == (12, 24)
+
+
+def test_a_resize_to_nothing():
+    with pytest.raises(ConfigError, match="pipeline.0: Resize has neither img_scale"):
+        translate([{"type": "Resize"}], True, Report())
 
 
 # MARK: Pad

@@ -250,6 +250,18 @@ def v0_ones():
     }
     for name, (choice, seeds) in choices.items():
         yield f"v0_resize_{name}", {"type": "Resize", **choice}, WHOLE, seeds
+    choices = {
+        "own_ratio": {"ratio_range": (0.5, 2.0)},
+        "own_ratio_stretched": {"ratio_range": (0.5, 2.0), "keep_ratio": False},
+        "own_ratio_min_size": {"ratio_range": (0.5, 2.0), "min_size": 40},
+        "ratio_min_size": {"img_scale": (90, 36), "min_size": 40},
+        "range_min_size": {"img_scale": scales, "min_size": 44},
+        "value_min_size": {"img_scale": scales, "min_size": 40},
+    }
+    choices["ratio_min_size"]["ratio_range"] = (0.5, 2.0)
+    choices["value_min_size"]["multiscale_mode"] = "value"
+    for name, choice in choices.items():
+        yield f"v0_resize_{name}", {"type": "Resize", **choice}, SMALL, 2
     bounded = {"type": "Resize", "img_scale": (80, 40), "min_size": 32}
     yield "v0_resize_min_size_wide", bounded, WIDE, 1
     yield "v0_pad_size", {"type": "Pad", "size": (60, 80)}, WHOLE, 1
@@ -418,7 +430,8 @@ def main():
         examples.add(name, entry, size)
     for name, config, size in intensities():
         examples.add(name, config, size)
-        examples.add(f"v0_{name}", config, size, registry=v0_registry, v0=True)
+        if "_" not in name:
+            examples.add(f"v0_{name}", config, size, registry=v0_registry, v0=True)
     for name, entry, size, seeds in rotations_or_flips():
         examples.add_random(name, entry, size, seeds)
     for name, entry, size, seeds in cut_outs():

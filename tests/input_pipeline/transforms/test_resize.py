@@ -86,7 +86,9 @@ def test_any_number_of_channels(dtype, channels):
 def test_draws_stay_in_range():
     rng = np.random.default_rng(0)
     transform = RandomResize((200, 100), ratio_range=(0.5, 2.0))
-    widths, heights = zip(*(transform.draw(rng) for _ in range(500)), strict=True)
+    widths, heights = zip(
+        *(transform.draw((7, 8), rng) for _ in range(500)), strict=True
+    )
     assert 100 <= min(widths) < 105 and 390 < max(widths) <= 400
     assert 50 <= min(heights) and max(heights) <= 200
 
@@ -94,7 +96,7 @@ def test_draws_stay_in_range():
 def test_both_ends_of_a_range_can_come():
     rng = np.random.default_rng(0)
     transform = RandomResize(((2, 5), (3, 6)))
-    drawn = {transform.draw(rng) for _ in range(100)}
+    drawn = {transform.draw((7, 8), rng) for _ in range(100)}
     assert drawn == {(2, 5), (2, 6), (3, 5), (3, 6)}
 
 
@@ -113,3 +115,16 @@ def test_impossible_settings():
         RandomChoiceResize((32,), resize_type="Pad")
     with pytest.raises(ValueError, match="max_size"):
         RandomChoiceResize((32,), resize_type="ResizeShortestEdge")
+
+
+def test_a_shortest_side_needs_the_ratio_to_be_kept():
+    for fields in ({"min_size": 8}, {"min_size": 0, "keep_ratio": True}):
+        with pytest.raises(ValueError, match="RandomResize has min_size="):
+            RandomResize((20, 10), (0.5, 1.0), **fields)
+
+
+def test_the_smallest_size_of_what_is_drawn():
+    own = RandomResize(None, (0.5, 2.0))
+    assert own.smallest_size((80, 61)) == (40, 30)
+    bounded = RandomResize(((90, 20), (90, 70)), keep_ratio=True, min_size=30)
+    assert bounded.smallest_size((80, 60)) == (40, 30)
