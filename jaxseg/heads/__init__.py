@@ -16,6 +16,8 @@ from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.gc_head import GCHead
 from jaxseg.heads.isa_head import ISAHead
+from jaxseg.heads.kernel_update_head import KernelUpdateHead
+from jaxseg.heads.knet_head import IterativeDecodeHead
 from jaxseg.heads.lraspp_head import LRASPPHead
 from jaxseg.heads.mask2former_head import Mask2FormerHead
 from jaxseg.heads.maskformer_head import MaskFormerHead
@@ -66,6 +68,8 @@ __all__ = [
     "GCHead",
     "HungarianAssigner",
     "ISAHead",
+    "IterativeDecodeHead",
+    "KernelUpdateHead",
     "LRASPPHead",
     "Mask2FormerHead",
     "MaskFormerHead",

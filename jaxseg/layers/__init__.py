@@ -19,6 +19,7 @@ from jaxseg.layers.context_block import ContextBlock
 from jaxseg.layers.conv import Conv
 from jaxseg.layers.deform_conv import DCN, DCNv2
 from jaxseg.layers.generalized_attention import GeneralizedAttention
+from jaxseg.layers.kernel_updator import KernelUpdator
 from jaxseg.layers.msdeform_pixel_decoder import MSDeformAttnPixelDecoder
 from jaxseg.layers.non_local import NonLocal2d
 from jaxseg.layers.norm import BN, GN, IN, LN, SyncBN
@@ -43,6 +44,7 @@ __all__ = [
     "GeneralizedAttention",
     "HSigmoid",
     "HSwish",
+    "KernelUpdator",
     "LeakyReLU",
     "MSDeformAttnPixelDecoder",
     "NonLocal2d",

@@ -86,13 +86,14 @@ LOSSES = {
     "TverskyLoss": (dict(), 3, class_map),
 }
 
-# Parts of heads that classify masks.
+# Parts of heads that classify masks, and of K-Net.
 OF_MASKS = {
     "ClassificationCost",
     "CrossEntropyLossCost",
     "DiceCost",
     "FocalLossCost",
     "HungarianAssigner",
+    "KernelUpdateHead",
     "MaskCrossEntropyLoss",
     "MaskDiceLoss",
     "MaskFocalLoss",
@@ -134,6 +135,7 @@ NEEDED_ELSEWHERE = (
         "BN",
         "GN",
         "IN",
+        "KernelUpdator",
         "LN",
         "MSDeformAttnPixelDecoder",
         "PixelDecoder",

@@ -88,6 +88,35 @@ def mask2former():
     return Case(config, PYRAMID, ((3, 4, 4), (3, 4, 6), (17, 13, 6)))
 
 
+def knet():
+    stage = dict(
+        type="KernelUpdateHead",
+        num_classes=3,
+        in_channels=8,
+        out_channels=8,
+        num_heads=2,
+        num_mask_fcs=1,
+        feedforward_channels=6,
+        feat_transform_cfg=dict(conv_cfg=dict(type="Conv2d"), act_cfg=None),
+        kernel_updator_cfg=dict(
+            type="KernelUpdator", in_channels=4, feat_channels=4, out_channels=4
+        ),
+    )
+    generate = dict(
+        type="FCNHead",
+        in_channels=8,
+        channels=8,
+        num_classes=3,
+        num_convs=1,
+        norm_cfg=BN,
+        dropout_ratio=0.0,
+    )
+    config = dict(
+        num_stages=2, kernel_generate_head=generate, kernel_update_head=[stage] * 2
+    )
+    return Case(config, PYRAMID, ((5, 4, 3),) * 3)
+
+
 SEVERAL = dict(in_channels=[4, 6, 8], in_index=[0, 1, 2])
 HEADS = {
     "ANNHead": head(
@@ -151,6 +180,7 @@ HEADS = {
     "GCHead": head(
         (5, 4), in_channels=8, ratio=0.5, fusion_types=["channel_mul", "channel_add"]
     ),
+    "IterativeDecodeHead": knet(),
     "LRASPPHead": Case(
         dict(channels=6, num_classes=3, norm_cfg=BN)
         | dict(SEVERAL, input_transform="multiple_select"),

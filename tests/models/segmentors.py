@@ -380,6 +380,20 @@ SEGMENTORS = {
         ),
         decode_head=head("SegformerHead", in_channels=[4, 8], in_index=[0, 1]),
     ),
+    "knet": dict(
+        backbone=resnet(),
+        decode_head=dict(
+            HEADS["IterativeDecodeHead"].config,
+            type="IterativeDecodeHead",
+            kernel_generate_head=head(
+                "FCNHead", in_channels=64, channels=8, num_convs=1, concat_input=False
+            ),
+            kernel_update_head=[
+                dict(stage, num_classes=CLASSES)
+                for stage in HEADS["IterativeDecodeHead"].config["kernel_update_head"]
+            ],
+        ),
+    ),
     "mask2former": dict(
         backbone=resnet(),
         decode_head=dict(

@@ -206,6 +206,7 @@ def test_who_opts_in():
     assert {*MODULES, *PORTS} - padding == {
         "ISAHead",
         "ICNet",
+        "IterativeDecodeHead",
         "LRASPPHead",
         "Mask2FormerHead",
         "MaskFormerHead",
