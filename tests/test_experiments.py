@@ -11,6 +11,7 @@ import pytest
 
 from input_pipeline.datasets import BaseSegDataset
 from jaxseg.evaluation.evaluate import check_classes
+from jaxseg.heads import Mask2FormerHead
 from jaxseg.load_config import load_config
 from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve_model
@@ -43,6 +44,7 @@ SCHEDULES = {
     "cityscapes_pspnet": lambda t, end: poly(t, 0.01, 0, end),
     "digits_unet": lambda t, end: cosine(t, 0.3, 60, end) if t else 0.3 * 0.04,
     "drive_unet": lambda t, end: poly(t, 0.01, 0, end),
+    "mask2former_own_folders": lambda t, end: poly(t, 1e-4, 0, end, eta_min=0.0),
     "segformer_own_folders": lambda t, end: (
         poly(t, 6e-5, 1500, end, power=1.0, eta_min=0.0) if t else 6e-5 * 1e-6
     ),
@@ -65,6 +67,15 @@ def abstract(name):
     return config, model, size, jax.eval_shape(make)
 
 
+def losses_of(head):
+    """The names of a head's losses and accuracies."""
+    if not isinstance(head, Mask2FormerHead):
+        return ["loss_ce", "acc_seg"]
+    names = ["loss_cls", "loss_mask", "loss_dice"]
+    layers = range(head.transformer_decoder.num_layers)
+    return names + [f"d{i}.{name}" for i in layers for name in names]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_model_optimiser_and_schedule(name):
     config, model, size, variables = abstract(name)
@@ -74,9 +85,10 @@ def test_model_optimiser_and_schedule(name):
         "img_shape": jax.ShapeDtypeStruct((2, 2), np.int32),
     }
     losses = {"loss", "grad_norm"}
-    for head in model.heads:  # as mmseg's log has them: decode, aux, decode_0, aux_1
-        prefix = head.replace("_head", "").replace("auxiliary", "aux").replace(".", "_")
-        losses |= {f"{prefix}.loss_ce", f"{prefix}.acc_seg"}
+    # As mmseg's log has them: decode, aux, decode_0, aux_1.
+    for key, head in model.heads.items():
+        prefix = key.replace("_head", "").replace("auxiliary", "aux").replace(".", "_")
+        losses |= {f"{prefix}.{loss}" for loss in losses_of(head)}
     assert set(metric_names(model, variables, batch)) == losses
 
     end = config["train_cfg"]["max_iters"]
