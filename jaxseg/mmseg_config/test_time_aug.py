@@ -44,6 +44,8 @@ def _inside(aug, path, report):
             continue
         if tta is not None and "Resize" in name:
             _check_resize(entry, where, report)
+            if "img_scale" not in tta and entry.get("min_size") is not None:
+                report.lacks(where, "Resize(min_size) of the image's own scales")
             continue
         if name == "Resize":
             if scale is None:  # the image's own size
@@ -61,8 +63,6 @@ def _check_resize(entry, where, report):
         report.lacks(where, f"{name} with several scales or flips")
     elif not entry.get("keep_ratio", True):
         report.lacks(where, "Resize(keep_ratio=False) with several scales or flips")
-    elif entry.get("min_size") is not None:
-        report.lacks(where, "Resize(min_size) with several scales or flips")
 
 
 def scales_of(img_scale: Any, path: str) -> list[tuple[int, int]]:
@@ -130,10 +130,10 @@ def read_multi_scale_flip_aug(
             report.lacks(path, "MultiScaleFlipAug(img_scale) of several scales")
         ratios = [1.0]  # 0.x, too, forgets the ratios then
     # Without a RandomFlip inside nobody flips.
-    inside = [
-        with_base_type(t, f"{path}.transforms")["type"]
-        for t in transforms_of(aug, path)
+    entries = [
+        with_base_type(t, f"{path}.transforms") for t in transforms_of(aug, path)
     ]
+    inside = {entry["type"]: entry for entry in entries}
     flip = bool(aug.get("flip", False)) and "RandomFlip" in inside
     if len(ratios) == 1 and not flip and (scale is not None or ratios == [1.0]):
         return None, scale and tuple(int(side * ratios[0]) for side in scale)
@@ -151,6 +151,9 @@ def read_multi_scale_flip_aug(
     tta = {"img_ratios": ratios, "flip": flip, "flip_direction": direction}
     if scale is not None:
         tta["img_scale"] = tuple(scale)
+        min_size = inside.get("Resize", {}).get("min_size")
+        if min_size is not None:
+            tta["min_size"] = min_size
     return tta, None
 
 

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from input_pipeline import transforms
-from input_pipeline.transforms import Resize
+from input_pipeline.transforms import Resize, ResizeShortestEdge
 from input_pipeline.transforms.transform import does
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
 from jaxseg.resolve import lookup
 
 _MAX_RATIO = 100  # of the size of an image
+_NO_BOUND = 1 << 30  # of the long side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,9 @@ class TestTimeAug:
         img_ratios: scales. As in mmseg 1.x they multiply the image's own size.
         img_scale: (width, height) that they multiply instead, as in mmseg 0.x; the
             image then keeps its ratio within it.
+        min_size: the short side becomes that of the scale, or `min_size` if this is
+            more, whatever length the long side then has, as by 0.x's Resize. It needs
+            `img_scale`.
         flip: whether each scale is also flipped.
         flip_direction: `horizontal`, `vertical`, or both in a list.
     """
@@ -33,6 +37,7 @@ class TestTimeAug:
     enabled: bool = True
     img_ratios: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
     img_scale: tuple[int, int] | None = None
+    min_size: int | None = None
     flip: bool = True
     flip_direction: str | tuple[str, ...] = "horizontal"
 
@@ -42,6 +47,11 @@ class TestTimeAug:
             raise FieldError(
                 f"img_ratios: is {self.img_ratios}, it takes one ratio or more, each "
                 f"above 0 and {_MAX_RATIO} at most"
+            )
+        if self.min_size is not None and (self.min_size < 1 or not self.img_scale):
+            raise FieldError(
+                f"min_size: is {self.min_size} with img_scale={self.img_scale}; it must "
+                "be 1 or more, and needs an img_scale"
             )
         for direction in self.directions:
             if direction not in ("horizontal", "vertical"):
@@ -72,6 +82,9 @@ class TestTimeAug:
         if self.img_scale is None:
             return Resize(scale_factor=ratio, keep_ratio=True)
         scale = tuple(int(side * ratio) for side in self.img_scale)
+        if self.min_size is not None:
+            shortest = max(self.min_size, min(scale))
+            return ResizeShortestEdge(shortest, max_size=_NO_BOUND)
         return Resize(scale=scale, keep_ratio=True)
 
 

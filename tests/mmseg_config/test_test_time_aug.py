@@ -78,6 +78,18 @@ def test_ratios_of_v0_multiply_the_test_scale():
     assert report == Report()
 
 
+def test_min_size_of_v0_bounds_every_scale():
+    aug = flip_aug({"min_size": 40}, img_scale=(90, 30), img_ratios=[0.5, 2.0])
+    tta, _ = read_multi_scale_flip_aug(aug, "pipeline.1", Report())
+    # 30 * 0.5 is less than 40, and 30 * 2.0 more; the long side has no bound.
+    shapes = [
+        image.shape[:2]
+        for image in test_time_aug.TestTimeAug(**tta).scaled(np.zeros((60, 240, 3)))
+    ]
+    assert shapes == [(40, 160), (60, 240)]
+    assert translate(aug)[1].missing == []
+
+
 def test_flips_need_a_random_flip_inside():
     aug = flip_aug(img_scale=(80, 60), flip=True)
     assert read_multi_scale_flip_aug(aug, "", Report())[0]["flip"] is True
@@ -89,9 +101,9 @@ def test_flips_need_a_random_flip_inside():
     "aug, path, name",
     [
         (
-            flip_aug({"min_size": 64}, img_scale=(80, 60), flip=True),
+            flip_aug({"min_size": 64}, img_scale=None, img_ratios=[0.5], flip=True),
             "pipeline.1.transforms.0",
-            "Resize(min_size) with several scales or flips",
+            "Resize(min_size) of the image's own scales",
         ),
         (
             flip_aug({"keep_ratio": False}, img_scale=(80, 60), flip=True),

@@ -27,6 +27,12 @@ def test_ratios_of_a_scale():
     assert fitted_size((500, 375), (2048, 512)) == (683, 512)
 
 
+def test_min_size_needs_a_scale():
+    for tta in ({"min_size": 8}, {"min_size": 0, "img_scale": (20, 10)}):
+        with pytest.raises(ValueError, match="min_size: is"):
+            augmentation.TestTimeAug(**tta)
+
+
 def test_pixels_keep_their_type_and_ratio_one_the_image():
     image = np.random.default_rng(0).integers(0, 60000, (9, 12, 4)).astype(np.uint16)
     half, same = augmentation.TestTimeAug(img_ratios=(0.5, 1.0)).scaled(image)
