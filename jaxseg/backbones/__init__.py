@@ -1,5 +1,6 @@
 """Backbones, the table of contents: `backbone` (and its `upsample_cfg`) name these."""
 
+from jaxseg.backbones.beit import BEiT
 from jaxseg.backbones.bisenetv1 import BiSeNetV1
 from jaxseg.backbones.bisenetv2 import BiSeNetV2
 from jaxseg.backbones.cgnet import CGNet
@@ -9,6 +10,7 @@ from jaxseg.backbones.erfnet import ERFNet
 from jaxseg.backbones.fast_scnn import FastSCNN
 from jaxseg.backbones.hrnet import HRNet
 from jaxseg.backbones.icnet import ICNet
+from jaxseg.backbones.mae import MAE
 from jaxseg.backbones.mit import MixVisionTransformer
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.mobilenet_v3 import MobileNetV3
@@ -26,9 +28,11 @@ from jaxseg.backbones.xception import AlignedXception
 
 __all__ = [
     "DRN",
+    "MAE",
     "PCPVT",
     "SVT",
     "AlignedXception",
+    "BEiT",
     "BiSeNetV1",
     "BiSeNetV2",
     "CGNet",

@@ -89,6 +89,20 @@ BACKBONES = {
         ((37, 29, 3),),
         ((10, 8, 4), (3, 2, 8)),
     ),
+    "BEiT": Case(
+        dict(
+            img_size=(31, 22),  # of 3x2 whole patches
+            patch_size=8,
+            embed_dims=8,
+            num_layers=2,
+            num_heads=2,
+            out_indices=(0, 1),
+            drop_path_rate=0.1,
+        ),
+        ((31, 22, 3),),
+        ((3, 2, 8), (3, 2, 8)),
+        rate="attn_drop_rate",
+    ),
     "BiSeNetV1": Case(
         dict(
             backbone_cfg=dict(
@@ -203,6 +217,20 @@ BACKBONES = {
         ((37, 29, 3),),
         ((10, 8, 4), (5, 4, 8)),
         rate="drop_rate",
+    ),
+    "MAE": Case(
+        dict(
+            img_size=(31, 22),
+            patch_size=8,
+            embed_dims=8,
+            num_layers=2,
+            num_heads=2,
+            out_indices=1,
+            final_norm=True,
+        ),
+        ((31, 22, 3),),
+        ((3, 2, 8),),
+        rate="attn_drop_rate",
     ),
     "MobileNetV2": Case(
         dict(

@@ -161,6 +161,7 @@ DEAR = {
     "FastSCNN",
     "HRNet",
     "ICNet",
+    "MAE",
     "MixVisionTransformer",
     "MobileNetV2",
     "MobileNetV3",
@@ -173,6 +174,7 @@ DEAR = {
     "STDCContextPathNet",
     "STDCNet",
     "SVT",
+    "SwinTransformer",
     "TIMMBackbone",
 }
 

@@ -366,6 +366,14 @@ SEGMENTORS = {
             ],
         ),
     ),
+    "beit": dict(
+        backbone=dict(BACKBONES["BEiT"].config, type="BEiT", img_size=SIDE),
+        decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
+    ),
+    "mae": dict(
+        backbone=dict(BACKBONES["MAE"].config, type="MAE", img_size=SIDE),
+        decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
+    ),
     "swin": dict(
         backbone=dict(BACKBONES["SwinTransformer"].config, type="SwinTransformer"),
         decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),

@@ -204,11 +204,13 @@ def test_who_opts_in():
     assert bands < padding
     # These run at exact sizes, and on one device.
     assert {*MODULES, *PORTS} - padding == {
+        "BEiT",
         "ISAHead",
         "ICNet",
         "IterativeDecodeHead",
         "LRASPPHead",
         "Mask2FormerHead",
+        "MAE",
         "MaskFormerHead",
         "MobileNetV3",
         "PSAHead",

@@ -48,7 +48,9 @@ def stdc(stdc_type, bottleneck_type="cat"):
 
 def fresh(backbone):
     """Shapes of a segmentor's variables, its head one weight that stays as it is."""
-    images = jnp.zeros((1, 32, 32, backbone.in_channels))
+    size = getattr(backbone, "img_size", 32)
+    size = (size, size) if isinstance(size, int) else size
+    images = jnp.zeros((1, *size, backbone.in_channels))
     init = functools.partial(backbone.init, train=False)
     own = jax.eval_shape(init, jax.random.key(0), images)
     tree = {name: {"backbone": values} for name, values in own.items()}
