@@ -162,6 +162,7 @@ DEAR = {
     "HRNet",
     "ICNet",
     "MAE",
+    "Mask2FormerHead",
     "MixVisionTransformer",
     "MobileNetV2",
     "MobileNetV3",
