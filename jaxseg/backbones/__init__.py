@@ -4,6 +4,7 @@ from jaxseg.backbones.beit import BEiT
 from jaxseg.backbones.bisenetv1 import BiSeNetV1
 from jaxseg.backbones.bisenetv2 import BiSeNetV2
 from jaxseg.backbones.cgnet import CGNet
+from jaxseg.backbones.convnext import ConvNeXt
 from jaxseg.backbones.ddrnet import DDRNet
 from jaxseg.backbones.drn import DRN
 from jaxseg.backbones.erfnet import ERFNet
@@ -15,6 +16,7 @@ from jaxseg.backbones.mit import MixVisionTransformer
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.mobilenet_v3 import MobileNetV3
 from jaxseg.backbones.pidnet import PIDNet
+from jaxseg.backbones.poolformer import PoolFormer
 from jaxseg.backbones.resnest import ResNeSt
 from jaxseg.backbones.resnet import ResNet, ResNetV1c, ResNetV1d
 from jaxseg.backbones.resnext import ResNeXt
@@ -36,6 +38,7 @@ __all__ = [
     "BiSeNetV1",
     "BiSeNetV2",
     "CGNet",
+    "ConvNeXt",
     "DDRNet",
     "DeconvModule",
     "ERFNet",
@@ -47,6 +50,7 @@ __all__ = [
     "MobileNetV2",
     "MobileNetV3",
     "PIDNet",
+    "PoolFormer",
     "ResNeSt",
     "ResNeXt",
     "ResNet",

@@ -217,6 +217,9 @@ class LN(Norm):
     takes_padding = True
     takes_bands = True
 
+    # mmpretrain's, of maps.
+    aliases = ("LN2d",)
+
     def __call__(self, name, scale_init=nn.initializers.ones):
         return LayerNorm(self.eps, scale_init, self.requires_grad, name=name)
 

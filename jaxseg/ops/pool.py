@@ -138,6 +138,39 @@ def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Ar
     return (_sums(x, rows, columns) / window**2).astype(x.dtype)
 
 
+def mean_around(x: jax.Array, window: int) -> jax.Array:
+    """The mean of the window around each pixel, of the pixels that are image.
+
+    torch's AvgPool2d(window, 1, window // 2, count_include_pad=False).
+
+    Args:
+        x: (N, H, W, C); computed in float32 at least.
+        window: side of the window in pixels, odd.
+
+    Returns:
+        (N, H, W, C) in x's dtype.
+    """
+    precise, half = wide(x), window // 2
+    taps = jnp.ones((window, window, 1, x.shape[-1]), precise.dtype)
+    sums = conv2d(precise, taps, 1, half, groups=x.shape[-1])
+    rows, columns = (_count_around(x, axis, half) for axis in range(2))
+    counts = rows[:, :, None, None] * columns[:, None, :, None]
+    return (sums / counts.astype(sums.dtype)).astype(x.dtype)
+
+
+def _count_around(x, axis, half):
+    """(N or 1, length): how many pixels of the image a window has along an axis."""
+    length = x.shape[1 + axis]
+    places, end = np.arange(length), length
+    if (sizes := in_bucket()) is not None:
+        end = sizes.length(axis, length)[:, None]
+    elif axis == 0 and (bands := split(x)) is not None:
+        places, end = bands.number() * length + places, bands.bands * length
+    counts = jnp.minimum(places + half, end - 1) - jnp.maximum(places - half, 0) + 1
+    # Beyond the image of a bucket there is none.
+    return jnp.atleast_2d(jnp.maximum(counts, 1))
+
+
 def _windows(size, window, stride, padding):
     """(windows, size) bool: what windows along one axis see."""
     count = (size + 2 * padding - window) // stride + 1

@@ -134,6 +134,19 @@ BACKBONES = {
         ((37, 29, 3),),
         ((19, 15, 7), (10, 8, 15), (5, 4, 16)),
     ),
+    "ConvNeXt": Case(
+        dict(
+            type="mmpretrain.ConvNeXt",
+            arch=dict(depths=[1, 1], channels=[4, 6]),
+            use_grn=True,
+            layer_scale_init_value=0.5,
+            out_indices=[0, 1],
+            gap_before_final_norm=False,
+        ),
+        ((37, 29, 3),),
+        ((9, 7, 4), (4, 3, 6)),
+        rate="drop_path_rate",
+    ),
     "DDRNet": Case(
         dict(channels=4, ppm_channels=4),
         ((37, 23, 3),),
@@ -252,6 +265,18 @@ BACKBONES = {
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
         ((37, 23, 3),),
         ((5, 3, 8), (5, 3, 16), (5, 3, 8)),
+    ),
+    "PoolFormer": Case(
+        dict(
+            type="mmpretrain.PoolFormer",
+            arch=dict(layers=[1, 1], embed_dims=[4, 6], mlp_ratios=[2, 2]),
+            drop_path_rate=0.1,
+            out_indices=[0, 2],
+            frozen_stages=-1,
+        ),
+        ((37, 29, 3),),
+        ((9, 7, 4), (5, 4, 6)),
+        rate="drop_rate",
     ),
     "ResNeSt": resnext(),
     "ResNet": resnet(4, style="caffe"),

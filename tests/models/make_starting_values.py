@@ -2,9 +2,10 @@
 
     python -m tests.models.make_starting_values
 
-in an environment with mmsegmentation 1.2.2, mmdet 3.3.0, mmcv, torch 2.13 and jaxseg. Of
-every entry DRAWS modules are built and started; kept are, of each weight, the mean, the
-standard deviation and the mean of the absolute values over all draws.
+in an environment with mmsegmentation 1.2.2, mmdet 3.3.0, mmpretrain 1.2.0, mmcv, torch
+2.13 and jaxseg. Of every entry DRAWS modules are built and started; kept are, of each
+weight, the mean, the standard deviation and the mean of the absolute values over all
+draws.
 """
 
 import copy
@@ -12,6 +13,7 @@ import json
 import pathlib
 
 import mmdet.models  # noqa: F401 - registers its parts
+import mmpretrain.models  # noqa: F401
 import mmseg.models  # noqa: F401
 import numpy as np
 import torch

@@ -333,6 +333,14 @@ SEGMENTORS = {
             head("FCNHead", in_channels=8, in_index=1, num_convs=1),
         ],
     ),
+    "convnext": dict(
+        backbone=dict(BACKBONES["ConvNeXt"].config, type="ConvNeXt"),
+        decode_head=last("FCNHead", 6, num_convs=1),
+    ),
+    "poolformer": dict(
+        backbone=dict(BACKBONES["PoolFormer"].config, type="PoolFormer"),
+        decode_head=last("FCNHead", 6, num_convs=1),
+    ),
     "ddrnet": dict(
         backbone=dict(type="DDRNet", channels=8, ppm_channels=8, norm_cfg=NORM),
         decode_head=dict(

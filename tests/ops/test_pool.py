@@ -6,7 +6,13 @@ import pytest
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
-from jaxseg.ops.pool import adaptive_avg_pool, avg_pool, max_pool, window_mean
+from jaxseg.ops.pool import (
+    adaptive_avg_pool,
+    avg_pool,
+    max_pool,
+    mean_around,
+    window_mean,
+)
 
 LARGE = [[(7 * i + 3 * j * j) % 11 for j in range(5)] for i in range(3)]
 
@@ -192,3 +198,14 @@ def test_windows_may_have_two_strides():
         [x[0, i : i + 4, j : j + 4].mean((0, 1)) for j in (0, 5)] for i in (0, 2, 4)
     ]
     np.testing.assert_allclose(y[0], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("window", [3, 5])
+def test_the_mean_around_a_pixel_counts_what_is_there(window):
+    x = np.random.default_rng(0).standard_normal((2, 6, 4, 3)).astype(np.float32)
+    found, half = mean_around(jnp.asarray(x), window), window // 2
+    for i, j in ((0, 0), (2, 1), (5, 3), (0, 2)):
+        rows = slice(max(i - half, 0), i + half + 1)
+        columns = slice(max(j - half, 0), j + half + 1)
+        expected = x[:, rows, columns].mean((1, 2))
+        np.testing.assert_allclose(found[:, i, j], expected, rtol=0, atol=1e-6)

@@ -141,6 +141,7 @@ ELSEWHERE = {
     "photometric": "on the host in mmseg: scripts/benchmark/input.py",
     "platform": "chooses between forms; computes nothing",
     "point_sample": "a few points of a map",
+    "pool.mean_around": "a depthwise convolution of 3x3 ones",
     "pool.window_mean": "a depthwise convolution, or three poolings of 1/64 of the image",
     "precision": "says how products multiply; computes nothing",
     "psa_mask": "slices of a kernel and of a map, in one head",
