@@ -20,6 +20,7 @@ import numpy as np
 import optax
 
 from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.optim import lr_updaters, schedulers
 from jaxseg.optim.lr_updaters import LrUpdater
 from jaxseg.optim.schedulers import Scheduler
@@ -86,13 +87,16 @@ def _coefficients(
     if max_iters < 1:
         raise ConfigError(f"train_cfg.max_iters: needs to be >= 1, found {max_iters}")
     active = []
-    for scheduler in built:
+    for i, scheduler in enumerate(built):
         begin, end = 0, max_iters
         if isinstance(scheduler, Scheduler):
             begin, end = scheduler.begin, scheduler.end or max_iters
         t = np.arange(max(min(end, max_iters) - begin, 0))
         if len(t):
-            steps = scheduler.recurrence(t, end - begin - 1)
+            try:
+                steps = scheduler.recurrence(t, end - begin - 1)
+            except FieldError as error:  # what the number of iterations decides
+                raise ConfigError(f"param_scheduler.{i}.{error}") from error
             active.append((begin, begin + len(t), np.stack(steps, 1).tolist()))
     share, constant = 1.0, 0.0
     table = np.empty((2, max_iters), np.float32)

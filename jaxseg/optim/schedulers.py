@@ -11,9 +11,11 @@ from jaxseg.errors import FieldError
 __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
+    "CosineRestartLR",
     "ExponentialLR",
     "LinearLR",
     "MultiStepLR",
+    "OneCycleLR",
     "PolyLR",
     "PolyLRRatio",
     "StepLR",
@@ -234,3 +236,122 @@ class CosineAnnealingLR(Scheduler):
         return Recurrence(
             scale, steps.share + rise * (1 - ratio), steps.constant - rise * eta_min
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineRestartLR(Scheduler):
+    """Half cosines to eta_min, one after the other, each from a height of its own.
+
+    Loshchilov and Hutter, SGDR, arXiv:1608.03983. Behind the last one the value stays.
+
+    Attributes:
+        periods: Iterations of each half cosine.
+        restart_weights: Where each begins, in parts of the group's base learning rate.
+        eta_min: The lowest value, absolute.
+        eta_min_ratio: The lowest value as a part of the group's base learning rate;
+            exactly one of the two is given.
+    """
+
+    periods: tuple[int, ...]
+    restart_weights: tuple[float, ...] = (1.0,)
+    eta_min: float | None = None
+    eta_min_ratio: float | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.periods or min(self.periods) < 1:
+            raise FieldError(f"periods: needs numbers >= 1, found {self.periods}")
+        if len(self.periods) != len(self.restart_weights):
+            raise FieldError(
+                f"restart_weights: needs one a period, found {self.restart_weights} "
+                f"for periods={self.periods}"
+            )
+        if (self.eta_min is None) == (self.eta_min_ratio is None):
+            raise FieldError("eta_min: give one of eta_min and eta_min_ratio")
+
+    def recurrence(self, t, last):
+        scale, weight = np.ones(len(t)), np.zeros(len(t))
+        restarts = np.cumsum((0, *self.periods[:-1]))
+        for begin, period, height in zip(
+            restarts, self.periods, self.restart_weights, strict=True
+        ):
+            cosine = 1 + np.cos(np.pi * np.arange(period) / period)
+            fall = np.concatenate([[0.0], cosine[1:] / cosine[:-1]])
+            scale[begin : begin + period] = fall[: max(len(t) - begin, 0)]
+            weight[begin : begin + 1] = height
+        restart = np.isin(t, restarts)
+        steps = _towards(scale, self.eta_min or 0.0, self.eta_min_ratio or 0.0)
+        return Recurrence(
+            scale,
+            np.where(restart, weight, steps.share),
+            np.where(restart, 0.0, steps.constant),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycleLR(Scheduler):
+    """Up from a low value to `eta_max` and down to a very low one, of every group.
+
+    Smith and Topin, Super-Convergence, arXiv:1708.07120. The base learning rates have
+    no effect, and momentum stays.
+
+    Attributes:
+        eta_max: The highest value.
+        total_steps: Iterations of the cycle; end - begin when None.
+        pct_start: The part of them in which the value rises.
+        anneal_strategy: 'cos' or 'linear'.
+        div_factor: It begins at eta_max / div_factor.
+        final_div_factor: It ends at the value it began at / final_div_factor.
+        three_phase: It falls to the value it began at as fast as it rose, and then on.
+    """
+
+    eta_max: float
+    total_steps: int | None = None
+    pct_start: float = 0.3
+    anneal_strategy: str = "cos"
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    three_phase: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.pct_start <= 1:
+            raise FieldError(
+                f"pct_start: needs to be in [0, 1], found {self.pct_start}"
+            )
+        if self.anneal_strategy not in ("cos", "linear"):
+            raise FieldError(
+                f"anneal_strategy: found {self.anneal_strategy!r}, allowed are 'cos' "
+                "and 'linear'"
+            )
+        if self.total_steps is not None and self.total_steps < 1:
+            raise FieldError(f"total_steps: needs to be >= 1, found {self.total_steps}")
+
+    def recurrence(self, t, last):
+        total = self.total_steps or last + 1
+        if last > total:
+            raise FieldError(
+                f"total_steps: the cycle has {total} iterations, and the scheduler "
+                f"{last + 1}; set `end`"
+            )
+        low = self.eta_max / self.div_factor
+        rise, lowest = self.pct_start * total, low / self.final_div_factor
+        ends, values = [rise - 1], [low, self.eta_max]
+        if self.three_phase:
+            ends, values = [*ends, 2 * rise - 2], [*values, low]
+        ends, values = [*ends, total - 1], [*values, lowest]
+        constant, begin, done = np.zeros(len(t)), 0.0, np.zeros(len(t), bool)
+        for place, end in enumerate(ends):
+            here = ~done & ((t <= end) | (place == len(ends) - 1))
+            if here.any() and end == begin:
+                raise FieldError(
+                    f"pct_start: {self.pct_start} of {total} iterations leaves a phase "
+                    "of the cycle without a length"
+                )
+            part = (t[here] - begin) / (end - begin) if here.any() else t[here]
+            if self.anneal_strategy == "cos":
+                part = (1 - np.cos(np.pi * part)) / 2
+            constant[here] = values[place] + (values[place + 1] - values[place]) * part
+            done |= here
+            begin = end
+        return Recurrence(np.zeros(len(t)), np.zeros(len(t)), constant)

@@ -142,6 +142,90 @@ MMENGINE = {
             159998: (0.0001002052, None),
         },
     ),
+    "cosine with restarts": (
+        [
+            dict(
+                type="CosineRestartLR",
+                periods=[100, 300, 50],
+                restart_weights=[1.0, 0.5, 2.0],
+                eta_min=1e-4,
+                begin=20,
+            )
+        ],
+        1000,
+        {
+            19: (0.01, 1e-05),
+            20: (0.01, 1e-05),
+            21: (0.0099975575, 1.0022205e-05),
+            119: (0.00010244253, 9.9977795e-05),
+            120: (0.005, 5e-06),
+            419: (0.00010013434, 9.9997396e-05),
+            420: (0.02, 2e-05),
+            469: (0.00011963405, 9.9921069e-05),
+            999: (0.00011963405, 9.9921069e-05),
+        },
+    ),
+    "restarts to a ratio, cut": (
+        [
+            dict(
+                type="CosineRestartLR",
+                periods=[100, 300],
+                restart_weights=[1.0, 0.7],
+                eta_min_ratio=0.1,
+                end=250,
+            )
+        ],
+        400,
+        {
+            0: (0.01, 1e-05),
+            1: (0.0099977795, 9.9977795e-06),
+            99: (0.0010022205, 1.0022205e-06),
+            100: (0.007, 7e-06),
+            249: (0.0040314154, 4.0314154e-06),
+            399: (0.0040314154, 4.0314154e-06),
+        },
+    ),
+    "one cycle": (
+        [dict(type="OneCycleLR", eta_max=0.05)],
+        1000,
+        {
+            0: (0.002, 0.002),
+            1: (0.0020013248, 0.0020013248),
+            299: (0.05, 0.05),
+            300: (0.049999748, 0.049999748),
+            500: (0.040499405, 0.040499405),
+            998: (4.5177419e-07, 4.5177419e-07),
+            999: (2e-07, 2e-07),
+        },
+    ),
+    "one cycle in three phases": (
+        [
+            dict(
+                type="OneCycleLR",
+                eta_max=0.05,
+                total_steps=600,
+                pct_start=0.4,
+                three_phase=True,
+                anneal_strategy="linear",
+                div_factor=10.0,
+                begin=10,
+                end=610,
+            )
+        ],
+        700,
+        {
+            9: (0.01, 1e-05),
+            10: (0.005, 0.005),
+            11: (0.0051882845, 0.0051882845),
+            248: (0.049811715, 0.049811715),
+            250: (0.049811715, 0.049811715),
+            400: (0.021569038, 0.021569038),
+            488: (0.005, 0.005),
+            489: (0.0049586818, 0.0049586818),
+            609: (5e-07, 5e-07),
+            699: (5e-07, 5e-07),
+        },
+    ),
     "of one iteration": (
         [dict(type="LinearLR", start_factor=0.5, end=1)],
         5,
@@ -290,6 +374,41 @@ def test_step_and_cosine_of_0x():
             [dict(type="CosineAnnealingLR", eta_min=0.0, eta_min_ratio=0.1)],
             ValueError,
             r"param_scheduler\.0\.eta_min: give eta_min or eta_min_ratio, not both",
+        ),
+        (
+            [dict(type="CosineRestartLR", periods=[5, 5], eta_min=0.0)],
+            ValueError,
+            r"param_scheduler\.0\.restart_weights: needs one a period",
+        ),
+        (
+            [dict(type="CosineRestartLR", periods=[5, 0], eta_min=0.0)],
+            ValueError,
+            r"param_scheduler\.0\.periods: needs numbers >= 1, found \(5, 0\)",
+        ),
+        (
+            [dict(type="CosineRestartLR", periods=[5])],
+            ValueError,
+            r"param_scheduler\.0\.eta_min: give one of eta_min and eta_min_ratio",
+        ),
+        (
+            [dict(type="OneCycleLR", eta_max=1.0, pct_start=1.5)],
+            ValueError,
+            r"param_scheduler\.0\.pct_start: needs to be in \[0, 1\], found 1.5",
+        ),
+        (
+            [dict(type="OneCycleLR", eta_max=1.0, anneal_strategy="exp")],
+            ValueError,
+            r"param_scheduler\.0\.anneal_strategy: found 'exp'",
+        ),
+        (
+            [WARM_UP, dict(type="OneCycleLR", eta_max=1.0, total_steps=50)],
+            ValueError,
+            r"param_scheduler\.1\.total_steps: the cycle has 50 iterations, and the",
+        ),
+        (
+            [dict(type="OneCycleLR", eta_max=1.0, pct_start=0.01)],
+            ValueError,
+            r"param_scheduler\.0\.pct_start: 0.01 of 100 iterations leaves a phase",
         ),
         (
             [WARM_UP, dict(type="PolyLrUpdater")],
