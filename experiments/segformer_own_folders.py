@@ -18,8 +18,6 @@ import common
 CLASSES = ("background", "foreground")
 SCALE = (2048, 512)  # an image is within it, multiplied by 0.5 to 2 in training
 CROP = (512, 512)
-ITERATIONS = 20000
-WARM_UP = 1500
 MIT_B0 = (
     "https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/"
     "mit_b0_20220624-7e0fe6dd.pth"
@@ -30,24 +28,7 @@ def get_config(data_root: str = "data/mine") -> dict[str, Any]:
     return dict(
         model=_segformer(len(CLASSES)),
         **common.folders(data_root, CLASSES, SCALE, CROP),
-        optim_wrapper=dict(
-            optimizer=dict(type="AdamW", lr=6e-5, weight_decay=0.01),
-            paramwise_cfg=dict(
-                custom_keys={
-                    "norm": dict(decay_mult=0.0),
-                    "head": dict(lr_mult=10.0),
-                }
-            ),
-        ),
-        param_scheduler=[
-            dict(type="LinearLR", start_factor=1e-6, begin=0, end=WARM_UP),
-            dict(type="PolyLR", power=1.0, eta_min=0.0, begin=WARM_UP, end=ITERATIONS),
-        ],
-        train_cfg=dict(max_iters=ITERATIONS, val_interval=2000),
-        default_hooks=dict(
-            checkpoint=dict(interval=2000, save_best="mIoU"),
-            logger=dict(interval=50),
-        ),
+        **common.adamw_schedule(20000),
     )
 
 

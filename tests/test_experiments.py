@@ -48,6 +48,9 @@ SCHEDULES = {
     "segformer_own_folders": lambda t, end: (
         poly(t, 6e-5, 1500, end, power=1.0, eta_min=0.0) if t else 6e-5 * 1e-6
     ),
+    "segnext_own_folders": lambda t, end: (
+        poly(t, 6e-5, 1500, end, power=1.0, eta_min=0.0) if t else 6e-5 * 1e-6
+    ),
     "voc_deeplab_xception": lambda t, end: poly(t, 0.007, 0, end, eta_min=0.0),
     "voc_deeplabv3plus": lambda t, end: poly(t, 0.01, 0, end),
 }

@@ -164,7 +164,7 @@ def model(**changes):
             model(backbone=HEAD),
             (
                 r"^model\.backbone\.type: FCNHead is no Backbone; allowed are .*ResNet, "
-                r"ResNetV1c, ResNetV1d, STDC.*, UNet, VisionTransformer$"
+                r"ResNetV1c, ResNetV1d, STDC.*, UNet, VAN, .*VisionTransformer$"
             ),
         ),
         (

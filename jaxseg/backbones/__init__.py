@@ -15,6 +15,7 @@ from jaxseg.backbones.mae import MAE
 from jaxseg.backbones.mit import MixVisionTransformer
 from jaxseg.backbones.mobilenet_v2 import MobileNetV2
 from jaxseg.backbones.mobilenet_v3 import MobileNetV3
+from jaxseg.backbones.mscan import MSCAN
 from jaxseg.backbones.pidnet import PIDNet
 from jaxseg.backbones.poolformer import PoolFormer
 from jaxseg.backbones.resnest import ResNeSt
@@ -25,14 +26,17 @@ from jaxseg.backbones.swin import SwinTransformer
 from jaxseg.backbones.timm_backbone import TIMMBackbone
 from jaxseg.backbones.twins import PCPVT, SVT
 from jaxseg.backbones.unet import DeconvModule, InterpConv, UNet
+from jaxseg.backbones.van import VAN, VANBase, VANLarge, VANSmall, VANTiny
 from jaxseg.backbones.vit import VisionTransformer
 from jaxseg.backbones.xception import AlignedXception
 
 __all__ = [
     "DRN",
     "MAE",
+    "MSCAN",
     "PCPVT",
     "SVT",
+    "VAN",
     "AlignedXception",
     "BEiT",
     "BiSeNetV1",
@@ -61,5 +65,9 @@ __all__ = [
     "SwinTransformer",
     "TIMMBackbone",
     "UNet",
+    "VANBase",
+    "VANLarge",
+    "VANSmall",
+    "VANTiny",
     "VisionTransformer",
 ]

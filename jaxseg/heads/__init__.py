@@ -15,6 +15,7 @@ from jaxseg.heads.enc_head import EncHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.gc_head import GCHead
+from jaxseg.heads.ham_head import LightHamHead
 from jaxseg.heads.isa_head import ISAHead
 from jaxseg.heads.kernel_update_head import KernelUpdateHead
 from jaxseg.heads.knet_head import IterativeDecodeHead
@@ -71,6 +72,7 @@ __all__ = [
     "IterativeDecodeHead",
     "KernelUpdateHead",
     "LRASPPHead",
+    "LightHamHead",
     "Mask2FormerHead",
     "MaskFormerHead",
     "MaskPseudoSampler",

@@ -24,6 +24,17 @@ caffe2_xavier = nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
 kaiming_normal_fan_in = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
 # torch's default of a transposed convolution, kaiming_uniform(a=sqrt(5)) over outputs.
 torch_default = nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
+
+
+def normal_of_fan_out(groups: int) -> Callable[..., jax.Array]:
+    """Kaiming's starting values with the outputs counted a group, as MiT's and VAN's.
+
+    Args:
+        groups: channel groups of the convolution; with 1 it is `kaiming_normal`.
+    """
+    return nn.initializers.variance_scaling(2.0 * groups, "fan_out", "normal")
+
+
 _torch_kernel = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 

@@ -14,17 +14,25 @@ from jaxseg.layers.data_axis import sample_keys
 _given: contextvars.ContextVar = contextvars.ContextVar("given", default=None)
 
 
-def uniform(module: nn.Module, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
+def uniform(
+    module: nn.Module, shape: tuple[int, ...], dtype: jnp.dtype, train: bool = True
+) -> jax.Array:
     """Numbers from 0 to 1, without 1: those of a sample follow from its place.
 
     Args:
         module: whose stream `sample` is drawn from.
         shape: (N, ...), over the samples of the batch.
         dtype: the data type of the result.
+        train: False draws nothing from the stream: all samples, whatever their batch,
+            get the numbers of one key, the same ones in every program.
     """
     given = _given.get()
     if given is not None:
         return jnp.asarray(given(shape), dtype)
+    if not train:
+        key = jax.random.key(0, impl="threefry2x32")
+        fixed = jax.random.uniform(key, shape[1:], jnp.float32).astype(dtype)
+        return jnp.broadcast_to(fixed, shape)
     keys = sample_keys(module.make_rng("sample"), shape[0])
     return jax.vmap(lambda key: jax.random.uniform(key, shape[1:], dtype))(keys)
 

@@ -127,8 +127,18 @@ def pixel_product(
     Returns:
         (N, K, C). As a map (N, K, 1, C) it can go to other operations.
     """
-    pixels = _Pixels.of(x)
     _note_size(x, (weights.shape[3], 1))
+    return pixel_sums(weights, x, precision)
+
+
+def pixel_sums(
+    weights: jax.Array, x: jax.Array, precision: jax.lax.Precision | None = None
+) -> jax.Array:
+    """What `pixel_product` gives, where nothing makes a map of it.
+
+    A bucket takes no image where a map has the length that K is noted as.
+    """
+    pixels = _Pixels.of(x)
     filled = (pixels.filled(part, 0) for part in (weights, x))
     total = jnp.einsum("nhwk,nhwc->nkc", *filled, precision=precision)
     return pixels.over_bands(jax.lax.psum, total)

@@ -218,7 +218,8 @@ def _check(case, path, dtype, configs, trains):
     # Without float64 numbers to compare with, float32's bounds are all there is.
     if dtype == "float64" and not case.get("exact", True):
         dtype = "float32"
-    rows = [_check_logits(case, model, variables, images, dtype)]
+    with given_draws(draws(seed)):
+        rows = [_check_logits(case, model, variables, images, dtype)]
     if trains and "loss_names" in case:
         numbers = _train_once(case, model, variables, of_inputs)
         for kind in KINDS[1:]:

@@ -73,6 +73,20 @@ def twins(depths=(1, 1), **config):
     )
 
 
+# Two stages of VAN.
+VAN = Case(
+    dict(
+        embed_dims=[4, 6],
+        mlp_ratios=[2, 2],
+        depths=[1, 1],
+        num_stages=2,
+        drop_path_rate=0.1,
+    ),
+    ((37, 29, 3),),
+    ((10, 8, 4), (5, 4, 6)),
+    rate="drop_rate",
+)
+
 STDC = dict(
     stdc_type="STDCNet1",
     in_channels=3,
@@ -261,6 +275,20 @@ BACKBONES = {
         ((19, 15, 16), (10, 8, 16), (5, 4, 576)),
     ),
     "PCPVT": twins(sr_ratios=(2, 1)),
+    "MSCAN": Case(
+        dict(
+            embed_dims=[4, 6],
+            mlp_ratios=[2, 2],
+            depths=[1, 1],
+            num_stages=2,
+            drop_path_rate=0.1,
+            attention_kernel_sizes=[3, [1, 3], [1, 5], [1, 3]],
+            attention_kernel_paddings=[1, [0, 1], [0, 2], [0, 1]],
+        ),
+        ((37, 29, 3),),
+        ((10, 8, 4), (5, 4, 6)),
+        rate="drop_rate",
+    ),
     "PIDNet": Case(
         dict(channels=4, ppm_channels=4, num_branch_blocks=2),
         ((37, 23, 3),),
@@ -323,6 +351,11 @@ BACKBONES = {
     "InterpConv": unet("InterpConv", norm_eval=True),
     "DeconvModule": unet("DeconvModule"),
     "SVT": twins(depths=(2, 2), sr_ratios=(2, 1), windiow_sizes=(3, 3)),
+    "VAN": VAN,
+    "VANBase": VAN,
+    "VANLarge": VAN,
+    "VANSmall": VAN,
+    "VANTiny": VAN,
     "VisionTransformer": Case(
         dict(
             img_size=(32, 24),

@@ -146,6 +146,8 @@ NEEDED_ELSEWHERE = (
 
 MODULES = BACKBONES | NECKS | HEADS
 
+OF_VAN = {"VAN", "VANBase", "VANLarge", "VANSmall", "VANTiny"}
+
 # Entries whose programs take longest to make. The default tests look at their shapes and
 # types, and at all that holds for an entry of one backbone of each kind (ResNetV1c, UNet,
 # VisionTransformer) and of the other necks and heads; the long ones at all of these, too.
@@ -163,6 +165,7 @@ DEAR = {
     "HRNet",
     "ICNet",
     "MAE",
+    "MSCAN",
     "MixVisionTransformer",
     "MobileNetV2",
     "MobileNetV3",
@@ -178,6 +181,7 @@ DEAR = {
     "SVT",
     "SwinTransformer",
     "TIMMBackbone",
+    *OF_VAN,
 }
 
 
@@ -189,7 +193,7 @@ def dear_ones_long(names):
 
 
 # Of other repositories: mmseg has no starting values of theirs.
-NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"}
+NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"} | OF_VAN
 
 
 def build(name, **changes):

@@ -188,6 +188,9 @@ HEADS = {
         ((71, 73, 3),),
         rate="dropout_ratio",
     ),
+    "LightHamHead": head(
+        (17, 13), ham_channels=8, ham_kwargs=dict(MD_S=2, MD_R=3), **SEVERAL
+    ),
     "ISAHead": head((5, 4), in_channels=8, isa_channels=4, down_factor=[2, 3]),
     "Mask2FormerHead": mask2former(),
     "MaskFormerHead": maskformer(),

@@ -333,6 +333,17 @@ SEGMENTORS = {
             head("FCNHead", in_channels=8, in_index=1, num_convs=1),
         ],
     ),
+    "segnext": dict(
+        backbone=dict(BACKBONES["MSCAN"].config, type="MSCAN", norm_cfg=NORM),
+        decode_head=head(
+            "LightHamHead",
+            in_channels=[4, 6],
+            in_index=[0, 1],
+            ham_channels=8,
+            ham_kwargs=dict(MD_R=4),
+            norm_cfg=dict(type="GN", num_groups=4),
+        ),
+    ),
     "convnext": dict(
         backbone=dict(BACKBONES["ConvNeXt"].config, type="ConvNeXt"),
         decode_head=last("FCNHead", 6, num_convs=1),
@@ -341,6 +352,13 @@ SEGMENTORS = {
         backbone=dict(BACKBONES["PoolFormer"].config, type="PoolFormer"),
         decode_head=last("FCNHead", 6, num_convs=1),
     ),
+    **{
+        size: dict(
+            backbone=dict(BACKBONES[size].config, type=size, norm_cfg=NORM),
+            decode_head=last("FCNHead", 6, num_convs=1),
+        )
+        for size in ("VAN", "VANTiny", "VANSmall", "VANBase", "VANLarge")
+    },
     "ddrnet": dict(
         backbone=dict(type="DDRNet", channels=8, ppm_channels=8, norm_cfg=NORM),
         decode_head=dict(

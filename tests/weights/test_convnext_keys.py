@@ -1,4 +1,4 @@
-"""Key tables of ConvNeXt and PoolFormer: what other repositories' files have."""
+"""Key tables of ConvNeXt, PoolFormer, MSCAN and VAN: what other repositories' files have."""
 
 import functools
 import json
@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from jaxseg.backbones import ConvNeXt, PoolFormer
+from jaxseg.backbones import MSCAN, VAN, ConvNeXt, PoolFormer
 from tests.weights import pretrained_files
 
 # From make_timm_keys.py.
@@ -88,3 +88,13 @@ def test_the_last_norm_is_left_out_with_the_last_stage():
     net = ConvNeXt(**V1 | dict(out_indices=(0, 1)))
     _, left_out = select(net, {"norm.weight": (320,), "head.norm.bias": (320,)})
     assert set(left_out) == {"norm.weight", "head.norm.bias"}
+
+
+@pytest.mark.parametrize("family", [MSCAN, VAN])
+def test_the_authors_depthwise_convolution_is_a_module_in_a_module(family):
+    net = family(embed_dims=(4, 6), depths=(1, 1), num_stages=2)
+    wanted = shapes_of(net)
+    shapes = {k.replace(".dwconv.", ".dwconv.dwconv."): s for k, s in wanted.items()}
+    assert shapes.keys() != wanted.keys()
+    found, left_out = select(net, shapes | {"head.weight": (1000, 6)})
+    assert found == wanted and left_out == ["head.weight"]

@@ -135,6 +135,7 @@ ELSEWHERE = {
     "least_size": "checks sizes, at trace time",
     "multi_scale_deform_attn": "gathers, in one pixel decoder",
     "narrow": "types, and where gradients are summed",
+    "nmf": "products of a map of 1/8 of the image, in one head",
     "pad": "copies a border",
     "padded": "sizes that differ within a batch: scripts/benchmark/evaluation.py",
     "pair": "no operation",
