@@ -8,7 +8,14 @@ from jaxseg.errors import FieldError
 from jaxseg.optim.schedulers import Recurrence
 
 # The types that `param_scheduler` can name.
-__all__ = ["CosineAnnealingLrUpdater", "PolyLrUpdater", "StepLrUpdater"]
+__all__ = [
+    "CosineAnnealingLrUpdater",
+    "CosineRestartLrUpdater",
+    "ExpLrUpdater",
+    "InvLrUpdater",
+    "PolyLrUpdater",
+    "StepLrUpdater",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,3 +119,70 @@ class CosineAnnealingLrUpdater(LrUpdater):
         share = (1 + np.cos(np.pi * t / max_iters)) / 2
         lowest, ratio = self.min_lr or 0.0, self.min_lr_ratio or 0.0
         return share + (1 - share) * ratio, (1 - share) * lowest
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineRestartLrUpdater(LrUpdater):
+    """0.x's `policy='CosineRestart'`: half cosines to `min_lr`, one after the other.
+
+    The distance to `min_lr` is multiplied by the weight of each.
+
+    Attributes:
+        periods: Iterations of each half cosine; in all as many as the training has, or
+            more.
+        restart_weights: One weight a period.
+        min_lr: The lowest value.
+        min_lr_ratio: The same as a part of the base learning rate; one of the two.
+    """
+
+    periods: tuple[int, ...]
+    restart_weights: tuple[float, ...] = (1.0,)
+    min_lr: float | None = None
+    min_lr_ratio: float | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if (self.min_lr is None) == (self.min_lr_ratio is None):
+            raise FieldError("min_lr: give one of min_lr and min_lr_ratio")
+        if not self.periods or min(self.periods) < 1:
+            raise FieldError(f"periods: needs numbers >= 1, found {self.periods}")
+        if len(self.periods) != len(self.restart_weights):
+            raise FieldError(
+                f"restart_weights: needs one a period, found {self.restart_weights} "
+                f"for periods={self.periods}"
+            )
+
+    def value(self, t, max_iters):
+        ends = np.cumsum(self.periods)
+        if ends[-1] < max_iters:
+            raise FieldError(
+                f"periods: have {ends[-1]} iterations in all, and the training "
+                f"{max_iters}; it may not have more"
+            )
+        which = np.searchsorted(ends, t, side="right")
+        periods = np.array(self.periods)[which]
+        part = (t - (ends[which] - periods)) / periods
+        height = np.array(self.restart_weights)[which] * (1 + np.cos(np.pi * part)) / 2
+        lowest, ratio = self.min_lr or 0.0, self.min_lr_ratio or 0.0
+        return height + (1 - height) * ratio, (1 - height) * lowest
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpLrUpdater(LrUpdater):
+    """0.x's `policy='exp'`: gamma ** t."""
+
+    gamma: float
+
+    def value(self, t, max_iters):
+        return self.gamma**t, np.zeros(len(t))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvLrUpdater(LrUpdater):
+    """0.x's `policy='inv'`: (1 + gamma * t) ** -power; power 0.5 is an inverse root."""
+
+    gamma: float
+    power: float = 1.0
+
+    def value(self, t, max_iters):
+        return (1 + self.gamma * t) ** -self.power, np.zeros(len(t))

@@ -304,6 +304,31 @@ def test_poly_of_0x_multiplies_by_its_warm_up(step, expected):
     np.testing.assert_allclose(schedule(step), expected, rtol=2e-7)
 
 
+def test_restarts_and_falls_of_0x():
+    # The formulas of mmcv 1.x's hooks, by hand.
+    restart = dict(
+        type="CosineRestartLrUpdater",
+        periods=[30, 20],
+        restart_weights=[1.0, 0.5],
+        min_lr=0.2,
+    )
+    schedule = make_schedule([restart], 40)(1.0)
+    # cos(90 degrees) = 0, cos(45 degrees) = 0.70710678.
+    np.testing.assert_allclose(
+        [schedule(t) for t in (0, 15, 30, 35)],
+        [1, 0.6, 0.2 + 0.5 * 0.8, 0.2 + 0.5 * 0.8 * 0.85355339],
+        rtol=2e-7,
+    )
+    with pytest.raises(ConfigError, match=r"\.0\.periods: have 50 iterations in all"):
+        make_schedule([restart], 51)
+
+    inverse_root = dict(type="InvLrUpdater", gamma=1.0, power=0.5)
+    exponential = dict(type="ExpLrUpdater", gamma=0.5)
+    for entry, last in ((inverse_root, 0.5), (exponential, 0.125)):
+        schedule = make_schedule([entry], 4)(1.0)
+        np.testing.assert_allclose([schedule(0), schedule(3)], [1, last], rtol=2e-7)
+
+
 def test_step_and_cosine_of_0x():
     step = dict(
         type="StepLrUpdater",
