@@ -38,6 +38,7 @@ from jaxseg.evaluation.checks import (
     check_test_pipeline,
 )
 from jaxseg.segmentors import phases
+from jaxseg.segmentors.preprocess import SegDataPreProcessor
 from jaxseg.settings import tta as tta_settings
 
 LOAD, LABEL, PACK = LoadImageFromFile(), LoadAnnotations(), PackSegInputs()
@@ -70,6 +71,7 @@ class Halves:
     """A model that takes even sides only."""
 
     test_cfg = phases.TestCfg()
+    data_preprocessor = SegDataPreProcessor(mean=(0.0,), std=(1.0,))
 
     def check_size(self, size):
         if size[0] % 2 or size[1] % 2:
