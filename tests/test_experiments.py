@@ -60,6 +60,18 @@ def test_every_experiment_has_its_schedule_here():
     assert sorted(SCHEDULES) == NAMES
 
 
+# Half a minute of a core each, of kinds that other pages have.
+LONG = {
+    "cityscapes_ocrnet_hr18",
+    "cityscapes_pspnet",
+    "mask2former_own_folders",
+    "segnext_own_folders",
+}
+PAGES = [
+    pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in NAMES
+]
+
+
 @functools.cache
 def abstract(name):
     """Config, model and the shapes of its variables."""
@@ -79,7 +91,7 @@ def losses_of(head):
     return names + [f"d{i}.{name}" for i in layers for name in names]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_model_optimiser_and_schedule(name):
     config, model, size, variables = abstract(name)
     batch = {
@@ -112,7 +124,7 @@ def test_model_optimiser_and_schedule(name):
         assert rate == pytest.approx(expected, rel=2e-4, abs=1e-7), step
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_everything_else_without_the_data(name, monkeypatch):
     files = [("image.jpg", "label.png")]
     monkeypatch.setattr(BaseSegDataset, "_list_files", lambda self: files)

@@ -237,12 +237,14 @@ def empty_split(data):
     ("spoil", "message"),
     [
         (missing_label, "label"),
-        (unpaired_label, "image"),
+        pytest.param(unpaired_label, "image", marks=pytest.mark.long),
         (truncated_image, "500 bytes"),
-        (label_of_another_size, "they must be equal"),
-        (label_outside_the_classes, "9"),
+        pytest.param(
+            label_of_another_size, "they must be equal", marks=pytest.mark.long
+        ),
+        pytest.param(label_outside_the_classes, "9", marks=pytest.mark.long),
         (colour_label, "palette"),
-        (empty_split, "no "),
+        pytest.param(empty_split, "no ", marks=pytest.mark.long),
     ],
 )
 def test_wrong_data_gets_a_sentence_with_the_file(

@@ -33,7 +33,16 @@ def mean_product(y, seed):
     return (y * drawn(seed, (y.shape[0], y.shape[3], *y.shape[1:3]))).mean()
 
 
-@pytest.mark.parametrize("name", ["ResNet", "ResNetV1d", "ResNeXt", "ResNeSt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ResNet",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("ResNetV1d", "ResNeXt", "ResNeSt")
+        ),
+    ],
+)
 def test_equals_mmseg(name):
     module = resolve(json.loads(str(STORED[f"{name}/config"])), "model.backbone")
     with jax.enable_x64(True):

@@ -105,6 +105,7 @@ def test_another_config_on_one_host_is_refused(command, tiny, tmp_path):
     assert not (tmp_path / "metrics.jsonl").exists()
 
 
+@pytest.mark.faults
 def test_an_evaluation_ends_on_sigterm(command, tiny, undisturbed, slow_images):
     arguments, environment = slow_images("val", seconds=60)
     run = command(

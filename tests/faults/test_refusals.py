@@ -37,6 +37,7 @@ def test_a_damaged_checkpoint_is_passed_over(command, tiny, copy, assert_same_re
     assert_same_result(copy)
 
 
+@pytest.mark.faults
 def test_a_finished_run_only_reports(command, tiny, copy, assert_same_result):
     before = (copy / "metrics.jsonl").read_text()
     config = (copy / "config.json").read_text()

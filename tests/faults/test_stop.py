@@ -36,6 +36,7 @@ def test_stopped_between_two_steps(command, tiny, tmp_path, assert_same_result):
     assert_same_result(workdir)
 
 
+@pytest.mark.faults
 def test_stopped_by_a_terminal_that_was_closed(
     command, tiny, tmp_path, assert_same_result
 ):
@@ -73,6 +74,7 @@ def test_stopped_during_the_first_compilation(command, tiny, tmp_path):
     assert saved_steps(workdir) == []
 
 
+@pytest.mark.faults
 def test_stopped_while_waiting_for_a_batch(command, tiny, tmp_path, slow_images):
     workdir = tmp_path / "run"
     arguments, environment = slow_images("train", seconds=60)

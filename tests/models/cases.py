@@ -148,8 +148,8 @@ MODULES = BACKBONES | NECKS | HEADS
 
 OF_VAN = {"VAN", "VANBase", "VANLarge", "VANSmall", "VANTiny"}
 
-# Entries whose programs take longest to make. The default tests look at their shapes and
-# types, and at all that holds for an entry of one backbone of each kind (ResNetV1c, UNet,
+# Entries whose programs take longest to make. The default tests look at their shapes, and
+# at all that holds for an entry of one backbone of each kind (ResNetV1c, UNet,
 # VisionTransformer) and of the other necks and heads; the long ones at all of these, too.
 DEAR = {
     "AlignedXception",

@@ -44,8 +44,25 @@ def draw(module, inputs):
     return {key: np.stack([state[key] for state in states]) for key in states[0]}
 
 
+# Of each kind one; the others are long.
+QUICK = {
+    "DeconvModule",
+    "FPN",
+    "MaskFormerHead",
+    "ResNetV1c",
+    "SegmenterMaskTransformerHead",
+    "UPerHead",
+    "VisionTransformer",
+}
+
+
 @pytest.mark.parametrize(
-    "name", dear_ones_long(n for n in MODULES if n not in NOT_IN_MMSEG)
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK))
+        for name in MODULES
+        if name not in NOT_IN_MMSEG
+    ],
 )
 def test_moments_are_those_of_mmseg(name):
     keys = json.loads(str(MMSEG[f"{name}/keys"]))
