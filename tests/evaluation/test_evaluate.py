@@ -83,16 +83,14 @@ class Painter:
     in_channels = 3
     threshold = None
     align_corners = False
+    data_preprocessor = SegDataPreProcessor()
 
     def check_size(self, size):
         pass
 
-    def data_preprocessor(self, images):
-        return images
-
     def apply(self, variables, images, method):
         assert method == "maps"
-        return jax.nn.one_hot(images[..., 0], len(CLASSES)), ()
+        return jax.nn.one_hot(images[..., 0].astype(np.uint8), len(CLASSES)), ()
 
     def scores(self, maps, per_image):
         assert per_image == ()
