@@ -55,6 +55,13 @@ def test_the_quick_cases_are_there():
     assert QUICK <= {path.stem for path in FOLDER.glob("*.npz")}
 
 
+def test_the_readme_says_how_many_there_are():
+    count = len(list(FOLDER.glob("*.npz")))
+    text = (FOLDER.parents[1] / "README.md").read_text()
+    assert f"of {count} of its configs are reproduced" in text
+    assert f"| {count} configs, to 1e-6 in float64: " in text
+
+
 def wrong(rows):
     return [
         f"{r.kind} {r.name}: {r.error:.1e} > {r.bound:.1e}" for r in rows if not r.ok
