@@ -71,7 +71,10 @@ def wrong(rows):
 @pytest.mark.parametrize("path", cases(QUICK))
 def test_equals_mmseg(path):
     rows = check(path)
-    assert {row.kind for row in rows} == set(KINDS)
+    # A model without batch norm has no statistics.
+    has_statistics = json.loads(str(np.load(path)["stat_names"])) != []
+    kinds = set(KINDS) if has_statistics else set(KINDS) - {"statistic"}
+    assert {row.kind for row in rows} == kinds
     assert len(rows) > 100
     assert {row.bound for row in rows} == {1e-6}
     assert not wrong(rows), "\n".join(wrong(rows))
