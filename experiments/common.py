@@ -45,6 +45,17 @@ def test_pipeline(scale: tuple[int, int]) -> list[dict[str, Any]]:
     ]
 
 
+def iterations(
+    count: int, evaluated_each: int, saved_each: int = 0, logged_each: int = 50
+) -> dict[str, Any]:
+    """How long a run is; it is saved as often as evaluated where nothing else is said."""
+    saved = dict(interval=saved_each or evaluated_each, save_best="mIoU")
+    return dict(
+        train_cfg=dict(max_iters=count, val_interval=evaluated_each),
+        default_hooks=dict(checkpoint=saved, logger=dict(interval=logged_each)),
+    )
+
+
 def sgd_schedule(max_iters: int, lr: float = 0.01) -> dict[str, Any]:
     """mmseg's schedule of the ResNet models: SGD, poly, ten evaluations."""
     return dict(
@@ -54,11 +65,7 @@ def sgd_schedule(max_iters: int, lr: float = 0.01) -> dict[str, Any]:
         param_scheduler=[
             dict(type="PolyLR", eta_min=1e-4, power=0.9, begin=0, end=max_iters)
         ],
-        train_cfg=dict(max_iters=max_iters, val_interval=max_iters // 10),
-        default_hooks=dict(
-            checkpoint=dict(interval=max_iters // 10, save_best="mIoU"),
-            logger=dict(interval=50),
-        ),
+        **iterations(max_iters, max_iters // 10),
     )
 
 
@@ -192,11 +199,7 @@ def adamw_schedule(max_iters: int, warm_up: int = 1500) -> dict[str, Any]:
             dict(type="LinearLR", start_factor=1e-6, begin=0, end=warm_up),
             dict(type="PolyLR", power=1.0, eta_min=0.0, begin=warm_up, end=max_iters),
         ],
-        train_cfg=dict(max_iters=max_iters, val_interval=max_iters // 10),
-        default_hooks=dict(
-            checkpoint=dict(interval=max_iters // 10, save_best="mIoU"),
-            logger=dict(interval=50),
-        ),
+        **iterations(max_iters, max_iters // 10),
     )
 
 
@@ -212,11 +215,7 @@ def camvid_schedule(
             dict(type="LinearLR", start_factor=0.01, begin=0, end=100),
             dict(type="PolyLR", power=0.9, eta_min=1e-4, begin=100, end=max_iters),
         ],
-        train_cfg=dict(max_iters=max_iters, val_interval=500),
-        default_hooks=dict(
-            checkpoint=dict(interval=saved_each, save_best="mIoU"),
-            logger=dict(interval=25),
-        ),
+        **iterations(max_iters, 500, saved_each, logged_each=25),
     )
 
 

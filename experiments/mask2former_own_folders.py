@@ -45,11 +45,7 @@ def get_config(data_root: str = "data/mine") -> dict[str, Any]:
         param_scheduler=[
             dict(type="PolyLR", power=0.9, eta_min=0.0, begin=0, end=ITERATIONS)
         ],
-        train_cfg=dict(max_iters=ITERATIONS, val_interval=2000),
-        default_hooks=dict(
-            checkpoint=dict(interval=2000, save_best="mIoU"),
-            logger=dict(interval=50),
-        ),
+        **common.iterations(ITERATIONS, 2000),
     )
 
 

@@ -4,7 +4,23 @@ from typing import Any
 
 import jax
 
+from jaxseg.errors import FieldError
 from jaxseg.weights.part import Part
+
+
+def chosen_maps(out_indices: int | tuple[int, ...], count: int) -> set[int]:
+    """Which of `count` maps are returned; negative indices count from the end.
+
+    Raises:
+        FieldError: where there is no such map.
+    """
+    given = (out_indices,) if isinstance(out_indices, int) else out_indices
+    if not all(-count <= i < count for i in given):
+        raise FieldError(
+            f"out_indices: is {out_indices}, allowed: 0 to {count - 1}, and "
+            f"from the end -{count} to -1"
+        )
+    return {i % count for i in given}
 
 
 class Backbone(Part, kw_only=True):

@@ -1,6 +1,5 @@
 """BEiT: https://arxiv.org/abs/2106.08254."""
 
-import functools
 import math
 
 import flax.linen as nn
@@ -10,8 +9,9 @@ import numpy as np
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError, ModelSizeError
 from jaxseg.layers.activation import GELU, Act
-from jaxseg.layers.dropout import Dropout, DropPath
+from jaxseg.layers.dropout import DropPath, attention_dropout
 from jaxseg.layers.embed import PatchEmbed
+from jaxseg.layers.layer_scale import layer_scale
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.relative_position import resize_geometric
 from jaxseg.layers.transformer import FFN, Linear, dropout_rates, truncated_normal
@@ -83,10 +83,7 @@ class _Attention(nn.Module):
         parts = dict(zip("qkv", jnp.split(qkv, 3, axis=-1), strict=True))
         parts |= {name: parts[name] + spread(b, x) for name, b in biases.items()}
         q, k, v = (y.reshape(*x.shape[:2], self.num_heads, -1) for y in parts.values())
-        drop = None
-        if train and self.attn_drop_rate > 0:
-            dropout = Dropout(self.attn_drop_rate, name="attn_drop")
-            drop = functools.partial(dropout, train=train)
+        drop = attention_dropout(self.attn_drop_rate, train)
         bias = relative_position_bias_with_token(table, self.grid)[None]
         y = attention(q, k, v, drop, bias=bias).reshape(x.shape)
         return Linear(width, name="proj")(y)
@@ -107,23 +104,15 @@ class _EncoderLayer(nn.Module):
 
     @nn.compact
     def __call__(self, x, train: bool):
-        first, second = (
-            self.param(
-                f"gamma_{i}",
-                nn.initializers.constant(self.init_values),
-                x.shape[-1:],
-            )
-            for i in (1, 2)
-        )
         y = self.norm_cfg(name="ln1")(x, train)
         y = _Attention(
             self.num_heads, self.grid, self.bias, self.attn_drop_rate, name="attn"
         )(y, train)
         drop_path = DropPath(self.drop_path_rate, name="drop_path")
-        x = x + drop_path(y * spread(first, y), train)
+        x = x + drop_path(layer_scale(self, "gamma_1", self.init_values, y), train)
         y = self.norm_cfg(name="ln2")(x, train)
         y = FFN(self.feedforward_channels, self.act_cfg, name="ffn")(y, 0, train)
-        return x + drop_path(y * spread(second, y), train)
+        return x + drop_path(layer_scale(self, "gamma_2", self.init_values, y), train)
 
 
 class BEiTBase(Backbone):

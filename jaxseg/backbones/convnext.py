@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import Conv2d
@@ -189,27 +189,18 @@ class ConvNeXt(Backbone, kw_only=True):
                 "gap_before_final_norm: is True, mmpretrain's default, with which "
                 "vectors come out in place of maps; allowed: False"
             )
-        stages = len(self._size.depths)
-        if not all(-stages <= i < stages for i in self._indices()):
-            raise FieldError(
-                f"out_indices: is {self.out_indices}, allowed: 0 to {stages - 1}, and "
-                f"from the end -{stages} to -1"
-            )
+        chosen_maps(self.out_indices, len(self._size.depths))
         super().__post_init__()
 
     @property
     def _size(self):
         return self.arch if isinstance(self.arch, ConvNeXtArch) else _ARCHS[self.arch]
 
-    def _indices(self):
-        given = self.out_indices
-        return (given,) if isinstance(given, int) else given
-
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
         size = self._size
-        wanted = {i % len(size.depths) for i in self._indices()}
+        wanted = chosen_maps(self.out_indices, len(size.depths))
         rates = iter(dropout_rates(self.drop_path_rate, sum(size.depths)))
         outs = []
         for i, depth in enumerate(size.depths):

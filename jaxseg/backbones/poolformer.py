@@ -6,7 +6,7 @@ import itertools
 import flax.linen as nn
 import jax
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import Conv2d, torch_start
@@ -166,28 +166,19 @@ class PoolFormer(Backbone, kw_only=True):
             raise FieldError(f"arch: is {self.arch!r}, allowed: {', '.join(_ARCHS)}")
         if self.pool_size % 2 == 0:
             raise FieldError(f"pool_size: is {self.pool_size}, allowed: odd numbers")
-        places = 2 * len(self._size.layers) - 1
-        if not all(-places <= i < places for i in self._indices()):
-            raise FieldError(
-                f"out_indices: is {self.out_indices}, allowed: 0 to {places - 1}, and "
-                f"from the end -{places} to -1"
-            )
+        chosen_maps(self.out_indices, 2 * len(self._size.layers) - 1)
         super().__post_init__()
 
     @property
     def _size(self):
         return self.arch if isinstance(self.arch, PoolFormerArch) else _ARCHS[self.arch]
 
-    def _indices(self):
-        given = self.out_indices
-        return (given,) if isinstance(given, int) else given
-
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the places of out_indices, (N, h, w, C) each."""
         size = self._size
         places = 2 * len(size.layers) - 1
-        wanted = {i % places for i in self._indices()}
+        wanted = chosen_maps(self.out_indices, places)
         rates = iter(dropout_rates(self.drop_path_rate, sum(size.layers)))
         window = (self.in_patch_size, self.in_stride, self.in_pad)
         x = self._embed("patch_embed", x, size.embed_dims[0], window)

@@ -1,6 +1,5 @@
 """Swin Transformer: https://arxiv.org/abs/2103.14030."""
 
-import functools
 import math
 
 import flax.linen as nn
@@ -12,13 +11,19 @@ from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError, ModelSizeError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import torch_start
-from jaxseg.layers.dropout import Dropout, DropPath
+from jaxseg.layers.dropout import Dropout, DropPath, attention_dropout
 from jaxseg.layers.embed import PatchEmbed
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.patch_merging import PatchMerging
 from jaxseg.layers.relative_position import resize_bicubic
 from jaxseg.layers.remat import remat_if
-from jaxseg.layers.transformer import FFN, Linear, dropout_rates, truncated_normal
+from jaxseg.layers.transformer import (
+    FFN,
+    Linear,
+    dropout_rates,
+    truncated_normal,
+    zero_bias,
+)
 from jaxseg.ops.attention import attend
 from jaxseg.ops.narrow import times, wide
 from jaxseg.ops.padded.valid_size import NoMaskedForm, in_bucket
@@ -125,18 +130,10 @@ class _WindowAttention(nn.Module):
             for y in jnp.split(qkv, 3, axis=-1)
         )
         q = times(q, self.qk_scale or q.shape[-1] ** -0.5)
-        drop = None
-        if train and self.attn_drop_rate > 0:
-            dropout = Dropout(self.attn_drop_rate, name="attn_drop")
-            drop = functools.partial(dropout, train=train)
+        drop = attention_dropout(self.attn_drop_rate, train)
         y = attend(q, k, v, mask, drop, bias).reshape(x.shape)
         y = Linear(width, name="proj")(y)
         return Dropout(self.drop_rate, name="proj_drop")(y, train)
-
-
-def _zeros(fan_in):
-    del fan_in
-    return nn.initializers.zeros
 
 
 class _Block(nn.Module):
@@ -174,7 +171,7 @@ class _Block(nn.Module):
             self.act_cfg,
             self.drop_rate,
             self.drop_path_rate,
-            bias_init=_zeros,
+            bias_init=zero_bias,
             name="ffn",
         )(y, x, train)
 

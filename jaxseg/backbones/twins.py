@@ -1,6 +1,5 @@
 """Twins, PCPVT and SVT: https://arxiv.org/abs/2104.13840."""
 
-import functools
 import math
 
 import flax.linen as nn
@@ -11,7 +10,7 @@ from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU
 from jaxseg.layers.conv import Conv2d, kaiming_normal
-from jaxseg.layers.dropout import Dropout, DropPath
+from jaxseg.layers.dropout import Dropout, DropPath, attention_dropout
 from jaxseg.layers.embed import PatchEmbed
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.transformer import (
@@ -19,6 +18,7 @@ from jaxseg.layers.transformer import (
     EfficientMultiheadAttention,
     Linear,
     dropout_rates,
+    zero_bias,
 )
 from jaxseg.ops.attention import attend
 from jaxseg.ops.narrow import times
@@ -52,11 +52,6 @@ def _key_table(blocks_with_queries):
     )
 
 
-def _zeros(fan_in):
-    del fan_in
-    return nn.initializers.zeros
-
-
 class _WindowAttention(nn.Module):
     """Attention among the pixels of a window, mmseg's LocallyGroupedSelfAttention."""
 
@@ -81,10 +76,7 @@ class _WindowAttention(nn.Module):
             )
         )
         q = times(q, q.shape[-1] ** -0.5)
-        drop = None
-        if train and self.attn_drop_rate > 0:
-            dropout = Dropout(self.attn_drop_rate, name="attn_drop")
-            drop = functools.partial(dropout, train=train)
+        drop = attention_dropout(self.attn_drop_rate, train)
         x = attend(q, k, v, seen, drop).reshape(x.shape)
         x = from_windows(x, padded, side)[:, : size[0], : size[1]]
         x = Linear(width, name="proj")(x)
@@ -150,7 +142,7 @@ class _EncoderLayer(nn.Module):
             GELU(),
             self.drop_rate,
             self.drop_path_rate,  # and a second time behind it, as in mmseg
-            bias_init=_zeros,
+            bias_init=zero_bias,
             name="ffn",
         )(y, 0, train)
         return x + DropPath(self.drop_path_rate, name="drop_path2")(y, train)

@@ -8,7 +8,12 @@ from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.embed import tokens_of
 from jaxseg.layers.norm import LN, Norm
-from jaxseg.layers.transformer import Linear, TransformerEncoderLayer, dropout_rates
+from jaxseg.layers.transformer import (
+    Linear,
+    TransformerEncoderLayer,
+    dropout_rates,
+    zero_bias,
+)
 from jaxseg.ops.narrow import wide
 
 
@@ -86,7 +91,7 @@ class SegmenterMaskTransformerHead(BaseDecodeHead, kw_only=True):
                 self.norm_cfg,
                 self.act_cfg,
                 self._start,
-                lambda inputs: nn.initializers.zeros,
+                zero_bias,
                 name=f"layers.{i}",
             )(x, train)
         return self.norm_cfg(name="decoder_norm")(x, train)

@@ -1,5 +1,8 @@
 """Dropout in its three widths; each draws from the `dropout` stream, sample by sample."""
 
+import functools
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -53,3 +56,16 @@ class DropPath(nn.Module):
             return x
         shape = (1,) * (x.ndim - 1)
         return _drop(self.make_rng("dropout"), x, self.rate, shape)
+
+
+def attention_dropout(
+    rate: float, train: bool
+) -> Callable[[jax.Array], jax.Array] | None:
+    """Dropout `attn_drop` of attention's probabilities; None where it drops nothing.
+
+    It is a module of the one inside whose `nn.compact` this is called. With None,
+    attention takes its quicker form.
+    """
+    if not train or rate <= 0:
+        return None
+    return functools.partial(Dropout(rate, name="attn_drop"), train=train)

@@ -1,6 +1,5 @@
 """Attention and the two-layer network of a transformer block, with mmcv's names."""
 
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import Conv2d
-from jaxseg.layers.dropout import Dropout, DropPath
+from jaxseg.layers.dropout import Dropout, DropPath, attention_dropout
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.ops.attention import attention
 from jaxseg.ops.context import pixel_attention
@@ -25,6 +24,12 @@ def _tiny_normal(fan_in):
     """The starting values that mmseg's ViT gives the biases of its FFN."""
     del fan_in
     return nn.initializers.normal(1e-6)
+
+
+def zero_bias(fan_in: int) -> Any:
+    """The starting values of an FFN's biases that begin with 0, as `FFN.bias_init`."""
+    del fan_in
+    return nn.initializers.zeros
 
 
 class Linear(nn.Module):
@@ -64,10 +69,7 @@ class _Attention(nn.Module):
     def __call__(self, q, k, v, train: bool, scores_bias=None, mask=None):
         width = q.shape[-1]
         q, k, v = self._projected(q, k, v)
-        drop = None
-        if train and self.attn_drop > 0:
-            dropout = Dropout(self.attn_drop, name="attn_drop")
-            drop = functools.partial(dropout, train=train)
+        drop = attention_dropout(self.attn_drop, train)
         if q.ndim == 4:
             y = pixel_attention(q, k, v, heads=self.num_heads, drop=drop)
         else:

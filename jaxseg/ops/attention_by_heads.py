@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxseg.ops.narrow import wide
 from jaxseg.ops.precision import custom_vjp
 
 
@@ -42,10 +43,6 @@ def attention_by_heads(
     return jnp.moveaxis(y, 0, -2)
 
 
-def _wide(x):
-    return jnp.promote_types(x.dtype, jnp.float32)
-
-
 @custom_vjp
 def _one_head(q, k, v, valid, bias):
     """Attention of one head of all samples.
@@ -57,7 +54,7 @@ def _one_head(q, k, v, valid, bias):
 
 def _scores(q, k, valid, bias):
     scores = jnp.einsum("...ld,...md->...lm", q, k)
-    scores = scores.astype(_wide(scores))
+    scores = wide(scores)
     scores = scores if bias is None else scores + bias
     return scores if valid is None else jnp.where(valid, scores, -jnp.inf)
 
