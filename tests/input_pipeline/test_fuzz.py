@@ -26,8 +26,8 @@ def run(kind, count, seed, folder):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_some_mutants(kind, tmp_path):
-    run(kind, 300, 0, tmp_path)
+def test_a_thousand_mutants(kind, tmp_path):
+    run(kind, 1000, 0, tmp_path)
 
 
 @pytest.mark.long
