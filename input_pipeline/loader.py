@@ -15,6 +15,7 @@ import grain
 import numpy as np
 from absl import flags
 
+from input_pipeline.batch_order import BatchOrder
 from input_pipeline.errors import DataError, WorkerError
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms.formatting import DEVICE_KEYS
@@ -45,6 +46,8 @@ def train_batches(
     seed: int,
     *,
     start_step: int = 0,
+    by_epoch: bool = False,
+    drop_last: bool = False,
     size: tuple[int, int] | None = None,
     num_workers: int = 0,
     num_threads: int = NUM_THREADS,
@@ -52,13 +55,17 @@ def train_batches(
     process_count: int = 1,
     max_bad_samples: int = 0,
 ) -> "Loader":
-    """Endless batches, shuffled anew in every pass, running on across its end.
+    """Endless batches, shuffled anew in every pass.
 
     Args:
         dataset: what to read; its samples go through its pipeline.
         batch_size: samples of a global batch, over all processes.
         seed: the seed of the order and the augmentation, from 0 to 2**32 - 1.
         start_step: number of the first batch; any is reached at once.
+        by_epoch: whether each pass begins with a new batch; otherwise batches run on
+            across its end.
+        drop_last: whether, by epochs, the last samples of a pass are left out where
+            they fill no batch; otherwise the first ones of the pass fill it up.
         size: (height, width) to which smaller samples are padded at the bottom and
             right; without it all samples of a batch must have one size.
         num_workers: processes that prepare batches; 0 uses threads of this one only. A
@@ -100,7 +107,7 @@ def train_batches(
     read = _Replacing(dataset) if max_bad_samples else dataset.sample
     batches = _HostBatches(
         _order(dataset, seed).random_map(read),
-        global_size=batch_size,
+        order=BatchOrder(len(dataset), batch_size, by_epoch, drop_last),
         host=process_index,
         hosts=process_count,
         start_step=start_step,
@@ -111,11 +118,17 @@ def train_batches(
 
 
 def indices_of_batch(
-    dataset: SegDataset, batch_size: int, seed: int, step: int
+    dataset: SegDataset,
+    batch_size: int,
+    seed: int,
+    step: int,
+    by_epoch: bool = False,
+    drop_last: bool = False,
 ) -> list[int]:
     """Which samples of the data set make global batch `step` of `train_batches`."""
-    order = _order(dataset, seed)
-    return [int(order[step * batch_size + place]) for place in range(batch_size)]
+    samples = _order(dataset, seed)
+    order = BatchOrder(len(dataset), batch_size, by_epoch, drop_last)
+    return [int(samples[order.place(step, i)]) for i in range(batch_size)]
 
 
 def _order(dataset: SegDataset, seed: int) -> grain.MapDataset:
@@ -257,7 +270,7 @@ class _HostBatches(grain.MapDataset):
         self,
         samples: grain.MapDataset,
         *,
-        global_size: int,
+        order: BatchOrder,
         host: int,
         hosts: int,
         start_step: int,
@@ -265,22 +278,23 @@ class _HostBatches(grain.MapDataset):
         ignore_index: int,
     ):
         super().__init__(samples)
-        self._global_size = global_size
+        self._order = order
+        size_of_all = order.batch_size
         self._block = range(
-            host * global_size // hosts, (host + 1) * global_size // hosts
+            host * size_of_all // hosts, (host + 1) * size_of_all // hosts
         )
         self._start_step = start_step
         self._size = size
         self._ignore_index = ignore_index
 
     def __len__(self) -> int:
-        return len(self._parent) // self._global_size - self._start_step
+        return len(self._parent) // self._order.batch_size - self._start_step
 
     def __getitem__(self, index):
         if isinstance(index, slice):  # how grain gives each worker its share
             return self.slice(index)
-        first = (self._start_step + index) * self._global_size
-        samples = [self._parent[first + place] for place in self._block]
+        step = self._start_step + index
+        samples = [self._parent[self._order.place(step, i)] for i in self._block]
         batch = collate(samples, self._size, self._ignore_index)
         faults = [fault for sample in samples for fault in sample.get(_FAULTS, ())]
         return {**batch, _FAULTS: faults} if faults else batch

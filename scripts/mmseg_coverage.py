@@ -137,7 +137,10 @@ def _check(translation: Translation) -> list[str]:
             resolve(pipeline, f"{part} ... pipeline", (transforms,))
     parts = {k: config.get(k) for k in ("model", "optim_wrapper", "param_scheduler")}
     if config.get("optim_wrapper"):
-        _build_optimizer(_key(parts), config["train_cfg"]["max_iters"])
+        loop = config["train_cfg"]
+        epochs = loop.get("max_epochs")
+        length = None if epochs is None else 10  # any: there is no data to count
+        _build_optimizer(_key(parts), loop.get("max_iters") or epochs * length, length)
     return [*done, "built"]
 
 
@@ -169,7 +172,7 @@ def _model_shapes(model: str):
 
 
 @functools.cache
-def _build_optimizer(parts: str, max_iters: int) -> None:
+def _build_optimizer(parts: str, max_iters: int, epoch_length: int | None) -> None:
     parts = json.loads(parts)
     segmentor, variables = _model_shapes(_key(parts["model"]))
     params = variables["params"]
@@ -179,6 +182,7 @@ def _build_optimizer(parts: str, max_iters: int) -> None:
         max_iters,
         params,
         frozen=segmentor.frozen_keys(params),
+        epoch_length=epoch_length,
     )
 
 

@@ -8,11 +8,9 @@ from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.type_names import with_base_type
 
-# How torch's processes live and hand over their batches. Of drop_last, dist and the
-# like nothing is left to say: batches run on across the end of a pass.
+# How torch's processes live and hand over their batches.
 _NO_EFFECT = (
     "dist",
-    "drop_last",
     "multiprocessing_context",
     "persistent_workers",
     "pin_memory",
@@ -77,7 +75,8 @@ def loader_settings(
         report: is told of what has no counterpart.
 
     Returns:
-        `batch_size`, per GPU as in mmseg, and `num_workers`.
+        `batch_size`, per GPU as in mmseg, `num_workers`, and of a training `drop_last`
+        as far as the config says it.
     """
     rest = dict(loader)
     del rest["dataset"]
@@ -85,6 +84,9 @@ def loader_settings(
         "batch_size": rest.pop("batch_size", 1),
         "num_workers": rest.pop("num_workers", 0),
     }
+    drop_last = rest.pop("drop_last", None)
+    if training and drop_last is not None:
+        settings["drop_last"] = drop_last
     _check_sampler(rest.pop("sampler", None) or {}, training, f"{path}.sampler", report)
     collate = rest.pop("collate_fn", None) or {"type": "pseudo_collate"}
     if collate.get("type") not in _COLLATE:

@@ -11,12 +11,12 @@ from jaxseg.optim import lr_updaters, schedulers
 
 PATH = "param_scheduler"
 
-# What is printed, and what resuming and counting by epochs need in mmengine.
-_NO_EFFECT = ("verbose", "last_step", "convert_to_iter_based")
+# What is printed, and what resuming needs in mmengine.
+_NO_EFFECT = ("verbose", "last_step")
 
 
 def translate_schedule(
-    raw: Mapping[str, Any], max_iters: int | None, report: Report
+    raw: Mapping[str, Any], train_cfg: Mapping[str, Any], report: Report
 ) -> list[dict[str, Any]]:
     """Makes `param_scheduler` of a config of either line.
 
@@ -25,23 +25,28 @@ def translate_schedule(
 
     Args:
         raw: a whole config.
-        max_iters: iterations of the run, if it has a number of them.
+        train_cfg: ours, which counts iterations or epochs.
         report: is told what jaxseg does not have.
     """
     if is_v0(raw):
-        return _from_v0(plain(raw.get("lr_config") or {}), max_iters, report)
+        return _from_v0(plain(raw.get("lr_config") or {}), train_cfg, report)
     entries = plain(raw.get(PATH) or [])
     entries = [entries] if isinstance(entries, Mapping) else entries
-    return [_from_v1(entry, f"{PATH}.{i}", report) for i, entry in enumerate(entries)]
+    by_epoch = "max_epochs" in train_cfg
+    return [
+        _from_v1(entry, by_epoch, f"{PATH}.{i}", report)
+        for i, entry in enumerate(entries)
+    ]
 
 
-def _from_v1(entry, path, report):
+def _from_v1(entry, by_epoch, path, report):
     name = entry.get("type")
     if name not in schedulers.__all__:
         report.lacks(path, str(name))
         return entry
     # Where an entry says nothing, mmengine counts epochs.
-    if entry.get("by_epoch", True):
+    entry["by_epoch"] = entry.get("by_epoch", True)
+    if entry["by_epoch"] and not by_epoch:
         report.lacks(f"{path}.by_epoch", f"{name}(by_epoch=True)")
     if entry.get("param_name", "lr") != "lr":
         report.lacks(path, f"{name}(param_name={entry['param_name']!r:.40})")
@@ -52,7 +57,7 @@ def _from_v1(entry, path, report):
     return entry
 
 
-def _from_v0(config, max_iters, report):
+def _from_v0(config, train_cfg, report):
     if not config:
         return []
     policy = config.pop("policy", None) or "fixed"
@@ -64,14 +69,20 @@ def _from_v0(config, max_iters, report):
     if name not in lr_updaters.__all__:
         report.lacks(path, name)
         return [entry]
-    # An IterBasedRunner counts iterations where nothing is said.
-    if entry.pop("by_epoch", False):
-        report.lacks(f"{path}.by_epoch", f"{name}(by_epoch=True)")
-    if entry.pop("warmup_by_epoch", False):
-        report.lacks(f"{path}.warmup_iters", f"{name}(warmup_by_epoch=True)")
-    if isinstance(entry.get("step"), int) and max_iters:
+    # An IterBasedRunner counts iterations where nothing is said, the other one epochs.
+    max_epochs, last = train_cfg.get("max_epochs"), train_cfg.get("max_iters")
+    entry["by_epoch"] = entry.get("by_epoch", max_epochs is not None)
+    counts = (("by_epoch", "by_epoch"), ("warmup_by_epoch", "warmup_iters"))
+    for key, counted in counts:
+        if not entry.get(key):
+            entry.pop(key, None)
+        elif max_epochs is None:
+            report.lacks(f"{path}.{counted}", f"{name}({key}=True)")
+    if entry.get("by_epoch"):
+        last = max_epochs
+    if isinstance(entry.get("step"), int) and last:
         # One number stands for all its multiples.
-        entry["step"] = list(range(entry["step"], max_iters, entry["step"]))
+        entry["step"] = list(range(entry["step"], last, entry["step"]))
     _check_keys(entry, getattr(lr_updaters, name), path, report)
     return [entry]
 

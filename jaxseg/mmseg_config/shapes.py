@@ -67,7 +67,9 @@ _OF_V1 = {
         *("default_hooks.checkpoint.max_keep_ckpts", "default_hooks.logger.interval"),
         *("*_dataloader.batch_size", "*_dataloader.num_workers"),
     ),
-    "a whole number of 1 at least": ("train_cfg.max_iters", "train_cfg.val_interval"),
+    "a whole number of 1 at least": (
+        *("train_cfg.max_iters", "train_cfg.max_epochs", "train_cfg.val_interval"),
+    ),
     "a text": (
         *("optim_wrapper.type", "optim_wrapper.constructor", "param_scheduler.*.type"),
         *("train_cfg.type", "visualizer.vis_backends.*.type"),
@@ -91,10 +93,11 @@ _OF_V0 = {
         *("data.samples_per_gpu", "data.imgs_per_gpu", "data.workers_per_gpu"),
         *("data.*_dataloader.samples_per_gpu", "data.*_dataloader.workers_per_gpu"),
         *("checkpoint_config.interval", "checkpoint_config.max_keep_ckpts"),
-        *("log_config.interval", "total_epochs"),
+        *("log_config.interval", "evaluation.start"),
     ),
     "a whole number of 1 at least": (
-        *("runner.max_iters", "evaluation.interval", "total_iters"),
+        *("runner.max_iters", "runner.max_epochs", "evaluation.interval"),
+        *("total_iters", "total_epochs"),
     ),
     "a text": (
         *("optimizer.type", "optimizer.constructor", "optimizer_config.type"),

@@ -8,6 +8,7 @@ from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.optimizer import translate_optimizer
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.schedule import translate_schedule
+from jaxseg.settings.loop import CheckpointHook
 
 # Keys of 0.x that nothing reads in a config of 1.x.
 _WITHOUT_EFFECT_IN_V1 = ("runner", "total_iters", "lr_config", "optimizer_config")
@@ -23,6 +24,17 @@ _WRITERS = (
 
 # Of a checkpoint hook.
 _NOT_HONOURED = ("save_begin", "out_dir", "published_keys", "filename_tmpl")
+
+# What a loop counts.
+_COUNTED_BY = {
+    "EpochBasedRunner": "max_epochs",
+    "EpochBasedTrainLoop": "max_epochs",
+    "IterBasedRunner": "max_iters",
+    "IterBasedTrainLoop": "max_iters",
+}
+
+# Values of train_cfg that are the defaults.
+_SAYS_NOTHING = {"val_begin": 1, "dynamic_intervals": []}
 
 # How the processes of mmengine and mmcv run and print.
 _OF_THE_PROGRAM = (
@@ -48,14 +60,17 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
     """
     raw = plain(raw)
     train_cfg = _length_v0(raw, report) if is_v0(raw) else _length_v1(raw, report)
-    max_iters = train_cfg.get("max_iters")
-    hooks = _hooks_v0(raw, report) if is_v0(raw) else _hooks_v1(raw, report)
+    by_epoch = "max_epochs" in train_cfg
+    if is_v0(raw):
+        hooks = _hooks_v0(raw, by_epoch, report)
+    else:
+        hooks = _hooks_v1(raw, report)
     result = {
         "optim_wrapper": translate_optimizer(raw, report),
-        "param_scheduler": translate_schedule(raw, max_iters, report),
+        "param_scheduler": translate_schedule(raw, train_cfg, report),
         "train_cfg": train_cfg,
         "default_hooks": {
-            "checkpoint": _checkpoint(hooks["checkpoint"], max_iters, report),
+            "checkpoint": _checkpoint(hooks["checkpoint"], train_cfg, report),
             "logger": {"interval": hooks["log_interval"]},
         },
         "randomness": _randomness(raw, report),
@@ -67,27 +82,26 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
 
 
 def _length_v1(raw, report):
-    """`train_cfg`: an IterBasedTrainLoop, or what there is in its place."""
+    """`train_cfg`: a loop of iterations or epochs, or what there is in its place."""
     config = raw.get("train_cfg")
     if not config:
         return {}
     config = dict(config)
     by_epoch = config.pop("by_epoch", "max_epochs" in config)
-    name = config.get("type", "EpochBasedTrainLoop" if by_epoch else None)
-    if name not in (None, "IterBasedTrainLoop"):
+    name = config.get("type") or ("Epoch" if by_epoch else "Iter") + "BasedTrainLoop"
+    if name not in _COUNTED_BY:
         report.lacks("train_cfg", name)
         return config | {"type": name}
-    for key in ("val_begin", "dynamic_intervals"):
-        if config.get(key, 1) not in (1, None):
-            report.note(
-                f"train_cfg.{key}={config[key]}: not honoured, the run is evaluated "
-                "every val_interval iterations from its start"
-            )
-    known = ("type", "max_iters", "val_interval", "val_begin", "dynamic_intervals")
+    length = _COUNTED_BY[name]
+    known = ("type", length, "val_interval", "val_begin", "dynamic_intervals")
     _note_others(config, known, "train_cfg", report)
-    return _present(config, "max_iters") | {
-        "val_interval": config.get("val_interval", 1000)
+    default = {"val_interval": 1 if length == "max_epochs" else 1000}
+    kept = {
+        key: config[key]
+        for key in known[1:]
+        if config.get(key) not in (None, _SAYS_NOTHING.get(key))
     }
+    return default | kept
 
 
 def _length_v0(raw, report):
@@ -100,19 +114,26 @@ def _length_v0(raw, report):
             runner = {"type": "EpochBasedRunner", "max_epochs": raw["total_epochs"]}
     if not runner:
         return {}
-    if runner.get("type") != "IterBasedRunner":
+    if runner.get("type") not in _COUNTED_BY:
         report.lacks("train_cfg", str(runner.get("type")))
         return dict(runner)
-    _note_others(runner, ("type", "max_iters"), "runner", report)
+    length = _COUNTED_BY[runner["type"]]
+    _note_others(runner, ("type", length), "runner", report)
     evaluation = raw.get("evaluation") or {}
     known = ("interval", "start", "metric", "save_best", "rule", "by_epoch")
     _note_others(evaluation, known, "evaluation", report)
-    if evaluation.get("start"):
+    interval = evaluation.get("interval", 1 if length == "max_epochs" else None)
+    start = evaluation.get("start")
+    if start and interval and start % interval:
         report.note(
-            f"evaluation.start={evaluation['start']}: not honoured, the run is "
-            "evaluated every interval iterations from its start"
+            f"evaluation.start={start}: the run is evaluated from there on at multiples "
+            f"of interval={interval}, where mmcv counts the interval from the start"
         )
-    return _present(runner, "max_iters") | {"val_interval": evaluation.get("interval")}
+    return (
+        _present(runner, length)
+        | {"val_interval": interval}
+        | ({"val_begin": start} if start else {})
+    )
 
 
 def _note_others(config, known, path, report):
@@ -138,15 +159,16 @@ def _hooks_v1(raw, report):
             continue
         if name != "visualization" or hook.get("draw"):
             report.note(f"default_hooks.{name}: {hook.get('type')} is not run")
-    # mmengine's own default counts epochs, of which such a run has one.
+    # mmengine's own default counts epochs, of which a run of iterations has one.
     checkpoint = {"by_epoch": True, **(hooks.get("checkpoint") or {})}
     logger = hooks.get("logger") or {}
     _note_others(logger, ("type", "interval"), "default_hooks.logger", report)
     return {"checkpoint": checkpoint, "log_interval": logger.get("interval", 10)}
 
 
-def _hooks_v0(raw, report):
-    checkpoint = {"by_epoch": False, **(raw.get("checkpoint_config") or {})}
+def _hooks_v0(raw, by_epoch, report):
+    # mmseg's training sets it; mmcv's runner of iterations does, too.
+    checkpoint = {"by_epoch": by_epoch, **(raw.get("checkpoint_config") or {})}
     evaluation = raw.get("evaluation") or {}
     for key in ("save_best", "rule"):
         if evaluation.get(key):
@@ -156,11 +178,13 @@ def _hooks_v0(raw, report):
     return {"checkpoint": checkpoint, "log_interval": log_config.get("interval", 10)}
 
 
-def _checkpoint(hook, max_iters, report):
+def _checkpoint(hook, train_cfg, report):
     path = "default_hooks.checkpoint"
     hook = {key: value for key, value in hook.items() if value is not None}
     interval = hook.get("interval", -1)
-    if hook.get("by_epoch") and interval > 0:
+    max_iters, max_epochs = train_cfg.get("max_iters"), train_cfg.get("max_epochs")
+    by_epoch = bool(hook.get("by_epoch"))
+    if by_epoch and interval > 0 and max_epochs is None:
         report.note(
             f"{path}.interval={interval}: not honoured, it counts epochs"
             + (
@@ -184,10 +208,20 @@ def _checkpoint(hook, max_iters, report):
     known += ("save_optimizer", *_NOT_HONOURED)
     _note_others(hook, known, path, report)
     result = {"save_best": _save_best(hook, path, report)}
-    if max_iters is not None:
-        result["interval"] = interval if 0 < interval < max_iters else max_iters
+    last = max_iters if max_epochs is None else max_epochs
+    if max_epochs is not None and not by_epoch and interval > 0:
+        result["interval"] = interval
+        if keep <= 0:
+            report.note(
+                f"{path}.max_keep_ckpts: mmseg keeps all; the latest "
+                f"{CheckpointHook.max_keep_ckpts} are kept"
+            )
+    elif last is not None:
+        result["interval"] = interval if 0 < interval < last else last
+        if max_epochs is not None:
+            result["by_epoch"] = True
         if keep <= 0:  # where mmseg keeps all, their number is said
-            keep = -(-max_iters // result["interval"])
+            keep = -(-last // result["interval"])
     return result | ({"max_keep_ckpts": keep} if keep > 0 else {})
 
 

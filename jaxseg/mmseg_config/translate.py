@@ -9,6 +9,7 @@ from typing import Any
 from jaxseg.config import ConfigError, plain
 from jaxseg.mmseg_config.datasets import translate_data
 from jaxseg.mmseg_config.evaluation import translate_evaluation
+from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.model import translate_model
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.shapes import check_shapes
@@ -89,7 +90,18 @@ def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation
         loader["batch_size"] = _global_batch(
             loader.get("batch_size") or 1, source, report
         )
+        _end_of_epoch(
+            loader, raw, "max_epochs" in (config.get("train_cfg") or {}), report
+        )
     return Translation(plain(config), report.missing, report.all_notes(), str(source))
+
+
+def _end_of_epoch(loader, raw, by_epoch, report):
+    """What becomes of samples that fill no batch at the end of an epoch."""
+    if not by_epoch and loader.pop("drop_last", None) is not None:
+        report.drop("train_dataloader", ["drop_last"])
+    elif by_epoch and is_v0(raw):  # mmseg 0.x leaves them out
+        loader.setdefault("drop_last", True)
 
 
 def _global_batch(per_gpu, source, report):

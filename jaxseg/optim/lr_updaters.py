@@ -22,28 +22,27 @@ __all__ = [
 class LrUpdater:
     """What the learning rate hooks of MMSegmentation 0.x have in common.
 
-    The value is a function of the iteration and of the base learning rate alone, with a
-    warm-up that multiplies it: for `linear` by 1 - (1 - t / warmup_iters) *
-    (1 - warmup_ratio). An updater stands alone in `param_scheduler` and ends with
-    `max_iters`.
+    The value is a function of the iteration (or the epoch) and of the base learning
+    rate alone, with a warm-up that multiplies it: for `linear` by 1 - (1 - t /
+    warmup_iters) * (1 - warmup_ratio). An updater stands alone in `param_scheduler` and
+    ends with the training.
 
     Attributes:
         warmup: None, 'constant', 'linear' or 'exp'.
         warmup_iters: Iterations that the warm-up takes.
         warmup_ratio: Factor of the first iteration.
-        by_epoch: Must be False.
+        by_epoch: In a run of epochs, the value counts them, and stays over the
+            iterations of one; the warm-up goes on in every iteration.
+        warmup_by_epoch: `warmup_iters` counts epochs.
     """
 
     warmup: str | None = None
     warmup_iters: int = 0
     warmup_ratio: float = 0.1
     by_epoch: bool = False
+    warmup_by_epoch: bool = False
 
     def __post_init__(self):
-        if self.by_epoch:
-            raise FieldError(
-                "by_epoch: True is not supported, schedules count iterations"
-            )
         allowed = (None, "constant", "linear", "exp")
         if self.warmup not in allowed:
             raise FieldError(f"warmup: found {self.warmup!r}, allowed are {allowed}")
@@ -57,20 +56,32 @@ class LrUpdater:
             )
 
     def value(self, t: np.ndarray, max_iters: int) -> tuple[np.ndarray, np.ndarray]:
-        """(share, constant) without warm-up, as arrays over the iterations `t`."""
+        """(share, constant) without warm-up, as arrays over the iterations `t`.
+
+        By epochs, `t` and `max_iters` are those of epochs.
+        """
         raise NotImplementedError
 
-    def recurrence(self, t: np.ndarray, last: int) -> Recurrence:
-        share, constant = self.value(t, last + 1)
-        factor = np.where(t < self.warmup_iters, self._warmup_factor(t), 1.0)
+    def recurrence(self, t: np.ndarray, last: int, epoch_length: int) -> Recurrence:
+        """As `Scheduler.recurrence`, over all iterations of a training.
+
+        Args:
+            t: 0, 1, ..., the iterations.
+            last: The last one of the training.
+            epoch_length: Iterations of an epoch.
+        """
+        unit = epoch_length if self.by_epoch else 1
+        share, constant = self.value(t // unit, (last + 1) // unit)
+        warmup = self.warmup_iters * (epoch_length if self.warmup_by_epoch else 1)
+        factor = np.where(t < warmup, self._warmup_factor(t, warmup), 1.0)
         return Recurrence(np.zeros(len(t)), share * factor, constant * factor)
 
-    def _warmup_factor(self, t: np.ndarray) -> np.ndarray:
+    def _warmup_factor(self, t: np.ndarray, warmup_iters: int) -> np.ndarray:
         if self.warmup is None:
             return np.ones(len(t))
         if self.warmup == "constant":
             return np.full(len(t), self.warmup_ratio)
-        missing = 1 - t / self.warmup_iters
+        missing = 1 - t / warmup_iters
         if self.warmup == "linear":
             return 1 - missing * (1 - self.warmup_ratio)
         return self.warmup_ratio**missing

@@ -120,6 +120,7 @@ def make_optimizer(
     max_iters: int,
     params: Mapping[str, Any],
     frozen: Collection[str] = (),
+    epoch_length: int | None = None,
 ) -> Optimizer:
     """Builds the optimiser of a config for a model's parameters.
 
@@ -132,6 +133,7 @@ def make_optimizer(
         params: The Flax parameter tree, of arrays or ShapeDtypeStructs.
         frozen: PyTorch keys of modules or parameters to leave as they are,
             `('backbone.conv1', 'backbone.layer1')`.
+        epoch_length: Iterations of an epoch, in a run of epochs.
 
     Returns:
         An `Optimizer`.
@@ -147,7 +149,7 @@ def make_optimizer(
     keys = {key: value for key, value in optim_wrapper.items() if key != "type"}
     wrapper = build(cls, keys, "optim_wrapper")
     base = build_optimizer(wrapper.optimizer)
-    schedule_of = make_schedule(param_scheduler, max_iters)
+    schedule_of = make_schedule(param_scheduler, max_iters, epoch_length)
     groups = _group(wrapper, params, frozen)
     if base.weight_decay is None and any(
         g and g.decay_mult != 1 for g in groups.values()

@@ -13,7 +13,7 @@ mmengine's float64 value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,7 +30,9 @@ _TABLES = (schedulers, lr_updaters)
 
 
 def make_schedule(
-    param_scheduler: Sequence[Mapping[str, Any]], max_iters: int
+    param_scheduler: Sequence[Mapping[str, Any]],
+    max_iters: int,
+    epoch_length: int | None = None,
 ) -> Callable[[float], optax.Schedule]:
     """Builds the learning rate schedules of a config.
 
@@ -38,6 +40,8 @@ def make_schedule(
         param_scheduler: The config's list of `dict(type=..., ...)`; with an empty list
             the learning rate is constant.
         max_iters: Iterations of the training, where a scheduler without `end` ends.
+        epoch_length: Iterations of an epoch; None in a run of iterations, where no
+            scheduler may count epochs.
 
     Returns:
         A function that makes the schedule of a parameter group from its base learning
@@ -48,7 +52,10 @@ def make_schedule(
     Raises:
         ConfigError: The config is wrong; the message names the config path.
     """
-    share, constant = _coefficients(_build(param_scheduler), max_iters)
+    built = _build(param_scheduler)
+    for i, scheduler in enumerate(built):
+        _check_epochs(scheduler, epoch_length, f"param_scheduler.{i}")
+    share, constant = _coefficients(built, max_iters, epoch_length or 1)
 
     def schedule_of(base_lr: float) -> optax.Schedule:
         def schedule(step):
@@ -80,31 +87,65 @@ def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
     return built
 
 
+def _check_epochs(scheduler, epoch_length, path):
+    for key in ("by_epoch", "warmup_by_epoch"):
+        if getattr(scheduler, key, False) and epoch_length is None:
+            raise ConfigError(
+                f"{path}.{key}: True counts epochs, and this run has iterations; "
+                "train_cfg.max_epochs makes a run of epochs. Or multiply begin, end and "
+                "milestones by the iterations of an epoch"
+            )
+
+
+class _Active(NamedTuple):
+    """A scheduler's steps, at every `unit`th iteration of its part of the training."""
+
+    begin: int
+    end: int
+    by_epoch: bool
+    unit: int
+    steps: list[list[float]]
+
+
 def _coefficients(
-    built: Sequence[Scheduler | LrUpdater], max_iters: int
+    built: Sequence[Scheduler | LrUpdater], max_iters: int, epoch_length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs the recursion; returns (share, constant), float32 of length max_iters."""
     if max_iters < 1:
         raise ConfigError(f"train_cfg.max_iters: needs to be >= 1, found {max_iters}")
     active = []
     for i, scheduler in enumerate(built):
-        begin, end = 0, max_iters
-        if isinstance(scheduler, Scheduler):
-            begin, end = scheduler.begin, scheduler.end or max_iters
-        t = np.arange(max(min(end, max_iters) - begin, 0))
-        if len(t):
-            try:
-                steps = scheduler.recurrence(t, end - begin - 1)
-            except FieldError as error:  # what the number of iterations decides
-                raise ConfigError(f"param_scheduler.{i}.{error}") from error
-            active.append((begin, begin + len(t), np.stack(steps, 1).tolist()))
+        try:
+            active += _active(scheduler, max_iters, epoch_length)
+        except FieldError as error:  # what the number of iterations decides
+            raise ConfigError(f"param_scheduler.{i}.{error}") from error
+    # mmengine makes them in the order of the list; after an iteration it steps those
+    # that count iterations, and then, at the end of an epoch, the others.
+    later = sorted(active, key=lambda scheduler: scheduler.by_epoch)
     share, constant = 1.0, 0.0
     table = np.empty((2, max_iters), np.float32)
     for step in range(max_iters):
-        for begin, end, steps in active:
-            if begin <= step < end:
-                scale, of_base, offset = steps[step - begin]
+        for begin, end, _, unit, steps in later if step else active:
+            if begin <= step < end and step % unit == 0:
+                scale, of_base, offset = steps[(step - begin) // unit]
                 share = scale * share + of_base
                 constant = scale * constant + offset
         table[:, step] = share, constant
     return table[0], table[1]
+
+
+def _active(scheduler, max_iters, epoch_length) -> list[_Active]:
+    if isinstance(scheduler, LrUpdater):
+        t = np.arange(max_iters)
+        steps = scheduler.recurrence(t, max_iters - 1, epoch_length)
+        return [_Active(0, max_iters, False, 1, np.stack(steps, 1).tolist())]
+    scheduler = scheduler.by_iterations(epoch_length)
+    unit = epoch_length if scheduler.by_epoch else 1
+    last = max_iters // unit
+    begin, end = scheduler.begin, scheduler.end or last
+    t = np.arange(max(min(end, last) - begin, 0))
+    if not len(t):
+        return []
+    steps = np.stack(scheduler.recurrence(t, end - begin - 1), 1).tolist()
+    end = (begin + len(t)) * unit
+    return [_Active(begin * unit, end, scheduler.by_epoch, unit, steps)]

@@ -1,7 +1,7 @@
 """Schedulers of mmengine 1.x, and mmseg's PolyLRRatio, as affine recurrences."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -48,25 +48,42 @@ class Scheduler:
 
     Attributes:
         begin: First iteration in which the scheduler acts; before it the value stays.
-        end: The iteration after its last one; `max_iters` when None. The value stays
-            thereafter.
-        by_epoch: Must be False. (mmengine's own default is True.)
+        end: The iteration after its last one; the end of the training when None. The
+            value stays thereafter.
+        by_epoch: Counts epochs, in a run of them: the value changes at the beginning of
+            an epoch and stays over its iterations. (mmengine's own default is True.)
+        convert_to_iter_based: With by_epoch: what is given in epochs is multiplied by
+            the iterations of one, and the value changes in every iteration.
     """
+
+    # What counts iterations or epochs, besides begin and end.
+    counts: ClassVar[tuple[str, ...]] = ()
 
     begin: int = 0
     end: int | None = None
     by_epoch: bool = False
+    convert_to_iter_based: bool = False
 
     def __post_init__(self):
-        if self.by_epoch:
-            raise FieldError(
-                "by_epoch: True is not supported, schedules count iterations; multiply "
-                "begin, end and milestones by the iterations of an epoch"
-            )
+        if self.convert_to_iter_based and not self.by_epoch:
+            raise FieldError("convert_to_iter_based: goes with by_epoch=True")
         if self.begin < 0 or (self.end is not None and self.end <= self.begin):
             raise FieldError(
                 f"end: needs 0 <= begin < end, found begin={self.begin}, end={self.end}"
             )
+
+    def by_iterations(self, epoch_length: int) -> "Scheduler":
+        """The same, counted in iterations, if it is to be converted."""
+        if not self.convert_to_iter_based:
+            return self
+        values = {name: getattr(self, name) for name in ("begin", "end", *self.counts)}
+        values = {
+            name: tuple(number * epoch_length for number in value)
+            if isinstance(value, tuple)
+            else value and value * epoch_length
+            for name, value in values.items()
+        }
+        return replace(self, **values, by_epoch=False, convert_to_iter_based=False)
 
     def recurrence(self, t: np.ndarray, last: int) -> Recurrence:
         """The steps at `t` = 0, 1, ... <= `last` = end - begin - 1 since `begin`."""
@@ -161,6 +178,8 @@ class ConstantLR(Scheduler):
 class MultiStepLR(Scheduler):
     """Multiplies by `gamma` at every milestone, counted from `begin`."""
 
+    counts = ("milestones",)
+
     milestones: tuple[int, ...]
     gamma: float = 0.1
 
@@ -175,6 +194,8 @@ class MultiStepLR(Scheduler):
 @dataclass(frozen=True, kw_only=True)
 class StepLR(Scheduler):
     """Multiplies by `gamma` every `step_size` iterations."""
+
+    counts = ("step_size",)
 
     step_size: int
     gamma: float = 0.1
@@ -209,6 +230,8 @@ class CosineAnnealingLR(Scheduler):
         eta_min: The lowest value, absolute; 0 when neither is given.
         eta_min_ratio: The lowest value as a part of the group's base learning rate.
     """
+
+    counts = ("T_max",)
 
     T_max: int | None = None
     eta_min: float | None = None
@@ -251,6 +274,8 @@ class CosineRestartLR(Scheduler):
         eta_min_ratio: The lowest value as a part of the group's base learning rate;
             exactly one of the two is given.
     """
+
+    counts = ("periods",)
 
     periods: tuple[int, ...]
     restart_weights: tuple[float, ...] = (1.0,)
@@ -304,6 +329,8 @@ class OneCycleLR(Scheduler):
         final_div_factor: It ends at the value it began at / final_div_factor.
         three_phase: It falls to the value it began at as fast as it rose, and then on.
     """
+
+    counts = ("total_steps",)
 
     eta_max: float
     total_steps: int | None = None

@@ -9,6 +9,7 @@ from jaxseg.settings.logger import LoggerHook
 from jaxseg.settings.loop import (
     CheckpointHook,
     EMAHook,
+    EpochBasedTrainLoop,
     IterBasedTrainLoop,
     Randomness,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "CheckpointHook",
     "DataLoader",
     "EMAHook",
+    "EpochBasedTrainLoop",
     "IoUMetric",
     "IterBasedTrainLoop",
     "LoggerHook",

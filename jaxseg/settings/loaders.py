@@ -18,6 +18,8 @@ class DataLoader:
         num_threads: threads in each of them.
         max_bad_samples: in training, samples that cannot be read and are replaced by
             others before the run ends; 0 ends it at the first.
+        drop_last: in training by epochs, whether the last samples of an epoch are left
+            out where they fill no batch; otherwise the first ones fill it up.
         cache: folder of scripts/pack_dataset.py that is read in the data set's place.
         augment_on_device: whether the training step flips and distorts the images, as
             the pipeline has drawn it. For accelerators that wait for the host.
@@ -28,6 +30,7 @@ class DataLoader:
     num_workers: int = 0
     num_threads: int = 4
     max_bad_samples: int = 0
+    drop_last: bool = False
     cache: str | None = None
     augment_on_device: bool = False
 

@@ -7,6 +7,7 @@ from typing import Any
 from input_pipeline import datasets, transforms
 from jaxseg import settings
 from jaxseg.config import ConfigError
+from jaxseg.errors import FieldError
 from jaxseg.resolve import resolve
 from jaxseg.settings.cache import read_from_cache
 from jaxseg.settings.device_augment import with_augmentation_on_device
@@ -16,6 +17,7 @@ from jaxseg.settings.logger import LoggerHook
 from jaxseg.settings.loop import (
     CheckpointHook,
     EMAHook,
+    EpochBasedTrainLoop,
     IterBasedTrainLoop,
     Randomness,
 )
@@ -31,7 +33,7 @@ class Settings:
     enabled. With one, the pipeline of val_dataloader has no resizing.
     """
 
-    train_loop: IterBasedTrainLoop | None
+    train_loop: IterBasedTrainLoop | EpochBasedTrainLoop | None
     checkpoint: CheckpointHook
     logger: LoggerHook
     randomness: Randomness
@@ -41,6 +43,37 @@ class Settings:
     val_evaluator: IoUMetric
     tta: TestTimeAug | None
     xla_flags: Mapping[str, Any]
+
+    def by_iterations(self, epoch_length: int) -> "Settings":
+        """The same, with all that counts epochs counted in iterations.
+
+        Args:
+            epoch_length: iterations of an epoch.
+
+        Raises:
+            ConfigError: if a part counts epochs in a run of iterations.
+        """
+        loop = self.train_loop
+        if not isinstance(loop, EpochBasedTrainLoop):
+            if self.checkpoint.by_epoch:
+                raise ConfigError(
+                    "default_hooks.checkpoint.by_epoch: True counts epochs, and "
+                    "train_cfg iterations (train_cfg.max_epochs counts epochs)"
+                )
+            return self
+        try:
+            loop = loop.by_iterations(epoch_length)
+        except FieldError as error:
+            raise ConfigError(f"train_cfg: {error}") from error
+        checkpoint = self.checkpoint.by_iterations(epoch_length)
+        return dataclasses.replace(self, train_loop=loop, checkpoint=checkpoint)
+
+
+def loop_type(train_cfg: Mapping[str, Any]) -> str:
+    """The type of a `train_cfg`, which says it or counts epochs or iterations."""
+    by_epoch = "max_epochs" in train_cfg
+    default = "EpochBasedTrainLoop" if by_epoch else "IterBasedTrainLoop"
+    return train_cfg.get("type") or default
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -76,7 +109,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         loader = _at_own_size(loader, "val_dataloader")
         config = {**config, "val_dataloader": loader}
     return Settings(
-        train_loop=_read(config, "train_cfg", "IterBasedTrainLoop"),
+        train_loop=_read(config, "train_cfg", loop_type),
         checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
         logger=_read(hooks, "logger", "LoggerHook", "default_hooks."),
         randomness=_read(config, "randomness", "Randomness"),
@@ -115,4 +148,6 @@ def _read(config, key, default_type, prefix=""):
     if not isinstance(part, Mapping):
         raise ConfigError(f"{prefix}{key} is {part!r}, it takes a dict")
     tables = (settings, datasets, transforms)
+    if callable(default_type):
+        default_type = default_type(part)
     return resolve({"type": default_type} | dict(part), f"{prefix}{key}", tables)

@@ -15,6 +15,7 @@ from typing import Any
 from jaxseg.config import ConfigError, plain
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.loop import Randomness
+from jaxseg.settings.read import loop_type
 
 _ABSENT = object()
 _LONGEST_VALUE = 80
@@ -46,6 +47,13 @@ _OF_TRAINING = frozenset(
 )
 # Keys of a training data set that say where it lies and how it looks.
 _OF_PLACE = frozenset(("data_dir", "data_root", "palette"))
+# Values that decide which samples make a batch.
+_OF_THE_ORDER = (
+    "train_dataloader.batch_size",
+    "train_dataloader.drop_last",
+    "train_cfg.type",
+    "randomness.seed",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +89,7 @@ class Difference:
             ):  # what loads says what values mean; the rest augments
                 return any(name.startswith("Load") for name in self.types)
             return _OF_PLACE.isdisjoint(keys)
-        return self.path in ("train_dataloader.batch_size", "randomness.seed")
+        return self.path in _OF_THE_ORDER
 
 
 def compare(
@@ -138,8 +146,12 @@ def _with_defaults(config):
     """What decides the order of the samples, written out where it was left out."""
     config = json.loads(json.dumps(plain(config)))
     defaults = {
-        "train_dataloader": {"batch_size": DataLoader.batch_size},
+        "train_dataloader": {
+            "batch_size": DataLoader.batch_size,
+            "drop_last": DataLoader.drop_last,
+        },
         "randomness": {"seed": Randomness.seed},
+        "train_cfg": {"type": loop_type(config.get("train_cfg") or {})},
     }
     filled = {key: value | (config.get(key) or {}) for key, value in defaults.items()}
     # `resume` is about this start.

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from input_pipeline.batch_order import BatchOrder
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, nearest, plain
@@ -20,6 +21,7 @@ from jaxseg.inference.predictor import Predictor
 from jaxseg.optim.optimizer import Optimizer, make_optimizer
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
+from jaxseg.settings.loop import EpochBasedTrainLoop
 from jaxseg.settings.read import Settings, read_settings
 from jaxseg.train.class_weights import with_class_weights
 from jaxseg.train.sharding import make_mesh, state_sharding
@@ -37,7 +39,10 @@ class Run:
         workdir: where the run writes.
         config: the whole config, with the data set's `dataset_meta`, and numbers in the
             place of class weights that are asked for by name.
-        settings: its parts but the model, the optimiser and the mesh.
+        settings: its parts but the model, the optimiser and the mesh; what counts
+            epochs is counted in iterations.
+        order: which samples make a batch.
+        epoch_length: iterations of an epoch; None in a run of iterations.
         model: the segmentor.
         train_model: the same, computing in the type that the steps do.
         train_set: the training data.
@@ -63,7 +68,19 @@ class Run:
         self.settings = read_settings(config)
         _check_parts(self.settings)
         self.model = resolve_model(config["model"])
-        self.train_set = self.settings.train_dataloader.dataset
+        loader = self.settings.train_dataloader
+        self.train_set = loader.dataset
+        by_epoch = isinstance(self.settings.train_loop, EpochBasedTrainLoop)
+        if loader.drop_last and not by_epoch:
+            _log.info(
+                "train_dataloader.drop_last: without effect in a run of iterations, "
+                "whose batches run on across the end of a pass"
+            )
+        self.order = BatchOrder(
+            len(self.train_set), loader.batch_size, by_epoch, loader.drop_last
+        )
+        self.epoch_length = self.order.epoch_length if by_epoch else None
+        self.settings = self.settings.by_iterations(self.order.epoch_length)
         loader = self.settings.val_dataloader
         self.val_set = None if loader is None else loader.dataset
         sets = {"train": self.train_set, "val": self.val_set}
@@ -121,6 +138,8 @@ class Run:
             loader.batch_size,
             self.seed,
             start_step=start_step,
+            by_epoch=self.order.by_epoch,
+            drop_last=self.order.drop_last,
             size=self.model.data_preprocessor.size,
             num_workers=loader.num_workers,
             num_threads=loader.num_threads,
@@ -179,6 +198,7 @@ class Run:
             self.settings.train_loop.max_iters,
             params,
             frozen=self.model.frozen_keys(params),
+            epoch_length=self.epoch_length,
         )
 
 
@@ -186,7 +206,9 @@ def _check_parts(settings: Settings) -> None:
     if settings.train_dataloader is None:
         raise ConfigError("train_dataloader is missing: training needs it")
     if settings.train_loop is None:
-        raise ConfigError("train_cfg is missing: training needs its max_iters")
+        raise ConfigError(
+            "train_cfg is missing: training needs its max_iters or max_epochs"
+        )
     best, metrics = settings.checkpoint.save_best, settings.val_evaluator.iou_metrics
     names = score_names(metrics)
     if best is not None and best not in names:

@@ -72,6 +72,8 @@ class SkippedSteps:
             self._run.seed,
             # Step 1 takes batch 0.
             step - 1,
+            by_epoch=self._run.order.by_epoch,
+            drop_last=self._run.order.drop_last,
         )
         line = {"step": step, "loss": str(loss), "samples": samples}
         line["files"] = [dataset[index].get("img_path") for index in samples]

@@ -29,6 +29,7 @@ class StepLog:
         self.meter = Meter()
         self._learning_rate = started.optimizer.learning_rate
         self._first, self._last = started.step + 1, run.settings.train_loop.max_iters
+        self._epoch_length = run.epoch_length
         self._batch_size = run.settings.train_dataloader.batch_size
         self._skipped = SkippedSteps(run, started.step)
         self._writer = writer
@@ -64,6 +65,8 @@ class StepLog:
         values = {name: float(total) / count for name, total in window.items()}
         values["lr"] = float(self._learning_rate(step - 1))
         values["skipped"] = int(state.skipped)
+        if self._epoch_length is not None:
+            values["epoch"] = -(-step // self._epoch_length)
         speed = self.meter.read()
         self._writer.write(step, "train", values | speed)
         shown = {name: values[name] for name in ("loss", "lr")}

@@ -28,9 +28,7 @@ class Validation:
         """Whether an evaluation follows a step."""
         if self._run.evaluator is None:
             return False
-        loop = self._run.settings.train_loop
-        interval = loop.val_interval or loop.max_iters
-        return step % interval == 0 or step == loop.max_iters
+        return self._run.settings.train_loop.evaluates_after(step)
 
     def is_missing(self, step: int) -> bool:
         """Whether an evaluation was due after a step, and a signal or a kill came.

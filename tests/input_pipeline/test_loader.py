@@ -68,6 +68,23 @@ def test_every_pass_has_each_sample_once_and_another_order():
     assert seen != order(take(train_batches(Numbers(10), 4, seed=1), 15))
 
 
+def test_an_epoch_has_every_sample_and_begins_with_a_batch():
+    seen = order(take(train_batches(Numbers(10), 4, seed=0, by_epoch=True), 6))
+    for first in (0, 12):
+        epoch = seen[first : first + 12]
+        assert sorted(epoch[:10]) == list(range(10))
+        assert epoch[10:] == epoch[:2]
+    assert seen[:12] != seen[12:]
+    dropped = train_batches(Numbers(10), 4, seed=0, by_epoch=True, drop_last=True)
+    assert order(take(dropped, 4)) == seen[:8] + seen[12:20]
+    later = train_batches(Numbers(10), 4, seed=0, by_epoch=True, start_step=4)
+    assert order(take(later, 2)) == seen[16:]
+    found = [
+        indices_of_batch(Numbers(10), 4, 0, step, by_epoch=True) for step in (2, 3)
+    ]
+    assert found == [seen[8:12], seen[12:16]]
+
+
 def test_a_sample_is_augmented_anew_in_every_pass():
     # Halves of 0 and 1 are 0, so that a value is what was drawn for it.
     draws = order(take(train_batches(Numbers(2, brighten), 2, seed=0), 8))

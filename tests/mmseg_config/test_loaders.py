@@ -42,8 +42,10 @@ def loader(**keys):
 )
 def test_the_loaders_of_v1(sampler):
     raw = loader(batch_size=4, num_workers=2, persistent_workers=True, sampler=sampler)
+    expected = {"batch_size": 4, "num_workers": 2}
+    assert settings(raw, "train") == (expected, Report())
     raw["train_dataloader"]["drop_last"] = True
-    assert settings(raw, "train") == ({"batch_size": 4, "num_workers": 2}, Report())
+    assert settings(raw, "train") == (expected | {"drop_last": True}, Report())
     assert settings(loader(), "train")[0] == {"batch_size": 1, "num_workers": 0}
 
 

@@ -18,7 +18,7 @@ def v0(lr_config):
 
 def translated(raw):
     report = Report()
-    return translate_schedule(raw, 100, report), report
+    return translate_schedule(raw, dict(max_iters=100), report), report
 
 
 def rates(raw, lr=0.01, steps=(0, 1, 14, 15, 16, 50, 98, 99)):
@@ -106,6 +106,17 @@ def test_a_single_scheduler_needs_no_list():
 )
 def test_schedules_that_are_missing(raw, missing):
     assert [name for _, name in translated(raw)[1].missing] == [missing]
+
+
+def test_schedules_of_a_run_of_epochs():
+    report, epochs = Report(), dict(max_epochs=9)
+    converted = dict(type="PolyLR", convert_to_iter_based=True)
+    ours = translate_schedule(v1([converted, WARM_UP]), epochs, report)
+    assert ours == [dict(converted, by_epoch=True), WARM_UP]
+    # One number stands for all its multiples, in epochs.
+    ours = translate_schedule(v0(dict(policy="step", step=3)), epochs, report)
+    assert ours == [dict(type="StepLrUpdater", step=[3, 6], by_epoch=True)]
+    assert report == Report()
 
 
 def test_what_counts_epochs_is_named_where_an_override_mends_it():

@@ -252,21 +252,21 @@ def test_total_iters_before_there_were_runners():
 
 
 @pytest.mark.parametrize(
-    ("raw", "missing"),
+    "raw",
     [
-        (v1(train_cfg=dict(by_epoch=True, max_epochs=9)), "EpochBasedTrainLoop"),
-        (
-            v1(train_cfg=dict(type="EpochBasedTrainLoop", max_epochs=9)),
-            "EpochBasedTrainLoop",
+        v1(train_cfg=dict(by_epoch=True, max_epochs=9)),
+        v1(train_cfg=dict(type="EpochBasedTrainLoop", max_epochs=9, val_begin=1)),
+        v0(
+            runner=dict(type="EpochBasedRunner", max_epochs=9),
+            evaluation=dict(metric="mIoU"),
         ),
-        (v0(runner=dict(type="EpochBasedRunner", max_epochs=9)), "EpochBasedRunner"),
-        (v0(runner=None, total_epochs=9), "EpochBasedRunner"),
+        v0(runner=None, total_epochs=9, evaluation=dict(metric="mIoU")),
     ],
 )
-def test_runs_by_epochs_are_missing(raw, missing):
+def test_runs_by_epochs(raw):
     ours, report = translated(raw)
-    assert names(report) == [missing]
-    assert "max_iters" not in ours["train_cfg"]
+    assert report.missing == []
+    assert ours["train_cfg"] == dict(max_epochs=9, val_interval=1)
 
 
 def test_total_iters_is_what_0x_reads_beside_total_epochs():
@@ -321,15 +321,17 @@ def test_checkpoints_by_epochs_are_noted():
     assert "counts epochs, of which a run of iterations has one" in report.notes[0]
 
 
-def test_checkpoints_of_a_run_by_epochs_wait_for_one_of_iterations():
+def test_checkpoints_of_a_run_by_epochs():
     loop = dict(type="EpochBasedTrainLoop", max_epochs=9)
-    raw = hook(by_epoch=True, interval=1, max_keep_ckpts=2) | dict(train_cfg=loop)
-    ours, report = translated(raw)
-    # Not an interval of one iteration: an override of train_cfg makes it such a run.
-    assert ours["default_hooks"]["checkpoint"] == dict(save_best=None, max_keep_ckpts=2)
-    assert report.notes == [
-        "default_hooks.checkpoint.interval=1: not honoured, it counts epochs"
-    ]
+    ours, report = translated(hook(by_epoch=True, interval=2) | dict(train_cfg=loop))
+    assert ours["default_hooks"]["checkpoint"] == dict(
+        save_best=None, interval=2, by_epoch=True, max_keep_ckpts=5
+    )
+    assert report.notes == []
+    raw = hook(by_epoch=False, interval=20, max_keep_ckpts=2) | dict(train_cfg=loop)
+    assert translated(raw)[0]["default_hooks"]["checkpoint"] == dict(
+        save_best=None, interval=20, max_keep_ckpts=2
+    )
 
 
 @pytest.mark.parametrize(
@@ -349,10 +351,6 @@ def test_checkpoints_of_a_run_by_epochs_wait_for_one_of_iterations():
             dict(resume=True, load_from="a.pth"),
             "resume of 'a.pth': its weights are taken",
         ),
-        (
-            dict(train_cfg=dict(max_iters=100, val_interval=20, val_begin=60)),
-            "train_cfg.val_begin=60: not honoured",
-        ),
     ],
 )
 def test_what_a_user_would_expect_is_noted(changes, noted):
@@ -361,10 +359,14 @@ def test_what_a_user_would_expect_is_noted(changes, noted):
     assert len(report.notes) == 1 and report.notes[0].startswith(noted)
 
 
-def test_evaluations_of_0x_start_with_the_run():
-    _, report = translated(v0(evaluation=dict(interval=20, start=60)))
+def test_where_evaluations_begin():
+    begins = dict(max_iters=100, val_interval=20, val_begin=60)
+    assert translated(v1(train_cfg=begins))[0]["train_cfg"] == begins
+    ours, report = translated(v0(evaluation=dict(interval=20, start=60)))
+    assert ours["train_cfg"] == begins and report.notes == []
+    _, report = translated(v0(evaluation=dict(interval=20, start=50)))
     (note,) = report.notes
-    assert note.startswith("evaluation.start=60: not honoured")
+    assert note.startswith("evaluation.start=50: the run is evaluated from there on")
 
 
 @pytest.mark.parametrize("raw", [v0(seed=304), v1(randomness=dict(seed=304))])

@@ -373,7 +373,7 @@ def test_step_and_cosine_of_0x():
         (
             [dict(type="PolyLR", by_epoch=True)],
             ValueError,
-            r"param_scheduler\.0\.by_epoch: True is not supported",
+            r"param_scheduler\.0\.by_epoch: True counts epochs",
         ),
         (
             [dict(type="PolyLR", power="0.9")],

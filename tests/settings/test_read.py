@@ -51,7 +51,12 @@ def test_a_whole_config():
             r"train_cfg\.max_iter: this key is not known \(did you mean 'max_iters'\?\)",
         ),
         (dict(train_cfg=dict(val_interval=5)), r"train_cfg\.max_iters: .* is missing"),
-        (dict(train_cfg=dict(max_iters=0)), r"train_cfg.*must be 1 at least"),
+        (dict(train_cfg=dict(max_iters=0)), r"train_cfg.max_iters: is 0, allowed: 1"),
+        (dict(train_cfg=dict(max_epochs=0)), r"train_cfg.max_epochs: is 0, allowed: 1"),
+        (
+            dict(train_cfg=dict(max_epochs=2, dynamic_intervals=[(5, 1), (2, 1)])),
+            r"train_cfg.dynamic_intervals: needs \(milestone, interval\) pairs",
+        ),
         (dict(train_cfg=dict(max_iters="many")), r"max_iters: expected int, found 'ma"),
         (
             dict(train_cfg=dict(max_iters=1, loss_scope="host")),
@@ -89,3 +94,18 @@ def test_a_whole_config():
 def test_what_is_refused_says_where_it_stands(config, message):
     with pytest.raises(ConfigError, match=message):
         read_settings(config)
+
+
+def test_epochs_counted_in_iterations():
+    loop = dict(max_epochs=6, val_interval=2, val_begin=3, dynamic_intervals=[(5, 1)])
+    hooks = dict(checkpoint=dict(interval=3, by_epoch=True))
+    config = dict(train_cfg=loop, default_hooks=hooks)
+    settings = read_settings(config).by_iterations(10)
+    assert settings.train_loop.max_iters == 60
+    assert settings.checkpoint.interval == 30
+    # mmengine's EpochBasedTrainLoop evaluates after these epochs.
+    found = [step for step in range(1, 61) if settings.train_loop.evaluates_after(step)]
+    assert found == [40, 50, 60]
+    iterations = read_settings(config | dict(train_cfg=dict(max_iters=60)))
+    with pytest.raises(ConfigError, match="checkpoint.by_epoch: True counts epochs"):
+        iterations.by_iterations(10)

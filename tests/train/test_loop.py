@@ -53,6 +53,33 @@ def test_what_is_logged_saved_and_evaluated_when(config, tmp_path):
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
 
 
+def test_epochs(config, tmp_path):
+    # 12 images and batches of 8: 2 iterations an epoch.
+    config["train_cfg"] = dict(max_epochs=3, val_interval=2)
+    config["default_hooks"]["checkpoint"] = dict(interval=1, by_epoch=True)
+    config["param_scheduler"] = [
+        dict(type="MultiStepLR", milestones=[1, 2], by_epoch=True)
+    ]
+    assert train(config, tmp_path) == 0
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    assert steps_of(tmp_path, "val") == [4, 6]
+    steps = [int(path.name) for path in (tmp_path / "checkpoints").iterdir()]
+    assert sorted(steps) == [2, 4, 6]
+    found = {
+        line["step"]: (line["epoch"], line["lr"])
+        for line in lines
+        if line["split"] == "train"
+    }
+    assert list(found) == [2, 4, 6]
+    np.testing.assert_allclose([*found.values()], [(1, 0.1), (2, 0.01), (3, 0.001)])
+    # By iterations the samples would come in another order.
+    config |= dict(train_cfg=dict(max_iters=8), param_scheduler=[])
+    config["default_hooks"]["checkpoint"] = dict()
+    change = "train_cfg.type: 'EpochBasedTrainLoop' -> 'IterBasedTrainLoop'"
+    with pytest.raises(ConfigError, match=change):
+        train(config, tmp_path)
+
+
 @pytest.mark.long
 def test_a_resumed_run_draws_and_loads_no_starting_weights(
     config, tmp_path, monkeypatch
