@@ -9,6 +9,11 @@ IMAGENET = dict(
 
 SYNC_BN = dict(type="SyncBN", requires_grad=True)
 
+MIT_B0 = (
+    "https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/"
+    "mit_b0_20220624-7e0fe6dd.pth"
+)
+
 
 def preprocessor(crop_size: tuple[int, int] | None = None) -> dict[str, Any]:
     """ImageNet's normalisation; training samples are padded to crop_size."""
@@ -97,6 +102,32 @@ def fcn_auxiliary_head(in_channels: int, num_classes: int) -> dict[str, Any]:
     )
 
 
+def segformer_b0(num_classes: int, crop_size: tuple[int, int]) -> dict[str, Any]:
+    """SegFormer-B0 (https://arxiv.org/abs/2105.15203) with ImageNet's weights."""
+    return dict(
+        type="EncoderDecoder",
+        data_preprocessor=preprocessor(crop_size),
+        backbone=dict(
+            type="MixVisionTransformer",
+            init_cfg=dict(type="Pretrained", checkpoint=MIT_B0),
+            embed_dims=32,
+            num_layers=[2, 2, 2, 2],
+            num_heads=[1, 2, 5, 8],
+            drop_path_rate=0.1,
+        ),
+        decode_head=dict(
+            type="SegformerHead",
+            in_channels=[32, 64, 160, 256],
+            in_index=[0, 1, 2, 3],
+            channels=256,
+            num_classes=num_classes,
+            norm_cfg=SYNC_BN,
+            loss_decode=dict(type="CrossEntropyLoss", avg_non_ignore=True),
+        ),
+        test_cfg=dict(mode="whole"),
+    )
+
+
 def cityscapes(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
     """The loaders of data/cityscapes; scale and crop_size as of `train_pipeline`."""
     dataset = dict(type="CityscapesDataset", data_root="data/cityscapes")
@@ -105,7 +136,7 @@ def cityscapes(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, 
         folders = dict(img_path=f"leftImg8bit/{split}", seg_map_path=f"gtFine/{split}")
         return dataset | dict(data_prefix=folders)
 
-    return _loaders(of_split("train"), of_split("val"), scale, crop_size)
+    return loaders(of_split("train"), of_split("val"), scale, crop_size)
 
 
 def ade20k(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
@@ -117,7 +148,7 @@ def ade20k(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]
         return dataset | dict(data_prefix=folders)
 
     train, val = of_split("training"), of_split("validation")
-    return _loaders(train, val, scale, crop_size, batch_size=16)
+    return loaders(train, val, scale, crop_size, batch_size=16)
 
 
 def voc(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
@@ -136,12 +167,12 @@ def voc(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
         dataset("SegmentationClassAug", "aug.txt"),
     )
     val = dataset("SegmentationClass", "val.txt")
-    loaders = _loaders(own, val, scale, crop_size, batch_size=16)
-    first = loaders["train_dataloader"]["dataset"]
+    config = loaders(own, val, scale, crop_size, batch_size=16)
+    first = config["train_dataloader"]["dataset"]
     second = more | dict(pipeline=train_pipeline(scale, crop_size))
     both = dict(type="ConcatDataset", datasets=[first, second])
-    loaders["train_dataloader"]["dataset"] = both
-    return loaders
+    config["train_dataloader"]["dataset"] = both
+    return config
 
 
 def camvid(
@@ -154,9 +185,9 @@ def camvid(
         folders = dict(img_path=f"images/{split}", seg_map_path=f"annotations/{split}")
         return dataset | dict(data_prefix=folders)
 
-    loaders = _loaders(of_split("train"), of_split("val"), scale, crop_size, workers=0)
-    loaders["val_dataloader"]["batch_size"] = 4
-    return loaders
+    config = loaders(of_split("train"), of_split("val"), scale, crop_size, workers=0)
+    config["val_dataloader"]["batch_size"] = 4
+    return config
 
 
 def folders(
@@ -184,7 +215,28 @@ def folders(
         folders = dict(img_path=f"images/{split}", seg_map_path=f"labels/{split}")
         return dataset | dict(data_prefix=folders)
 
-    return _loaders(of_split("train"), of_split("val"), scale, crop_size)
+    return loaders(of_split("train"), of_split("val"), scale, crop_size)
+
+
+def loaders(
+    train: dict[str, Any],
+    val: dict[str, Any],
+    scale: tuple[int, int],
+    crop_size: tuple[int, int],
+    batch_size: int = 8,
+    workers: int = 4,
+) -> dict[str, Any]:
+    """The loaders of two data sets that lack their pipelines."""
+    return dict(
+        train_dataloader=dict(
+            batch_size=batch_size,
+            num_workers=workers,
+            dataset=train | dict(pipeline=train_pipeline(scale, crop_size)),
+        ),
+        val_dataloader=dict(
+            num_workers=workers, dataset=val | dict(pipeline=test_pipeline(scale))
+        ),
+    )
 
 
 def adamw_schedule(max_iters: int, warm_up: int = 1500) -> dict[str, Any]:
@@ -216,18 +268,4 @@ def camvid_schedule(
             dict(type="PolyLR", power=0.9, eta_min=1e-4, begin=100, end=max_iters),
         ],
         **iterations(max_iters, 500, saved_each, logged_each=25),
-    )
-
-
-def _loaders(train, val, scale, crop_size, batch_size=8, workers=4):
-    """Loaders of two data sets that lack their pipelines."""
-    return dict(
-        train_dataloader=dict(
-            batch_size=batch_size,
-            num_workers=workers,
-            dataset=train | dict(pipeline=train_pipeline(scale, crop_size)),
-        ),
-        val_dataloader=dict(
-            num_workers=workers, dataset=val | dict(pipeline=test_pipeline(scale))
-        ),
     )

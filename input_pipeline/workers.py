@@ -15,16 +15,16 @@ import atexit
 import fcntl
 import functools
 import math
-import multiprocessing
 import os
 import pathlib
 import secrets
-import threading
 from multiprocessing import shared_memory, synchronize
 
 import cv2
 import numpy as np
 from grain.multiprocessing import SharedMemoryArray
+
+from input_pipeline.parent import end_with_parent
 
 # Where Linux keeps shared memory; elsewhere nothing is marked.
 SHARED_MEMORY = pathlib.Path("/dev/shm")
@@ -41,26 +41,11 @@ def start_worker(mark: str | None, worker_index: int, worker_count: int) -> None
         worker_index, worker_count: given by grain.
     """
     del worker_index, worker_count
-    _end_with_parent()
+    end_with_parent()
     if mark is not None:
         _mark_arrays(mark)
     # Keeps the workers from competing for cores with cv2's own threads.
     cv2.setNumThreads(1)
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent does, also by a signal that cannot be caught.
-
-    Not by prctl(PR_SET_PDEATHSIG): that is sent when the thread ends that has started
-    this process, and grain starts it in a thread of its own.
-    """
-    parent = multiprocessing.parent_process()
-
-    def watch():
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def _mark_arrays(mark: str) -> None:

@@ -20,8 +20,11 @@ from jaxseg.settings.read import read_settings
 from jaxseg.train.step import metric_names
 
 FOLDER = pathlib.Path(__file__).parents[1] / "experiments"
-# mmseg.py is what its argument is; tests/test_load_config.py has that.
-NAMES = sorted({path.stem for path in FOLDER.glob("*.py")} - {"common", "mmseg"})
+# Two are what their argument is: tests/test_load_config.py has mmseg.py, and
+# tests/test_prepare.py has prepared.py.
+NAMES = sorted(
+    {path.stem for path in FOLDER.glob("*.py")} - {"common", "mmseg", "prepared"}
+)
 
 
 def poly(t, base, begin, end, power=0.9, eta_min=1e-4):

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = ("jaxseg", "input_pipeline", "experiments", "scripts")
 
 # A room imports those that stand before it, and none that stands after it. So no room
-# imports one that, at any length, imports it. The last four are entries.
+# imports one that, at any length, imports it. The last five are entries.
 ROOMS = (
     "input_pipeline",
     "jaxseg",
@@ -42,6 +42,7 @@ ROOMS = (
     "jaxseg.train",
     "jaxseg.apis",
     "jaxseg.doctor",
+    "jaxseg.prepare",
     "jaxseg.main",
     "experiments",
     "scripts",
@@ -60,6 +61,7 @@ ABOVE_BOTH = (
     "jaxseg.diagnose",
     "jaxseg.doctor",
     "jaxseg.apis",
+    "jaxseg.prepare",
     "jaxseg.main",
     "experiments",
     "scripts",

@@ -1,0 +1,165 @@
+"""Pixels of published files: what a task makes of an image or a label.
+
+Each function is the `make` of a task: it takes members and yields files.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from input_pipeline.decode import decode_image, decode_label
+from input_pipeline.errors import DataError
+from input_pipeline.formats.limits import MAX_PIXELS
+from input_pipeline.prepare.archive import Member, read_member
+from input_pipeline.prepare.converter import Outputs
+from input_pipeline.prepare.output import as_png
+
+# The largest file that is decoded or copied: of MAX_PIXELS pixels of three 16-bit values.
+_MOST_BYTES = MAX_PIXELS * 6
+
+
+def copied(member: Member, to: str) -> Outputs:
+    """The file as it is."""
+    yield to, read_member(member)
+
+
+def text(content: str, to: str) -> Outputs:
+    """A text file."""
+    yield to, content.encode()
+
+
+def image_png(member: Member, to: str) -> Outputs:
+    """An image as RGB PNG."""
+    yield to, as_png(read_rgb(member))
+
+
+def mask_png(member: Member, to: str) -> Outputs:
+    """A mask of black and white as PNG: 1 where it is 128 or more."""
+    yield to, as_png(read_mask(member))
+
+
+def ids_png(
+    member: Member, to: str, table: Sequence[tuple[int, int]], others: int | None = None
+) -> Outputs:
+    """A label file as PNG, its ids replaced.
+
+    Args:
+        member: of one channel.
+        to: where to.
+        table: (id in the file, id in the result).
+        others: the result of all other ids; None refuses them.
+    """
+    label = read_ids(member)
+    yield to, as_png(replace_ids(label, dict(table), others, str(member)))
+
+
+def colours_png(
+    member: Member,
+    to: str,
+    palette: Sequence[tuple[int, tuple[int, int, int]]],
+    others: int | None = None,
+) -> Outputs:
+    """A colour label as PNG of ids.
+
+    Args:
+        member: RGB or RGBA.
+        to: where to.
+        palette: (id, (r, g, b)).
+        others: the id of all other colours; None refuses them.
+    """
+    rgb = read_colours(member)
+    yield to, as_png(colours_to_ids(rgb, palette, others, str(member)))
+
+
+def read_rgb(member: Member) -> np.ndarray:
+    """An image, (H, W, 3) uint8."""
+    return decode_image(read_member(member, _MOST_BYTES), str(member))
+
+
+def read_ids(member: Member) -> np.ndarray:
+    """A label, (H, W) integers.
+
+    Raises:
+        DataError: it has colours.
+    """
+    label = decode_label(read_member(member, _MOST_BYTES), str(member))
+    if label.ndim == 3:
+        raise DataError(
+            f"{member}: a label of {label.shape[2]} channels; expected is one, of ids."
+        )
+    return label
+
+
+def read_colours(member: Member) -> np.ndarray:
+    """A colour label, (H, W, 3) uint8; a palette's indices as their colours."""
+    return decode_image(read_member(member, _MOST_BYTES), str(member))
+
+
+def read_mask(member: Member) -> np.ndarray:
+    """A mask of black and white, (H, W) uint8 of 0 and 1.
+
+    Raises:
+        DataError: it has colours.
+    """
+    rgb = decode_image(read_member(member, _MOST_BYTES), str(member))
+    if (rgb != rgb[..., :1]).any():
+        raise DataError(f"{member}: a mask with colours; expected is black and white.")
+    # Scans and JPEG-ed masks have greys between; mmseg cuts them here as well.
+    return rgb[..., 0] // 128
+
+
+def replace_ids(
+    label: np.ndarray, table: Mapping[int, int], others: int | None, source: str
+) -> np.ndarray:
+    """Ids replaced by a table.
+
+    Args:
+        label: (H, W) integers.
+        table: {id: result from 0 to 255}.
+        others: the result of all other ids; None refuses them.
+        source: for errors.
+
+    Returns:
+        (H, W) uint8.
+    """
+    found, places = np.unique(label, return_inverse=True)
+    unknown = [int(value) for value in found if int(value) not in table]
+    if unknown and others is None:
+        raise DataError(
+            f"{source}: holds the ids {unknown[:20]}, which the published data set does "
+            f"not have; known are {sorted(table)[:10]} and so on, {len(table)} in all."
+        )
+    results = [table.get(int(value), others) for value in found]
+    return np.array(results, np.uint8)[places].reshape(label.shape)
+
+
+def colours_to_ids(
+    rgb: np.ndarray,
+    palette: Sequence[tuple[int, tuple[int, int, int]]],
+    others: int | None,
+    source: str,
+) -> np.ndarray:
+    """Colours replaced by ids.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        palette: (id, (r, g, b)).
+        others: the id of all other colours; None refuses them.
+        source: for errors.
+
+    Returns:
+        (H, W) uint8.
+    """
+    codes = rgb.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    table = {r * 65536 + g * 256 + b: index for index, (r, g, b) in palette}
+    if others is None:
+        found = np.unique(codes)
+        unknown = [int(code) for code in found if int(code) not in table]
+        if unknown:
+            colours = [(c >> 16, c >> 8 & 255, c & 255) for c in unknown[:10]]
+            raise DataError(
+                f"{source}: holds the colours {colours}, {len(unknown)} in all, which "
+                "the published palette does not have. Was the label compressed with "
+                "loss, or resized?"
+            )
+    return replace_ids(codes, table, others, source)

@@ -1,0 +1,87 @@
+"""Files of published forms, of few pixels, for the tests of the converters."""
+
+import io
+import os
+import tarfile
+import zipfile
+
+import cv2
+import numpy as np
+from PIL import Image
+
+
+def rgb(seed=0, size=(8, 10)):
+    """(H, W, 3) uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def ids(values, size=(8, 10)):
+    """(H, W) uint8 in which every one of `values` occurs."""
+    return np.resize(np.array(values, np.uint8), size)
+
+
+def encoded(pixels, suffix):
+    """Bytes of an image file, by Pillow, which keeps values and modes."""
+    file = io.BytesIO()
+    form = {".tif": "TIFF", ".jpg": "JPEG", ".ppm": "PPM"}.get(
+        suffix, suffix[1:].upper()
+    )
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(file, form)
+    return file.getvalue()
+
+
+def write_zip(path, files, compression=zipfile.ZIP_DEFLATED):
+    """A zip of {name: bytes}."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return str(path)
+
+
+def write_tar(path, files, mode="w"):
+    """A tar of {name: bytes}."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return str(path)
+
+
+def write_folder(path, files):
+    """A folder of {name: bytes}."""
+    for name, content in files.items():
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return str(path)
+
+
+def read_rgb(path):
+    return cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+
+
+def read_ids(path):
+    return np.array(Image.open(path))
+
+
+def die(*inputs_and_arguments):
+    """A task's `make` that ends its process."""
+    os._exit(9)
+
+
+def drive(folder):
+    """DRIVE's two archives, two images each."""
+    sources = []
+    for part, numbers in (("training", (21, 22)), ("test", (1, 2))):
+        files = {}
+        for n in numbers:
+            name = f"{part}/images/{n:02}_{part}.tif"
+            files[name] = encoded(rgb(n), ".tif")
+            mask = encoded(ids([0, 255]), ".gif")
+            files[f"{part}/1st_manual/{n:02}_manual1.gif"] = mask
+            files[f"{part}/mask/{n:02}_{part}_mask.gif"] = mask
+        sources.append(write_zip(folder / f"{part}.zip", files))
+    return sources

@@ -1,0 +1,65 @@
+"""`python -m jaxseg.prepare` as a user types it, and the config that trains on it."""
+
+import pathlib
+
+import pytest
+
+from input_pipeline.prepare.converters import CONVERTERS
+from jaxseg.load_config import load_config
+from jaxseg.prepare import main
+from jaxseg.settings.read import read_settings
+from tests.input_pipeline.prepare import made
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def test_from_the_download_to_a_config(tmp_path, capsys):
+    folder = tmp_path / "out"
+    arguments = ["drive", *made.drive(tmp_path), "--output", str(folder)]
+    arguments += ["--num_processes", "1"]
+    assert main(arguments) == 1
+    told = capsys.readouterr().err
+    assert "2 images of training, expected 20" in told
+    assert main([*arguments, "--partial"]) == 0
+    told = capsys.readouterr().out
+    assert f"{folder}: 8 steps: 2 images of training, 2 images of test" in told
+    assert "2 samples in train, 2 samples in val" in told
+    assert f"--config experiments/prepared.py:{folder}\n" in told
+    assert f"ln -s {folder} data/DRIVE" in told
+    assert main([*arguments, "--partial"]) == 0
+    assert "8 steps (8 done before)" in capsys.readouterr().out
+
+    config = load_config(f"{ROOT}/experiments/prepared.py:{folder}")
+    assert config["model"]["decode_head"]["num_classes"] == 2
+    settings = read_settings(config)
+    assert len(settings.train_dataloader.dataset) == 2
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert all(name in told and c.title in told for name, c in CONVERTERS.items())
+    with pytest.raises(SystemExit):
+        main(["drive", "--help"])
+    told = capsys.readouterr().out
+    drive = CONVERTERS["drive"]
+    for said in (*drive.sources, drive.url, drive.licence, drive.home):
+        assert said in told
+
+
+def test_wrong_arguments(capsys):
+    for arguments, message in (
+        (["driv", "x.zip"], "invalid choice: 'driv'"),
+        (["drive"], "SOURCE"),
+        (["drive", "x.zip", "--num_processes", "0"], "must be 1 at least"),
+    ):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert message in capsys.readouterr().err
+
+
+def test_every_experiment_that_is_named_is_there():
+    for converter in CONVERTERS.values():
+        assert not converter.train_with or (ROOT / converter.train_with).is_file()
+        assert converter.home.startswith("data/")
