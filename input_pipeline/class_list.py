@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from input_pipeline.errors import DataError
+from input_pipeline.label_map import add_colors, read_label_map
 from input_pipeline.lists import read_names
 from input_pipeline.sources import random_palette
 
@@ -82,6 +83,51 @@ def resolve_classes(
         colors = _colors_of_classes(owner, names, palette, label_map)
         resolved["palette"] = colors
     return resolved, label_map, palette
+
+
+def resolve_labels(
+    owner: str,
+    known: Sequence[tuple],
+    metainfo: Mapping[str, Any],
+    ignore_index: int,
+    label_map: Mapping | None,
+    reduce_zero_label: bool,
+    data_root: str,
+) -> tuple[dict, dict | None, tuple, dict[str, int]]:
+    """As `resolve_classes`, of a label_map that has names and colours, too.
+
+    Returns:
+        metainfo, label_map, file_palette: as `resolve_classes`.
+        names: class of each name in the files that is not among the classes.
+    """
+    listed = [name for name, _ in known] or _names(
+        owner, metainfo.get("classes"), known, data_root
+    )
+    found = read_label_map(owner, label_map, listed)
+    if found.colors and known:
+        raise DataError(
+            f"{owner}: label_map has colours, and the data set has its own palette."
+        )
+    ids = found.ids
+    if found.colors:
+        palette = _as_palette(owner, metainfo.get("palette"))
+        palette, ids = add_colors(palette, found, len(listed))
+        metainfo = {**metainfo, "palette": palette}
+    resolved = resolve_classes(
+        owner, known, metainfo, ignore_index, ids, reduce_zero_label, data_root
+    )
+    classes = resolved[0]["classes"]
+
+    def final(number):
+        """The class that is left of one of the data set's own."""
+        name = listed[number] if 0 <= number < len(listed) else None
+        if name is None:
+            return number
+        return classes.index(name) if name in classes else ignore_index
+
+    left_out = {name: ignore_index for name in listed if name not in classes}
+    names = left_out | {name: final(to) for name, to in found.names.items()}
+    return *resolved, names
 
 
 def _as_label_map(owner, label_map):

@@ -29,8 +29,10 @@ from input_pipeline.errors import DataError
 from input_pipeline.formats import tiff
 from input_pipeline.formats.files import open_file, read_bytes
 from input_pipeline.formats.limits import MAX_PIXELS, check_size
+from input_pipeline.formats.mat import read_mat
 from input_pipeline.formats.npy import npy_size, read_npy
 from input_pipeline.formats.structure import check_structure, webp_size
+from input_pipeline.formats.text_matrix import read_text_matrix
 
 COLOR_TYPES = ("color", "grayscale", "unchanged")
 
@@ -168,17 +170,20 @@ def as_image(img: np.ndarray, color_type: str, source: str) -> np.ndarray:
     return img
 
 
-def read_label(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def read_label(
+    path: str, max_pixels: int = MAX_PIXELS, mat_variable: str = ""
+) -> np.ndarray:
     """Decodes a label file, without any conversion.
 
     Args:
-        path: PNG, TIFF, BMP, GIF (first frame), WebP, PPM, or a `.npy` array of
-            integers.
+        path: PNG, TIFF, BMP, GIF (first frame), WebP, PPM, a `.npy` array of integers,
+            a matrix in a `.mat` file (MATLAB) or in a `.txt`.
         max_pixels: as in `read_image`.
+        mat_variable: which matrix of a `.mat` file; '' takes the only one.
 
     Returns:
-        (H, W) integers: indices of a palette image, values of a grey one, 0 and 1 of a
-        one-bit one; or (H, W, C) uint8 of a colour-coded one.
+        (H, W) integers: indices of a palette image, values of a grey one (its alpha
+        dropped), 0 and 1 of a one-bit one; or (H, W, C) uint8 of a colour-coded one.
 
     Raises:
         DataError: no label, a truncated, damaged or oversized one, JPEG (whose blur
@@ -187,6 +192,10 @@ def read_label(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     path = os.fspath(path)
     if _is_npy(path):
         return _as_label(read_npy(path, max_pixels), path)
+    if path.lower().endswith(".mat"):
+        return _as_label(read_mat(path, max_pixels, mat_variable), path)
+    if path.lower().endswith(".txt"):
+        return read_text_matrix(path, max_pixels)
     return decode_label(read_bytes(path), path, max_pixels)
 
 
@@ -260,6 +269,8 @@ def _as_label(label: np.ndarray, source: str) -> np.ndarray:
         )
     if label.dtype == bool:
         return label.astype(np.uint8)
+    if label.ndim == 3 and label.shape[2] == 2:
+        label = label[..., 0]  # grey with alpha
     return label.astype(label.dtype.newbyteorder("="), copy=False)
 
 

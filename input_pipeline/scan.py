@@ -96,8 +96,10 @@ def _read_pair(
     touch(image)
     try:
         size = labelled = image_size(image, **reading)
-        if label is not None:  # whose pixels are never turned
+        # Two formats whose size is known only when all is read.
+        if label is not None and not label.lower().endswith((".mat", ".txt")):
             touch(label)
+            # A label's pixels are never turned.
             labelled = image_size(label, **(reading | {"color_type": "unchanged"}))
     except DataError as error:
         return None, str(error)

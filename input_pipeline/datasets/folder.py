@@ -7,11 +7,15 @@ import os
 from collections.abc import Collection
 from typing import ClassVar
 
-from input_pipeline.class_list import resolve_classes
+from input_pipeline.class_list import resolve_labels
 from input_pipeline.decode import SUFFIXES
 from input_pipeline.errors import DataError
 from input_pipeline.folders import files_below
 from input_pipeline.lists import read_names
+from input_pipeline.shapes.annotations import Annotations
+from input_pipeline.shapes.match import has_shapes, shapes_in_file, shapes_of_masks
+from input_pipeline.shapes.paint import Painter
+from input_pipeline.shapes.shape import ImageShapes
 from input_pipeline.sources import SegDataset, some_of
 from input_pipeline.transforms.transform import Transform
 
@@ -30,7 +34,9 @@ class BaseSegDataset(SegDataset):
     Attributes:
         data_root: prefix of the other paths.
         data_prefix: `img_path` and `seg_map_path`, the two folders. Without (or with
-            None for) `seg_map_path` the samples have no labels.
+            None for) `seg_map_path` the samples have no labels. It may be one file with
+            the annotations of all images, or have a '*' for the names of several masks
+            an image; see docs/data.md.
         ann_file: a text file of one stem a line (a path below the image folder, without
             the suffix); '' takes every image of the folder.
         img_suffix: end of an image's name, or several ('.jpg', '.png') to choose from;
@@ -40,8 +46,10 @@ class BaseSegDataset(SegDataset):
             ones afterwards.
         reduce_zero_label: label 0 means "ignore", label 1 is class 0, and so on.
         ignore_index: label of pixels that count nowhere.
-        label_map: class of each label in the files, for instance {0: 0, 255: 1}.
+        label_map: class of each label in the files: of a number, as {0: 0, 255: 1}, of
+            a name, or of a colour, as {'#ff0000': 1}. Holds the numbers afterwards.
         pipeline: transforms of a sample.
+        annotations: how polygons, masks and tables are read and painted.
 
     Raises:
         DataError: a folder or list file that does not exist, an image without its label
@@ -63,9 +71,10 @@ class BaseSegDataset(SegDataset):
     ignore_index: int = 255
     label_map: dict | None = None
     pipeline: tuple[Transform, ...] = ()
+    annotations: Annotations = dataclasses.field(default_factory=Annotations)
 
     def __post_init__(self):
-        self.metainfo, self.label_map, self.file_palette = resolve_classes(
+        self.metainfo, self.label_map, self.file_palette, self._names = resolve_labels(
             type(self).__name__,
             self.CLASSES,
             self.metainfo,
@@ -74,6 +83,8 @@ class BaseSegDataset(SegDataset):
             self.reduce_zero_label,
             self.data_root,
         )
+        self._painter = None
+        self._shapes: dict[str, ImageShapes] = {}  # by path of an image
         self._pairs = self._list_files()
 
     def __len__(self) -> int:
@@ -84,9 +95,15 @@ class BaseSegDataset(SegDataset):
         paths = {"img_path": image}
         if label is not None:
             paths["seg_map_path"] = label
+            if self._painter is not None:
+                paths["painter"] = self._painter
+            if image in self._shapes:
+                paths["shapes"] = self._shapes[image]
         return paths | self.facts()
 
     def files(self) -> list[tuple[str, str | None]]:
+        if self._painter is not None:
+            return [(image, None) for image, _ in self._pairs]
         return self._pairs
 
     def _list_files(self) -> list[tuple[str, str | None]]:
@@ -109,13 +126,60 @@ class BaseSegDataset(SegDataset):
         if self.data_prefix.get("seg_map_path") is None:
             self._say_what_is_left(img_dir, found)
             return [(os.path.join(img_dir, image), None) for image in images]
+        seg_path = os.path.join(self.data_root, self.data_prefix["seg_map_path"])
+        if has_shapes(seg_path, self.seg_map_suffix):
+            self._painter = Painter(
+                self.metainfo["classes"],
+                self._names,
+                self.label_map or {},
+                self.reduce_zero_label,
+                self.ignore_index,
+                self.annotations,
+            )
+        if os.path.isfile(seg_path) or "*" in seg_path + self.seg_map_suffix:
+            return self._with_shapes(images, img_dir, seg_path)
         seg_dir, stored = self._open_folder("seg_map_path")
         self._say_what_is_left(img_dir, found, seg_dir)
         labels = self._pair(images, img_dir, seg_dir, stored)
-        return [
-            (os.path.join(img_dir, image), os.path.join(seg_dir, label))
-            for image, label in zip(images, labels, strict=True)
-        ]
+        return self._complete(dict(zip(images, labels, strict=True)), img_dir, seg_dir)
+
+    def _with_shapes(self, images: list[str], img_dir: str, seg_path: str):
+        """Pairs of images and the file, or folder, of their shapes."""
+        stems = {image.removesuffix(self._suffix(image)): image for image in images}
+        if os.path.isfile(seg_path):
+            found = shapes_in_file(
+                seg_path, stems, self.annotations, bool(self.ann_file)
+            )
+        else:
+            by_stem = shapes_of_masks(seg_path, self.seg_map_suffix, list(stems))
+            found = {stems[stem]: shapes for stem, shapes in by_stem.items()}
+        self._shapes = {os.path.join(img_dir, k): shapes for k, shapes in found.items()}
+        labels = {image: "" if image in found else None for image in images}
+        missing = [image for image, label in labels.items() if label is None]
+        if missing and self.annotations.missing == "refuse":
+            raise DataError(
+                f"{type(self).__name__}: {len(missing)} of {len(images)} images in "
+                f"{img_dir} have no annotation in {seg_path}:\n{some_of(missing)}\n"
+                "If nothing is in them, set annotations=dict(missing='background'); to "
+                "do without them, 'leave_out'."
+            )
+        return self._complete(labels, img_dir, seg_path)
+
+    def _complete(self, labels: dict[str, str | None], img_dir: str, seg_dir: str):
+        """Pairs of paths; of an image without a label (None) as `missing` says."""
+        pairs = []
+        for name, label in labels.items():
+            image = os.path.join(img_dir, name)
+            if label is None and self.annotations.missing == "leave_out":
+                continue
+            if label is None:
+                self._shapes[image] = ImageShapes("", ())
+            pairs.append((image, os.path.join(seg_dir, label) if label else seg_dir))
+        if not pairs:
+            raise DataError(
+                f"{type(self).__name__}: no image in {img_dir} has a label."
+            )
+        return pairs
 
     def _open_folder(self, key: str) -> tuple[str, list[str]]:
         """A folder of `data_prefix`, and the names of the files below it."""
@@ -209,8 +273,11 @@ class BaseSegDataset(SegDataset):
 
     def _pair(
         self, images: list[str], img_dir: str, seg_dir: str, stored: list[str]
-    ) -> list[str]:
-        """Label names of `images`; every one exists, and no label is left over."""
+    ) -> list[str | None]:
+        """Label names of `images`, and no label is left over.
+
+        A label that does not exist is None, if `annotations.missing` allows it.
+        """
         owner = type(self).__name__
         wanted = [
             image.removesuffix(self._suffix(image)) + self.seg_map_suffix
@@ -228,16 +295,24 @@ class BaseSegDataset(SegDataset):
             for image, label in zip(images, wanted, strict=True)
             if label not in existing
         ]
-        if missing:
+        rule = self.annotations.missing
+        if missing and (rule, self._painter) == ("background", None):
+            raise DataError(
+                f"{owner}: annotations.missing='background' is for polygons and masks; "
+                f"of {len(missing)} images in {img_dir} the class map is missing in "
+                f"{seg_dir}."
+            )
+        if missing and rule == "refuse":
             raise DataError(
                 f"{owner}: {len(missing)} of {len(images)} images in {img_dir} have "
                 f"no label in {seg_dir}:\n{some_of(missing)}"
             )
-        paired = [existing[label] for label in wanted]
+        paired = [existing.get(label) for label in wanted]
         if self.ann_file:
             return paired
-        if len(set(paired)) < len(paired):
-            shared = sorted(n for n, k in collections.Counter(paired).items() if k > 1)
+        counts = collections.Counter(label for label in paired if label is not None)
+        if counts.total() > len(counts):
+            shared = sorted(name for name, count in counts.items() if count > 1)
             raise DataError(
                 f"{owner}: several images in {img_dir} share one label in {seg_dir}:\n"
                 f"{some_of(shared)}"

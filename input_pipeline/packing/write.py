@@ -226,6 +226,11 @@ def _decode(record: dict, facts: int, how: Mapping[str, Any]) -> _Decoded:
         raise DataError(
             f"{name}: a packed data set holds one image a sample, and this one has two"
         )
+    if "painter" in record:
+        raise DataError(
+            f"{record['seg_map_path']}: labels of shapes are not packed; write them as "
+            "PNG before: python -m jaxseg.prepare polygons"
+        )
     arrays = [read_image(name, **how)]
     if "seg_map_path" in record:
         arrays.append(read_label(record["seg_map_path"]))

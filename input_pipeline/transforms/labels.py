@@ -195,6 +195,20 @@ def refuse_unmapped_binary_mask(
         )
 
 
+def without_equal_channels(
+    label: np.ndarray, palette: Sequence[Sequence[int]] | None
+) -> np.ndarray:
+    """Ids that were stored as RGB, r = g = b, as (H, W); any other label as it is.
+
+    Where the data set has a palette, three channels are a colour.
+    """
+    if palette or label.ndim != 3 or label.shape[2] not in (3, 4):
+        return label
+    red = label[..., 0]
+    is_grey = all(np.array_equal(red, label[..., i]) for i in (1, 2))
+    return red if is_grey else label
+
+
 def ids_of_colors(
     label: np.ndarray, palette: Sequence[Sequence[int]] | None, source: str
 ) -> np.ndarray:

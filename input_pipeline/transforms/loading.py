@@ -74,7 +74,8 @@ class LoadImageFromFile(Transform):
 class LoadAnnotations(Transform):
     """Puts the class ids of `seg_map_path` into `gt_seg_map`, (H, W).
 
-    A label that the record brought as an array is mapped and checked alike. The result
+    A label that the record brought as an array is mapped and checked alike; polygons and
+    masks are drawn by the record's `painter`. The result
     is uint8, or uint16 for more than 255 classes. The record brings the facts about
     the data set: `classes`, `palette`, `reduce_zero_label`, `label_map`,
     `ignore_index`. In a test pipeline it stands behind Resize, and the label keeps
@@ -86,6 +87,7 @@ class LoadAnnotations(Transform):
     Attributes:
         reduce_zero_label: None, or the same value as the data set's.
         max_pixels: the largest height * width that is decoded.
+        mat_variable: name of the matrix in a `.mat` file; '' takes the only one.
 
     Raises:
         DataError: on a label that cannot be read, is of another size than the image, or
@@ -94,6 +96,7 @@ class LoadAnnotations(Transform):
 
     reduce_zero_label: bool | None = None
     max_pixels: int = MAX_PIXELS
+    mat_variable: str = ""
 
     draws: ClassVar[bool] = False
     changes_size: ClassVar[bool] = False
@@ -101,17 +104,26 @@ class LoadAnnotations(Transform):
     makes_targets: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
 
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
+        if "painter" in results:
+            _check_order(results, results["seg_map_path"])
+            painted = results["painter"].label_of(
+                results, results["ori_shape"], self.max_pixels
+            )
+            return results | {"gt_seg_map": painted}
         raw, source = self._raw(results)
         _check_size(raw, results, source)
         return results | {"gt_seg_map": self._classes(raw, results, source)}
 
     def label_of(self, record: dict) -> np.ndarray:
         """The label of a record by itself, whose image need not be there."""
+        if "painter" in record:
+            return record["painter"].label_of(record, max_pixels=self.max_pixels)
         raw, source = self._raw(record)
         return self._classes(raw, record, source)
 
     def _classes(self, raw: np.ndarray, results: dict, source: str) -> np.ndarray:
         reduce_zero_label = results["reduce_zero_label"]
+        raw = labels.without_equal_channels(raw, results["palette"])
         colored = raw.ndim == 3
         if colored:
             raw = labels.ids_of_colors(raw, results["palette"], source)
@@ -143,7 +155,9 @@ class LoadAnnotations(Transform):
         if "raw_seg_map" in results:
             raw = results["raw_seg_map"]
         elif "seg_map_path" in results:
-            raw = read_label(results["seg_map_path"], self.max_pixels)
+            raw = read_label(
+                results["seg_map_path"], self.max_pixels, self.mat_variable
+            )
         else:
             raise DataError(
                 f"{source}: LoadAnnotations, but the sample has no label; give the data "
@@ -154,9 +168,13 @@ class LoadAnnotations(Transform):
         return raw, source
 
 
-def _check_size(label: np.ndarray, results: dict, source: str):
+def _check_order(results: dict, source: str):
     if "ori_shape" not in results:
         raise DataError(f"{source}: LoadAnnotations stands before LoadImageFromFile.")
+
+
+def _check_size(label: np.ndarray, results: dict, source: str):
+    _check_order(results, source)
     image = results["ori_shape"]
     if label.shape[:2] == image:
         return

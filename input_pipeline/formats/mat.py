@@ -1,0 +1,118 @@
+"""MAT: the label in a MATLAB file, of version 5 by SciPy, of 7.3 (HDF5) by h5py."""
+
+import zlib
+
+import numpy as np
+
+from input_pipeline.errors import DataError
+from input_pipeline.formats.files import open_file
+from input_pipeline.formats.limits import check_size
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HDF5_AT = 512  # MATLAB puts a text before it
+
+# Classes of MATLAB, as SciPy names them, whose arrays are numbers.
+_NUMBERS = (
+    *("double", "single", "logical", "int8", "uint8", "int16", "uint16", "int32"),
+    *("uint32", "int64", "uint64"),
+)
+
+
+def read_mat(path: str, max_pixels: int, variable: str = "") -> np.ndarray:
+    """The matrix of a .mat file, (H, W), of the type it has; of doubles, integers.
+
+    Args:
+        path: the file.
+        max_pixels: the largest H * W.
+        variable: its name; '' takes the one matrix of numbers that there is.
+
+    Raises:
+        DataError: no such file, none or several matrices, fractions, an oversized one;
+            version 7.3 where h5py is not installed.
+    """
+    with open_file(path) as file:
+        start = file.read(_HDF5_AT + len(_HDF5))
+        file.seek(0)
+        if _HDF5 in (start[: len(_HDF5)], start[_HDF5_AT:]):
+            found = _of_hdf5(path, file, max_pixels, variable)
+        else:
+            found = _of_version_5(path, file, max_pixels, variable)
+    if found.dtype.kind == "f":
+        if not (found == np.rint(found)).all() or np.abs(found).max() > 2**31:
+            raise DataError(
+                f"{path}: the matrix has fractions or NaN; a label has integers."
+            )
+        return found.astype(np.int64)
+    return found
+
+
+def _of_version_5(path, file, max_pixels, variable):
+    from scipy.io import loadmat, whosmat  # here: most data sets have no use for it
+    from scipy.io.matlab import MatReadError
+
+    try:
+        held = {
+            name: shape
+            for name, shape, kind in whosmat(file)
+            if kind in _NUMBERS and _is_matrix(shape)
+        }
+        name = _chosen(path, held, variable)
+        check_size(path, held[name], "float64", max_pixels)
+        file.seek(0)
+        return np.asarray(loadmat(file, variable_names=[name])[name])
+    except DataError:
+        raise
+    except (
+        *(MatReadError, ValueError, TypeError, KeyError, OSError, zlib.error),
+        *(NotImplementedError, OverflowError, MemoryError, IndexError),
+    ) as error:
+        raise DataError(
+            f"{path}: no MATLAB file that can be read, or a damaged one ({error})."
+        ) from error
+
+
+def _of_hdf5(path, file, max_pixels, variable):
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError(
+            f"{path}: a MATLAB file of version 7.3 needs h5py: pip install "
+            "'jaxseg[mat73]'; or save it with -v7."
+        ) from error
+    try:
+        with h5py.File(file, "r") as content:
+            held = {
+                name: entry.shape[::-1]  # HDF5 has rows first, MATLAB columns
+                for name, entry in content.items()
+                if isinstance(entry, h5py.Dataset)
+                and entry.dtype.kind in "iufb"
+                and _is_matrix(entry.shape)
+            }
+            name = _chosen(path, held, variable)
+            check_size(path, held[name], "float64", max_pixels)
+            return content[name][()].T
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: a damaged HDF5 file ({error}).") from error
+
+
+def _is_matrix(shape):
+    return len(shape) == 2 and min(shape) > 1
+
+
+def _chosen(path, held, variable):
+    names = ", ".join(held) or "none"
+    if variable:
+        if variable in held:
+            return variable
+        raise DataError(
+            f"{path}: no matrix of numbers is called {variable!r} (mat_variable of "
+            f"LoadAnnotations); there are: {names}."
+        )
+    if len(held) != 1:
+        raise DataError(
+            f"{path}: {len(held)} matrices of numbers ({names}); name the label by "
+            "mat_variable of LoadAnnotations. A struct or cell is not read."
+        )
+    return next(iter(held))

@@ -1,0 +1,134 @@
+"""Labels as MATLAB files and as matrices of text."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from input_pipeline.datasets import BaseSegDataset
+from input_pipeline.decode import read_label
+from input_pipeline.errors import DataError
+from input_pipeline.scan import scan
+from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
+
+LABEL = np.array([[0, 1, 2], [2, 1, 0]])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float64", "bool"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_mat_of_version_5(tmp_path, dtype, packed):
+    path = tmp_path / "a.mat"
+    content = {"S": LABEL.astype(dtype), "names": ["x", "yy"], "version": 3.0}
+    savemat(path, content, do_compression=packed)
+    np.testing.assert_array_equal(read_label(path), LABEL.astype(dtype))
+
+
+def test_mats_that_are_refused(tmp_path):
+    path = tmp_path / "a.mat"
+    savemat(path, {"a": LABEL, "b": LABEL + 1})
+    with pytest.raises(
+        DataError, match=r"2 matrices of numbers \(a, b\).*mat_variable"
+    ):
+        read_label(path)
+    np.testing.assert_array_equal(read_label(path, mat_variable="b"), LABEL + 1)
+    with pytest.raises(DataError, match="no matrix of numbers is called 'c'"):
+        read_label(path, mat_variable="c")
+    savemat(path, {"a": LABEL + 0.5})
+    with pytest.raises(DataError, match="fractions or NaN"):
+        read_label(path)
+    savemat(path, {"a": {"Segmentation": LABEL}})
+    with pytest.raises(DataError, match="0 matrices of numbers .*struct"):
+        read_label(path)
+    savemat(path, {"a": np.zeros((200, 200))}, do_compression=True)
+    with pytest.raises(DataError, match="too large"):
+        read_label(path, max_pixels=1000)
+    path.write_bytes(path.read_bytes()[:150])
+    with pytest.raises(DataError, match="no MATLAB file|0 matrices"):
+        read_label(path)
+    path.write_bytes(b"nothing of MATLAB" * 20)
+    with pytest.raises(DataError, match="no MATLAB file"):
+        read_label(path)
+
+
+def test_mat_7_3_names_its_extra(tmp_path, monkeypatch):
+    path = tmp_path / "a.mat"
+    path.write_bytes(b"MATLAB 7.3".ljust(512, b" ") + b"\x89HDF\r\n\x1a\n" + b"\0" * 99)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(DataError, match=r"pip install 'jaxseg\[mat73\]'"):
+        read_label(path)
+
+
+def test_mat_of_version_7_3(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["S"] = LABEL.T.astype(float)
+    np.testing.assert_array_equal(read_label(path), LABEL)
+    with pytest.raises(DataError, match="too large"):
+        read_label(path, max_pixels=4)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match="damaged HDF5"):
+        read_label(path)
+
+
+@pytest.mark.parametrize("text", ["0 1 2\n2 1 0\n", "\ufeff0,1,2\r\n2;1;\t0\r\n\r\n"])
+def test_text_matrix(tmp_path, text):
+    path = tmp_path / "a.txt"
+    path.write_text(text, encoding="utf-8", newline="")
+    np.testing.assert_array_equal(read_label(path), LABEL)
+
+
+@pytest.mark.parametrize(
+    "text, found",
+    [
+        ("0 1\n2\n", "row 2 of the matrix has 1 numbers, the first has 2"),
+        ("0 1\n2 x\n", "row 2 of the matrix has what is no integer"),
+        ("0 1\n2 1.5\n", "no integer"),
+        ("0 " + "9" * 30, "no integer"),
+        (" \n", "has no pixels"),
+        ("0 " * 99, "too large"),
+        ("0" * 999, "a text of 999 bytes"),
+    ],
+)
+def test_no_text_matrix(tmp_path, text, found):
+    path = tmp_path / "a.txt"
+    path.write_text(text)
+    with pytest.raises(DataError, match=found):
+        read_label(path, max_pixels=50)
+
+
+def test_a_data_set_of_text_with_ids_below_zero(tmp_path):
+    """As Stanford's background data set has them."""
+    for name in ("img", "ann"):
+        (tmp_path / name).mkdir()
+    Image.new("RGB", (3, 2)).save(tmp_path / "img/a.jpg")
+    (tmp_path / "ann/a.regions.txt").write_text("0 1 2\n2 1 -1\n")
+    data = BaseSegDataset(
+        str(tmp_path),
+        {"img_path": "img", "seg_map_path": "ann"},
+        seg_map_suffix=".regions.txt",
+        metainfo={"classes": ["a", "b", "c"]},
+        label_map={-1: 255},
+        pipeline=(LoadImageFromFile(), LoadAnnotations()),
+    )
+    assert scan(data).sizes == {(2, 3): 1}
+    label = data.sample(0, np.random.default_rng())["gt_seg_map"]
+    np.testing.assert_array_equal(label, [[0, 1, 2], [2, 1, 255]])
+
+
+def test_alpha_is_dropped_and_equal_channels_are_ids(tmp_path):
+    grey = Image.fromarray(LABEL.astype(np.uint8))
+    grey.convert("LA").save(tmp_path / "la.png")
+    np.testing.assert_array_equal(read_label(tmp_path / "la.png"), LABEL)
+    grey.convert("RGBA").save(tmp_path / "rgba.png")
+    record = dict(
+        seg_map_path=str(tmp_path / "rgba.png"),
+        classes=("a", "b", "c"),
+        palette=(),
+        reduce_zero_label=False,
+        label_map=None,
+        ignore_index=255,
+    )
+    np.testing.assert_array_equal(LoadAnnotations().label_of(record), LABEL)

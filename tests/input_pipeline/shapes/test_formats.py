@@ -1,0 +1,382 @@
+"""Every annotation format, of one scene that is drawn by hand."""
+
+import base64
+import io
+import json
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from input_pipeline.datasets import BaseSegDataset
+from input_pipeline.errors import DataError
+from input_pipeline.shapes.annotations import Annotations
+from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
+
+# . nothing, r a roof of 4x4, h its courtyard (a hole), t a tree in front of it
+SCENE = """
+..........
+.rrrr.....
+.rhhr.....
+.rhtttt...
+.rrtttt...
+...tttt...
+"""
+WITH_HOLE = np.array(
+    [[".rht".index(c) for c in row] for row in SCENE.split()], np.uint8
+)
+CLASSES = {"classes": ["background", "roof", "tree"]}
+SCENE_CLASSES = np.array([0, 1, 0, 2], np.uint8)[WITH_HOLE]
+# Of a format without holes.
+FILLED_CLASSES = np.array([0, 1, 1, 2], np.uint8)[WITH_HOLE]
+ROOF = [[1, 1], [5, 1], [5, 5], [1, 5]]
+COURT = [[2, 2], [4, 2], [4, 4], [2, 4]]
+TREE = [[3, 3], [7, 3], [7, 6], [3, 6]]
+FLAT = {n: np.ravel(p).tolist() for n, p in (("roof", ROOF), ("tree", TREE))}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "img").mkdir()
+    (tmp_path / "ann").mkdir()
+    Image.new("RGB", (10, 6)).save(tmp_path / "img/a.png")
+    return tmp_path
+
+
+def label_of(folder, seg, suffix=".json", classes=CLASSES, **keys):
+    """The label of a.png, as a training reads it."""
+    dataset = BaseSegDataset(
+        str(folder),
+        {"img_path": "img", "seg_map_path": seg},
+        img_suffix=".png",
+        seg_map_suffix=suffix,
+        metainfo=classes,
+        pipeline=(LoadImageFromFile(), LoadAnnotations()),
+        **keys,
+    )
+    return dataset.sample(0, np.random.default_rng(0))["gt_seg_map"]
+
+
+def written(folder, content, name="ann/a.json"):
+    text = content if isinstance(content, str) else json.dumps(content)
+    (folder / name).write_text(text)
+    return name
+
+
+def png(mask):
+    file = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 255).save(file, "PNG")
+    return file.getvalue()
+
+
+def labelme(*shapes):
+    shapes = [dict(label=n, points=p, shape_type=kind) for n, p, kind in shapes]
+    return dict(shapes=shapes, imagePath="a.png", imageHeight=6, imageWidth=10)
+
+
+def coco(*annotations, categories=("roof", "tree"), image="a.png"):
+    return dict(
+        images=[dict(id=7, file_name=image, height=6, width=10)],
+        categories=[dict(id=i + 11, name=n) for i, n in enumerate(categories)],
+        annotations=[dict(a, image_id=7, id=i) for i, a in enumerate(annotations)],
+    )
+
+
+def test_labelme(folder):
+    shapes = ("roof", ROOF, "polygon"), ("tree", [[3, 3], [7, 6]], "rectangle")
+    written(folder, labelme(*shapes))
+    np.testing.assert_array_equal(label_of(folder, "ann"), FILLED_CLASSES)
+    mask = labelme(("roof", [[1, 1], [4, 4]], "mask"), *shapes[1:])
+    held = base64.b64encode(png(WITH_HOLE[1:5, 1:5] == 1)).decode()
+    mask["shapes"][0]["mask"] = held
+    written(folder, mask)
+    expected = np.where((WITH_HOLE == 1) | (WITH_HOLE == 3), SCENE_CLASSES, 0)
+    np.testing.assert_array_equal(label_of(folder, "ann"), expected)
+
+
+def test_cityscapes_polygons(folder):
+    objects = [dict(label="roof", polygon=ROOF), dict(label="tree", polygon=TREE)]
+    written(folder, dict(imgHeight=6, imgWidth=10, objects=objects))
+    np.testing.assert_array_equal(label_of(folder, "ann"), FILLED_CLASSES)
+
+
+def test_supervisely(folder):
+    roof = dict(
+        classTitle="roof",
+        geometryType="polygon",
+        points=dict(exterior=ROOF, interior=[COURT]),
+    )
+    # Its upper left pixel lies at the origin.
+    packed = base64.b64encode(zlib.compress(png(np.ones((3, 4), bool)))).decode()
+    tree = dict(
+        classTitle="tree",
+        geometryType="bitmap",
+        bitmap=dict(data=packed, origin=[3, 3]),
+    )
+    size = dict(height=6, width=10)
+    written(folder, dict(size=size, objects=[roof, tree]), "ann/a.png.json")
+    label = label_of(folder, "ann", ".png.json")
+    np.testing.assert_array_equal(label, SCENE_CLASSES)
+
+
+def test_coco_polygons_and_run_lengths(folder):
+    roof = dict(category_id=11, segmentation=[FLAT["roof"]])
+    plain = dict(size=[6, 10], counts=[21, 3, 3, 3, 3, 3, 3, 3, 18])
+    # As pycocotools 2.0.11 encodes this mask.
+    short = dict(size=[6, 10], counts="e03300000?")
+    for code in ([FLAT["tree"]], plain, short):
+        content = coco(roof, dict(category_id=12, segmentation=code))
+        name = written(folder, content, "instances.json")
+        label = label_of(folder, name)
+        np.testing.assert_array_equal(label, FILLED_CLASSES)
+
+
+def test_coco_panoptic(folder):
+    (folder / "panoptic").mkdir()
+    numbers = np.array([0, 5, 0, 70000])[WITH_HOLE]
+    color = np.stack([numbers % 256, numbers // 256 % 256, numbers // 65536], -1)
+    Image.fromarray(color.astype(np.uint8)).save(folder / "panoptic/a.png")
+    content = coco(
+        dict(
+            file_name="a.png",
+            segments_info=[
+                dict(id=5, category_id=11),
+                dict(id=70000, category_id=12),
+            ],
+        )
+    )
+    written(folder, content, "panoptic.json")
+    np.testing.assert_array_equal(label_of(folder, "panoptic.json"), SCENE_CLASSES)
+    content["annotations"][0]["segments_info"].pop()
+    written(folder, content, "panoptic.json")
+    with pytest.raises(DataError, match=r"segment 70000 is not in .*panoptic.json"):
+        label_of(folder, "panoptic.json")
+    content["annotations"][0]["file_name"] = "../../secret.png"
+    written(folder, content, "panoptic.json")
+    with pytest.raises(DataError, match="leads out"):
+        label_of(folder, "panoptic.json")
+
+
+def test_via(folder):
+    def region(kind, name, **where):
+        attributes = dict(name=kind, **where)
+        return dict(shape_attributes=attributes, region_attributes={"what": name})
+
+    regions = [
+        region("polygon", "roof", all_points_x=[1, 5, 5, 1], all_points_y=[1, 1, 5, 5]),
+        region("rect", "tree", x=3, y=3, width=4, height=3),
+    ]
+    images = {"a.png123": dict(filename="a.png", size=123, regions=regions)}
+    for content in (images, {"_via_img_metadata": images, "_via_settings": {}}):
+        written(folder, content, "via.json")
+        np.testing.assert_array_equal(label_of(folder, "via.json"), FILLED_CLASSES)
+    regions[0]["region_attributes"]["other"] = "x"
+    written(folder, images, "via.json")
+    with pytest.raises(DataError, match="annotations.label_key"):
+        label_of(folder, "via.json")
+    rules = Annotations(label_key="what")
+    label = label_of(folder, "via.json", annotations=rules)
+    np.testing.assert_array_equal(label, FILLED_CLASSES)
+
+
+CVAT = """<?xml version="1.0"?><annotations><version>1.1</version>
+<image id="0" name="sub/a.png" width="10" height="6">
+<box label="tree" xtl="3" ytl="3" xbr="7" ybr="6" z_order="1"/>
+<polygon label="roof" points="1,1;5,1;5,5;1,5" z_order="0"/>
+{more}</image></annotations>"""
+
+
+def test_cvat_draws_by_z_order(folder):
+    written(folder, CVAT.format(more=""), "cvat.xml")
+    np.testing.assert_array_equal(label_of(folder, "cvat.xml"), FILLED_CLASSES)
+    mask = '<mask label="roof" rle="1,2,1" left="8" top="0" width="2" height="2"/>'
+    written(folder, CVAT.format(more=mask), "cvat.xml")
+    expected = FILLED_CLASSES.copy()
+    expected[[0, 1], [9, 8]] = 1
+    np.testing.assert_array_equal(label_of(folder, "cvat.xml"), expected)
+
+
+def test_xml_with_entities_is_refused(folder):
+    bomb = '<!DOCTYPE a [<!ENTITY b "bbbbbbbb"><!ENTITY c "&b;&b;&b;&b;">]>'
+    text = CVAT.format(more="").replace("<annotations>", bomb + "<annotations>")
+    with pytest.raises(DataError, match="DOCTYPE"):
+        label_of(folder, written(folder, text, "cvat.xml"))
+    with pytest.raises(DataError, match="no XML"):
+        label_of(folder, written(folder, "<annotations><image", "cvat.xml"))
+    with pytest.raises(DataError, match="tracks of a video"):
+        text = "<annotations><track/></annotations>"
+        label_of(folder, written(folder, text, "cvat.xml"))
+
+
+def brush(mask):
+    """Label Studio's code of a mask, every run with its values spelled out."""
+    rgba = np.zeros((*mask.shape, 4), np.uint8)
+    rgba[..., 3] = mask * 255
+    values = rgba.ravel()
+    bits = f"{values.size:032b}{7:05b}" + f"{15:04b}" * 4
+    half = values.size // 2
+    bits += f"000{half - 1:016b}" + "".join(f"{v:08b}" for v in values[:half])
+    for value in values[half:]:
+        bits += f"111{0:016b}{value:08b}"
+    bits += "0" * (-len(bits) % 8)
+    return [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
+
+
+def test_label_studio(folder):
+    def result(kind, name, **value):
+        return dict(
+            type=kind,
+            original_width=10,
+            original_height=6,
+            value=value | {kind: [name]},
+        )
+
+    def percent(points):
+        return [[x * 10, y * 100 / 6] for x, y in points]
+
+    results = [
+        result("polygonlabels", "roof", points=percent(ROOF)),
+        result("brushlabels", "tree", format="rle", rle=brush(SCENE_CLASSES == 2)),
+        dict(type="choices", value={"choices": ["sharp"]}),
+    ]
+    task = dict(
+        data={"image": "/data/upload/1/0123abcd-a.png"},
+        annotations=[dict(result=results), dict(result=[], was_cancelled=True)],
+    )
+    written(folder, [task], "studio.json")
+    np.testing.assert_array_equal(label_of(folder, "studio.json"), FILLED_CLASSES)
+    task["annotations"].append(dict(result=results))
+    written(folder, [task], "studio.json")
+    with pytest.raises(DataError, match=r"2 annotations for a.png"):
+        label_of(folder, "studio.json")
+
+
+def test_yolo(folder):
+    def line(number, points):
+        return " ".join([str(number), *(f"{x / 10} {y / 6}" for x, y in points)])
+
+    classes = {"classes": ["roof", "tree"]}
+    text = f"{line(0, ROOF)}\n{line(1, TREE)}\n"
+    written(folder, text, "ann/a.txt")
+    rules = Annotations(background=255)
+    label = label_of(folder, "ann", ".txt", classes, annotations=rules)
+    np.testing.assert_array_equal(label, np.array([255, 0, 0, 1])[WITH_HOLE])
+    written(folder, "", "ann/a.txt")
+    label = label_of(folder, "ann", ".txt", classes, annotations=rules)
+    assert (label == 255).all()
+    (folder / "ann/a.txt").unlink()
+    rules = Annotations(background=255, missing="background")
+    label = label_of(folder, "ann", ".txt", classes, annotations=rules)
+    assert (label == 255).all()
+    with pytest.raises(DataError, match="1 of 1 images in .* have no label"):
+        label_of(folder, "ann", ".txt", classes, annotations=Annotations(255))
+
+
+def test_table_of_run_lengths(folder):
+    # Columns of 6: the roof begins in column 1, row 1.
+    text = "ImageId,EncodedPixels,ClassId\na,8 4 14 4 20 4 26 4,roof\n"
+    written(folder, text + "a,22 3 28 3 34 3 40 3,tree\n", "rle.csv")
+    np.testing.assert_array_equal(label_of(folder, "rle.csv"), FILLED_CLASSES)
+    # Along the rows, one column for the image and the class, and an empty one.
+    rows = "Image_Label,EncodedPixels\na.png_roof,12 4 22 4 32 4 42 4\na.png_tree,\n"
+    written(folder, rows, "rle.csv")
+    label = label_of(folder, "rle.csv", annotations=Annotations(rle_order="rows"))
+    expected = np.zeros((6, 10), np.uint8)
+    expected[1:5, 1:5] = 1
+    np.testing.assert_array_equal(label, expected)
+
+
+@pytest.mark.parametrize(
+    "column, roof, tree",
+    [
+        (
+            "PolygonWKT_Pix",
+            "POLYGON ((1 1, 5 1, 5 5, 1 5, 1 1), (2 2, 4 2, 4 4, 2 4, 2 2))",
+            "MULTIPOLYGON (((3 3, 7 3, 7 4, 3 4, 3 3)), ((3 4, 7 4, 7 6, 3 6, 3 4)))",
+        ),
+        ("wkt", "POLYGON Z ((1 1 0, 5 1 0, 5 5 0, 1 5 0))", "3,3,7,3,7,6,3,6"),
+    ],
+)
+def test_table_of_polygons(folder, column, roof, tree):
+    text = f'ImageId,{column},class\na,"{roof}",roof\na,"{tree}",tree\n'
+    text += 'a,"POLYGON EMPTY",roof\n'
+    written(folder, text, "polygons.csv")
+    label = label_of(folder, "polygons.csv")
+    expected = SCENE_CLASSES if column == "PolygonWKT_Pix" else FILLED_CLASSES
+    np.testing.assert_array_equal(label, expected)
+
+
+def test_polygons_in_image_coordinates(folder):
+    text = "image_id,roof_imcoords,tree_imcoords\n"
+    text += 'a.png,"1,1,5,1,5,5,1,5",EMPTY\na.png,EMPTY,"3,3,7,3,7,6,3,6"\n'
+    written(folder, text, "satellite.csv")
+    np.testing.assert_array_equal(label_of(folder, "satellite.csv"), FILLED_CLASSES)
+
+    def feature(kind, roof, tree):
+        properties = dict(roof_imcoords=roof, tree_imcoords=tree, image_id="a.png")
+        return dict(
+            type="Feature",
+            properties=properties | {"type_id": kind},
+            geometry=dict(type="Polygon", coordinates=[[[31.4, 30.0, 0.0]]]),
+        )
+
+    content = dict(
+        type="FeatureCollection",
+        features=[
+            feature("1", "1,1,5,1,5,5,1,5", "EMPTY"),
+            feature("2", "EMPTY", "3,3,7,3,7,6,3,6"),
+        ],
+    )
+    written(folder, content)
+    np.testing.assert_array_equal(label_of(folder, "ann"), FILLED_CLASSES)
+    by_type = Annotations(label_key="type_id")
+    label = label_of(folder, "ann", annotations=by_type)
+    np.testing.assert_array_equal(label, FILLED_CLASSES)
+
+
+def test_geojson_in_pixels(folder):
+    content = dict(
+        type="FeatureCollection",
+        features=[
+            dict(
+                type="Feature",
+                properties={"classification": {"name": "roof"}},
+                geometry=dict(type="Polygon", coordinates=[ROOF, COURT]),
+            ),
+            dict(
+                type="Feature",
+                properties={"class": "tree"},
+                geometry=dict(type="MultiPolygon", coordinates=[[TREE]]),
+            ),
+            dict(type="Feature", properties={"class": "tree"}, geometry=None),
+        ],
+    )
+    written(folder, content, "ann/a.geojson")
+    np.testing.assert_array_equal(label_of(folder, "ann", ".geojson"), SCENE_CLASSES)
+
+
+def test_several_masks_of_classes_and_of_objects(folder):
+    def save(name, mask):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / name)
+
+    for place in ("m/a_{}.png", "n/a/{}.png", "o/{}/a.png"):
+        save(place.format("roof"), FILLED_CLASSES > 0)
+        save(place.format("tree"), FILLED_CLASSES == 2)
+    for seg, suffix in (("m", "_*.png"), ("n", "/*.png"), ("o/*", ".png")):
+        label = label_of(folder, seg, suffix)
+        expected = np.where((FILLED_CLASSES > 0), 1, 0)
+        expected[FILLED_CLASSES == 2] = 2
+        np.testing.assert_array_equal(label, expected)
+    # Objects, whose names say nothing, are all of one class.
+    objects = dict(classes={"classes": ["background", "cell"]}, label_map={"*": 1})
+    label = label_of(folder, "n", "/*.png", **objects)
+    np.testing.assert_array_equal(label, expected > 0)
+    save("m/b_tree.png", FILLED_CLASSES == 2)
+    with pytest.raises(DataError, match=r"1 masks are of no image:\n  b_tree.png"):
+        label_of(folder, "m", "_*.png")
+    grey = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    Image.fromarray(grey).save(folder / "n/a/tree.png")
+    with pytest.raises(DataError, match=r"tree.png: .* two values.* has 60"):
+        label_of(folder, "n", "/*.png")
