@@ -26,10 +26,11 @@ def init_model(
     Args:
         config: a config file (`.py`, `.json`), an unmodified one of mmseg, or a dict;
             `model` is all that it needs. Or, alone, a run of jaxseg, which brings its
-            config: a work directory, one step of it, or `work_dirs/NAME:best`.
+            config: a work directory, one step of it, or `work_dirs/NAME:best`; or a model
+            of Hugging Face's, `hf://OWNER/NAME` or its folder.
         checkpoint: a work directory, its `checkpoints` folder or one step of it; a
-            `.pth` of mmseg, `.safetensors` or `.npz` file; or a URL whose file name has
-            a digest. Its classes and palette become the model's. None leaves the
+            `.pth` of mmseg, `.safetensors` or `.npz` file; a model of Hugging Face's;
+            or a URL whose file name has a digest. Its classes and palette become the model's. None leaves the
             model as a training would start it, without `pretrained`.
 
     Returns:

@@ -54,7 +54,8 @@ _CHECKPOINT = flags.DEFINE_string(
     "eval and predict: a work directory, its checkpoints folder, or one step of it; "
     "DIR:best takes the best step by save_best, not the latest. Or a .pth of mmseg, "
     ".safetensors or .npz file, or a URL, for which --config is needed; several files, "
-    "with commas between them, are pieces of one model. Default: the work directory.",
+    "with commas between them, are pieces of one model. Or a model of Hugging Face's, "
+    "hf://OWNER/NAME or its folder, which brings its config. Default: the work directory.",
 )
 _INPUT = flags.DEFINE_string(
     "input", None, "predict: an image, several, a folder (at any depth), or a glob."

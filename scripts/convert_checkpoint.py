@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> int:
         "--src",
         required=True,
         help="what to read: a .pth, .safetensors or .npz file; a work directory of "
-        "jaxseg, its checkpoints folder, one step of it, or DIR:best; a URL",
+        "jaxseg, its checkpoints folder, one step of it, or DIR:best; a URL; a model of "
+        "Hugging Face's, hf://OWNER/NAME or its folder",
     )
     parser.add_argument(
         "--dst",

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from input_pipeline.errors import DataError
 from input_pipeline.transforms.targets import changed_targets
@@ -20,6 +21,14 @@ INTERPOLATION = {
     "bicubic": cv2.INTER_CUBIC,
     "area": cv2.INTER_AREA,
     "lanczos": cv2.INTER_LANCZOS4,
+}
+# Filters that widen where an image shrinks (antialiasing), which OpenCV's do not.
+_OF_PILLOW = {
+    "pillow-bilinear": Image.Resampling.BILINEAR,
+    "pillow-bicubic": Image.Resampling.BICUBIC,
+    "pillow-box": Image.Resampling.BOX,
+    "pillow-hamming": Image.Resampling.HAMMING,
+    "pillow-lanczos": Image.Resampling.LANCZOS,
 }
 
 
@@ -59,9 +68,24 @@ def shortest_edge_size(
 
 def resize(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
     """Resizes (H, W) or (H, W, C) to `size` = (w, h); the type stays."""
+    if interpolation in _OF_PILLOW:
+        return _resize_by_pillow(img, size, _OF_PILLOW[interpolation])
     resized = cv2.resize(img, size, interpolation=INTERPOLATION[interpolation])
     # cv2 drops a channel axis of length one.
     return resized.reshape(resized.shape[:2] + img.shape[2:])
+
+
+def _resize_by_pillow(img, size, filter_of_pillow):
+    if img.dtype != np.uint8:
+        raise DataError(
+            f"an image of {img.dtype}: Pillow's interpolations are for images of uint8"
+        )
+    channels = img[..., None] if img.ndim == 2 else img
+    resized = [
+        np.asarray(Image.fromarray(channel).resize(size, filter_of_pillow))
+        for channel in np.moveaxis(channels, -1, 0)
+    ]
+    return np.stack(resized, axis=-1).reshape(size[::-1] + img.shape[2:])
 
 
 def image_size(results: dict) -> tuple[int, int]:
@@ -128,7 +152,8 @@ class Resize(Resizing):
         scale_factor: factor, or (factor_w, factor_h); used if `scale` is None.
         keep_ratio: keep the ratio of width to height.
         interpolation: the interpolation of the image; 'nearest', 'bilinear', 'bicubic',
-            'area', 'lanczos'.
+            'area', 'lanczos' are OpenCV's; 'pillow-bilinear' (-bicubic, -box, -hamming,
+            -lanczos) are Pillow's, for images of uint8.
     """
 
     scale: int | tuple[int, int] | None = None
@@ -242,12 +267,17 @@ class ResizeShortestEdge(Resizing):
     Attributes:
         scale: length of the short side; of a tuple, the smaller number.
         max_size: largest length of the long side.
+        interpolation: the interpolation of the image, as in `Resize`.
     """
 
     scale: int | tuple[int, int]
     max_size: int
+    interpolation: str = "bilinear"
 
     draws: ClassVar[bool] = False
+
+    def __post_init__(self):
+        _check_interpolation("ResizeShortestEdge", self.interpolation)
 
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator | None = None
@@ -310,8 +340,8 @@ def _pair(scale: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _check_interpolation(owner: str, name: str):
-    if name not in INTERPOLATION:
+    known = (*INTERPOLATION, *_OF_PILLOW)
+    if name not in known:
         raise DataError(
-            f"{owner}.interpolation is {name!r}; it must be one of "
-            f"{tuple(INTERPOLATION)}."
+            f"{owner}.interpolation is {name!r}; it must be one of {known}."
         )

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.activation import ReLU
-from jaxseg.layers.conv import kaiming_normal
+from jaxseg.layers.conv import ConvModule, kaiming_normal
 from jaxseg.layers.norm import Norm
 from jaxseg.ops.conv import conv2d
 from jaxseg.ops.narrow import spread, wide
@@ -68,10 +68,13 @@ class SegformerHead(BaseDecodeHead, kw_only=True):
 
     Attributes:
         interpolate_mode: `bilinear`, `bicubic` or `nearest`, of that resize.
+        plain_projections: the maps are projected with a bias and without norm and
+            activation, as in the authors' code and Hugging Face's.
     """
 
     input_transform: str = "multiple_select"
     interpolate_mode: str = "bilinear"
+    plain_projections: bool = False
 
     takes_padding = True
     takes_bands = True
@@ -79,7 +82,7 @@ class SegformerHead(BaseDecodeHead, kw_only=True):
     @nn.compact
     def __call__(self, inputs, train: bool):
         maps = [
-            self.conv_module(self.channels, 1, f"convs.{i}")(x, train)
+            self._projection(f"convs.{i}")(x, train)
             for i, x in enumerate(self.transform_inputs(inputs))
         ]
         x = _FusionConv(
@@ -90,3 +93,8 @@ class SegformerHead(BaseDecodeHead, kw_only=True):
             name="fusion_conv",
         )(maps, train)
         return self.cls_seg(x, train)
+
+    def _projection(self, name):
+        if not self.plain_projections:
+            return self.conv_module(self.channels, 1, name)
+        return ConvModule(self.channels, 1, norm_cfg=None, act_cfg=None, name=name)

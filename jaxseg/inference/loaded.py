@@ -25,6 +25,7 @@ from jaxseg.resolve import resolve, resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
 from jaxseg.settings.tta import TestTimeAug, without_resizing
+from jaxseg.weights.huggingface.repository import SCHEME
 from jaxseg.weights.key_table import key_table_of
 from jaxseg.weights.load import (
     Checkpoint,
@@ -199,7 +200,8 @@ def load_model(
     Args:
         config: a config file or dict; None takes the one saved in the checkpoint. A
             run of jaxseg alone (its work directory, one step of it, DIR:best) stands
-            for both.
+            for both, and so does a model of Hugging Face's (`hf://OWNER/NAME`, its
+            folder).
         checkpoint: as in `load.read_checkpoint`. None leaves the model as it starts
             training, by the config's seed, but for the weights of `pretrained`.
 
@@ -254,8 +256,11 @@ def _filled(checkpoint, saved, variables, segmentor):
 
 
 def _is_run(config):
+    """Whether a config is a run of jaxseg, or a model of Hugging Face's."""
     if not isinstance(config, (str, Path)):
         return False
+    if str(config).startswith(SCHEME):
+        return True
     return Path(str(config).removesuffix(":best")).expanduser().is_dir()
 
 
@@ -282,7 +287,8 @@ def build_segmentor(
     weights of a ViT trained by mmseg 0.x have a bias that 1.x's configs do not ask for.
 
     Args:
-        config: a config file or dict; None takes the one saved in the checkpoint.
+        config: a config file or dict; None takes the one saved in the checkpoint, and
+            so does one without `model` for the model.
         checkpoint: what will be filled in, or None.
 
     Returns:
@@ -296,10 +302,12 @@ def build_segmentor(
     if config is None:
         config, name = checkpoint.config, f"the config in {checkpoint.path}"
     if config is None:
-        raise LoadError(
-            f"{checkpoint.path} holds weights and no config of jaxseg's: give a config"
-        )
+        no_config = f"{checkpoint.path} holds weights and no config of jaxseg's"
+        raise LoadError(f"{checkpoint.no_config or no_config}: give a config")
     config = load_config(config, INFERENCE, name=name)
+    if "model" not in config and checkpoint is not None and checkpoint.config:
+        _log.info("model: the one of %s", checkpoint.path)
+        config = {**config, "model": checkpoint.config["model"]}
     if "model" not in config:
         raise ConfigError("the config has no `model`")
     segmentor = resolve_model(config["model"])

@@ -16,6 +16,9 @@ from jaxseg.weights.adapt import first_layer
 from jaxseg.weights.download import DownloadError, fetch
 from jaxseg.weights.files.mapped_file import CheckpointFileError
 from jaxseg.weights.files.weights_file import read_weights
+from jaxseg.weights.huggingface.errors import HuggingFaceError
+from jaxseg.weights.huggingface.folder import has_weights, read_model_folder
+from jaxseg.weights.huggingface.repository import SCHEME, fetch_repository
 from jaxseg.weights.key_table import key_table_of
 from jaxseg.weights.layout import buffers_of
 from jaxseg.weights.names import torch_key
@@ -50,7 +53,9 @@ class Checkpoint:
         meta: plain data, as far as it is known: `classes` (names), `palette` (RGB
             lists), `iter`, and whatever else a file says in single values.
         keys: the names of the entries that its source had, in their order.
-        config: the config that jaxseg saved with it, or None.
+        config: the config that jaxseg saved with it, or that follows from one of
+            Hugging Face's; or None.
+        no_config: why there is none, where there is more to say than that.
     """
 
     path: Path
@@ -58,6 +63,7 @@ class Checkpoint:
     meta: dict[str, Any]
     keys: list[str]
     config: dict[str, Any] | None = None
+    no_config: str = ""
 
     @functools.cached_property
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -80,6 +86,8 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
               folder the latest step is taken; with `:best` behind it the best one, by
               the config's save_best;
             - a `.pth`, `.safetensors` or `.npz` file with PyTorch's keys;
+            - a model of Hugging Face's: `hf://OWNER/NAME`, or a folder with config.json
+              and model.safetensors or pytorch_model.bin;
             - a name such as `open-mmlab://resnet50_v1c`, or an http(s) URL; what is
               downloaded is verified (`download.fetch`).
             A file that is not there, and that mmseg's configs name, is downloaded.
@@ -94,7 +102,9 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     if "," in source and not path.exists():
         return _read_pieces(source.split(","))
     try:
-        if "://" in source or not path.exists():
+        if source.startswith(SCHEME):
+            path = fetch_repository(source)
+        elif "://" in source or not path.exists():
             url = url_of(source)
             path = path if url is None else fetch(url)
         if path.is_file():
@@ -103,7 +113,13 @@ def read_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
             return Checkpoint(path, file.state_dict, file.meta, keys)
         if path.suffix in _FILES:
             raise LoadError(f"{path}: there is no such file")
-    except (CheckpointFileError, DownloadError) as error:
+        if has_weights(path):
+            found = read_model_folder(path)
+            keys = list(found.weights)
+            return Checkpoint(
+                path, found.weights, found.meta, keys, found.config, found.no_config
+            )
+    except (CheckpointFileError, DownloadError, HuggingFaceError) as error:
         raise LoadError(str(error)) from error
     return _read_folder(path)
 

@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from input_pipeline.errors import DataError
 from input_pipeline.transforms import (
     RandomChoiceResize,
     RandomResize,
@@ -128,3 +130,12 @@ def test_the_smallest_size_of_what_is_drawn():
     assert own.smallest_size((80, 61)) == (40, 30)
     bounded = RandomResize(((90, 20), (90, 70)), keep_ratio=True, min_size=30)
     assert bounded.smallest_size((80, 60)) == (40, 30)
+
+
+def test_pillows_interpolations_are_pillows():
+    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    step = Resize(scale=(17, 11), interpolation="pillow-bicubic")
+    expected = Image.fromarray(picture).resize((17, 11), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(step({"img": picture}, None)["img"], expected)
+    with pytest.raises(DataError, match="for images of uint8"):
+        step({"img": picture.astype(np.uint16)}, None)

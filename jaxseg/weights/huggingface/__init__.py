@@ -1,0 +1,1 @@
+"""Hugging Face's models: config, weights and preprocessing of a repository as ours."""

@@ -1,0 +1,42 @@
+"""Forms of weights: what Hugging Face's models split or flatten, as mmseg has it."""
+
+import re
+
+import numpy as np
+
+from jaxseg.weights.key_table import Weights
+
+_PARTS = ("query", "key", "value")
+
+
+def join_queries_keys_values(weights: Weights, joined: str) -> dict[str, np.ndarray]:
+    """Three projections of attention as one, the queries first.
+
+    Args:
+        weights: weights by key; `attn.query.weight`, `attn.key.weight` and
+            `attn.value.weight` become one. What lacks one of the three stays.
+        joined: what takes the place of `query.`, such as `in_proj_` or `qkv.`.
+    """
+    result = dict(weights)
+    for key in weights:
+        start, is_query, leaf = key.rpartition("query.")
+        parts = [f"{start}{part}.{leaf}" for part in _PARTS]
+        if is_query and result.keys() >= set(parts):
+            arrays = [np.asarray(result.pop(part)) for part in parts]
+            result[f"{start}{joined}{leaf}"] = np.concatenate(arrays)
+    return result
+
+
+def as_convolutions(weights: Weights, pattern: str) -> dict[str, np.ndarray]:
+    """Weights of linear layers as those of 1x1 convolutions.
+
+    Args:
+        weights: weights by key.
+        pattern: which keys, as of `re.search`.
+    """
+    return {
+        key: array.reshape(*array.shape, 1, 1)
+        if array.ndim == 2 and re.search(pattern, key)
+        else array
+        for key, array in weights.items()
+    }

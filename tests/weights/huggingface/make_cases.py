@@ -1,0 +1,81 @@
+"""Makes the cases: logits of transformers' own classes, tiny, with drawn weights.
+
+    python tests/weights/huggingface/make_cases.py [NAME ...]
+
+It needs torch and transformers (5.24.0 made what is there). A case has `config` (the
+config.json), `shapes` (of the checkpoint's entries by key, as save_pretrained writes
+them), `size` of the image and `logits` at the image's size, every fifth pixel of each
+axis.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+import torch
+import transformers as t
+from safetensors.numpy import load_file, save_file
+
+FOLDER = pathlib.Path(__file__).parent
+sys.path.insert(0, str(FOLDER))
+
+from drawn import drawn_image, drawn_weights
+
+NAMES = {i: name for i, name in enumerate(("sky", "road", "tree", "car", "dog"))}
+STAGES = ["stage1", "stage2", "stage3", "stage4"]
+
+
+def segformer():
+    return t.SegformerForSemanticSegmentation(
+        t.SegformerConfig(
+            depths=[1, 1, 1, 2],
+            hidden_sizes=[8, 16, 24, 32],
+            num_attention_heads=[1, 2, 3, 4],
+            decoder_hidden_size=16,
+            id2label=NAMES,
+        )
+    )
+
+
+MODELS = {"segformer": (segformer, (64, 96))}
+
+
+def logits_of(model, outputs, size):
+    return torch.nn.functional.interpolate(
+        outputs.logits, size=size, mode="bilinear", align_corners=False
+    )
+
+
+def make(name):
+    build, size = MODELS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        build().save_pretrained(folder)
+        path = pathlib.Path(folder, "model.safetensors")
+        shapes = {key: list(array.shape) for key, array in load_file(path).items()}
+        save_file(drawn_weights(shapes), path, {"format": "pt"})
+        config = pathlib.Path(folder, "config.json").read_text()
+        loaded = type(build()).from_pretrained(folder, dtype=torch.float64)
+    image = torch.from_numpy(drawn_image(*size)).double().permute(0, 3, 1, 2)
+    with torch.no_grad():
+        logits = logits_of(loaded, loaded.eval()(image), size)
+    logits = logits.permute(0, 2, 3, 1)[:, ::5, ::5].numpy().astype(np.float32)
+    np.savez_compressed(
+        FOLDER / f"{name}.npz",
+        config=json.dumps(json.loads(config), sort_keys=True),
+        shapes=json.dumps(shapes, sort_keys=True),
+        size=size,
+        logits=logits,
+    )
+    print(
+        name,
+        logits.shape,
+        np.abs(logits).max(),
+        (FOLDER / f"{name}.npz").stat().st_size,
+    )
+
+
+if __name__ == "__main__":
+    for case in sys.argv[1:] or MODELS:
+        make(case)
