@@ -7,8 +7,9 @@ from typing import Any
 from jaxseg.config import plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
-from jaxseg.optim import optimizers
+from jaxseg.optim import torch_optimizers
 from jaxseg.optim.layer_decay import DECAY_TYPES
+from jaxseg.optim.optimizers import is_known
 from jaxseg.optim.param_groups import CONSTRUCTORS
 from jaxseg.optim.parameters import Multipliers
 
@@ -33,6 +34,7 @@ _OF_TORCH_PROCESSES = (
 _ASKS_FOR_NOTHING = {
     "amsgrad": False,
     "capturable": False,
+    "differentiable": False,
     "dampening": 0,
     "foreach": None,
     "fused": None,
@@ -115,10 +117,11 @@ def _from_v0(raw, report):
 
 def _optimizer(optimizer, report):
     path, name = f"{PATH}.optimizer", optimizer.get("type")
-    if name not in optimizers.__all__:
-        report.lacks(path, str(name))
+    if name not in torch_optimizers.__all__:
+        if not is_known(name):
+            report.lacks(path, str(name))
         return optimizer
-    fields = {f.name for f in dataclasses.fields(getattr(optimizers, name))}
+    fields = {f.name for f in dataclasses.fields(getattr(torch_optimizers, name))}
     for key in set(optimizer) - fields - {"type"}:
         if key in _ASKS_FOR_NOTHING and optimizer[key] == _ASKS_FOR_NOTHING[key]:
             del optimizer[key]
@@ -128,11 +131,18 @@ def _optimizer(optimizer, report):
 
 
 def _clip_grad(clip, report):
-    kind, norm = clip.get("type", "norm"), clip.get("norm_type", 2)
-    if kind != "norm" or norm != 2:
-        report.lacks(f"{PATH}.clip_grad", f"type={kind!r}, norm_type={norm!r}")
+    """As mmengine reads it: `type`, and the arguments of torch's function."""
+    kind = clip.get("type", "norm")
+    known = {"norm": ("max_norm", "norm_type"), "value": ("clip_value",)}
+    if kind not in known:
+        report.lacks(f"{PATH}.clip_grad", f"type={kind!r}")
         return clip
-    return {key: clip[key] for key in ("max_norm", "norm_type") if key in clip}
+    # How torch computes, and what it does about a norm that is not finite.
+    report.drop(
+        f"{PATH}.clip_grad", [key for key in clip if key not in ("type", *known[kind])]
+    )
+    result = {key: clip[key] for key in known[kind] if key in clip}
+    return result if kind == "norm" else {"type": kind, **result}
 
 
 def _groups(constructor, paramwise_cfg, report):

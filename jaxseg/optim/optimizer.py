@@ -22,10 +22,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 from flax import traverse_util
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
+from jaxseg.optim.clip_grad import ClipGrad
+from jaxseg.optim.freezing import frozen_until, trained_from, without_frozen
 from jaxseg.optim.optimizers import BaseOptimizer, build_optimizer
 from jaxseg.optim.param_groups import build_rules
 from jaxseg.optim.parameters import Multipliers, frozen_keys, list_parameters
@@ -47,46 +50,34 @@ class Optimizer(NamedTuple):
             float32 scalar, for the log.
         description: What was understood, for the log: a line for the optimiser and one
             for every group.
+        averages: Whether the state holds an average of the parameters, which is what is
+            evaluated (`averaged_parameters`).
     """
 
     transform: optax.GradientTransformationExtraArgs
     learning_rate: optax.Schedule
     description: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipGrad:
-    """clip_grad: torch.nn.utils.clip_grad_norm_ over all trained parameters."""
-
-    max_norm: float
-    norm_type: float = 2.0
-    type: str = "norm"
-
-    def __post_init__(self):
-        if self.max_norm <= 0:
-            raise FieldError(f"max_norm: needs to be > 0, found {self.max_norm}")
-        if self.norm_type != 2:
-            raise FieldError(f"norm_type: found {self.norm_type}, allowed is 2")
-        if self.type != "norm":
-            raise FieldError(f"type: found {self.type!r}, allowed is 'norm'")
-
-    def transform(self) -> optax.GradientTransformation:
-        def clip(grads, params=None):
-            # optax's clip_by_global_norm lacks torch's 1e-6.
-            factor = self.max_norm / (optax.tree.norm(grads) + 1e-6)
-            return jax.tree.map(lambda g: g * jnp.minimum(factor, 1.0), grads)
-
-        return optax.stateless(clip)
+    averages: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimWrapper:
-    """The keys of `optim_wrapper`."""
+    """The keys of `optim_wrapper`.
+
+    Attributes:
+        optimizer: Type, `lr` and the arguments of the optimiser.
+        paramwise_cfg: Rules of the constructor.
+        constructor: What makes the groups of parameters.
+        clip_grad: Of gradients (`clip_grad`).
+        frozen: Parameters that are not trained, or not yet (`freezing`).
+        accumulative_counts: Iterations whose gradients are averaged.
+    """
 
     optimizer: dict
     paramwise_cfg: dict | None = None
     constructor: str = "DefaultOptimWrapperConstructor"
     clip_grad: dict | None = None
+    frozen: tuple[str | dict, ...] = ()
     accumulative_counts: int = 1
 
     def __post_init__(self):
@@ -146,13 +137,17 @@ def make_optimizer(
         raise ConfigError(f"optim_wrapper is {optim_wrapper!r:.80}, it takes a dict")
     name = optim_wrapper.get("type", "OptimWrapper")
     cls = lookup(name, "optim_wrapper", (sys.modules[__name__],))
-    keys = {key: value for key, value in optim_wrapper.items() if key != "type"}
+    keys = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in optim_wrapper.items()
+        if key != "type"
+    }
     wrapper = build(cls, keys, "optim_wrapper")
     base = build_optimizer(wrapper.optimizer)
     schedule_of = make_schedule(param_scheduler, max_iters, epoch_length)
     groups = _group(wrapper, params, frozen)
     if base.weight_decay is None and any(
-        g and g.decay_mult != 1 for g in groups.values()
+        g and g.multipliers.decay_mult != 1 for g in groups.values()
     ):
         raise ConfigError(
             "optim_wrapper.paramwise_cfg: multiplies the weight decay, which "
@@ -162,32 +157,81 @@ def make_optimizer(
     trained = sorted({group for group in groups.values() if group}, reverse=True)
     labels = {group: f"group_{i}" for i, group in enumerate(trained)} | {None: "frozen"}
     transforms = {
-        labels[group]: _follow(base, schedule_of(base.lr * group.lr_mult), group)
+        labels[group]: trained_from(
+            _follow(
+                base,
+                schedule_of(base.lr * group.multipliers.lr_mult),
+                group.multipliers,
+            ),
+            group.until,
+        )
         for group in trained
     }
     tree = traverse_util.unflatten_dict({p: labels[g] for p, g in groups.items()})
     transform = optax.partition(transforms | {"frozen": optax.set_to_zero()}, tree)
+    clip = None
     if wrapper.clip_grad is not None:
         clip = build(ClipGrad, wrapper.clip_grad, "optim_wrapper.clip_grad")
         is_trained = jax.tree.map(lambda label: label != "frozen", tree)
         transform = optax.chain(optax.masked(clip.transform(), is_trained), transform)
+    if any(group.until for group in trained):
+        until = {path: group.until if group else 0 for path, group in groups.items()}
+        transform = optax.chain(
+            without_frozen(traverse_util.unflatten_dict(until)), transform
+        )
     if wrapper.accumulative_counts > 1:
         transform = _accumulate(transform, wrapper.accumulative_counts, max_iters, tree)
     return Optimizer(
-        transform, schedule_of(base.lr), _describe(wrapper, base, groups, params)
+        transform,
+        schedule_of(base.lr),
+        _describe(wrapper, base, clip, groups, params),
+        averages=base.name.startswith("schedule_free"),
     )
+
+
+def averaged_parameters(params: Any, opt_state: Any) -> Any:
+    """The average that a schedule-free optimiser has of the parameters.
+
+    Defazio et al., The Road Less Scheduled, arXiv:2405.15682: the steps are taken at a
+    point between the average and the fast iterate z. Frozen parameters stay as they are.
+    """
+    is_one = lambda node: isinstance(node, optax.contrib.ScheduleFreeState)
+    for state in jax.tree.leaves(opt_state, is_leaf=is_one):
+        if is_one(state):
+            params = jax.tree.map(
+                lambda z, y, b1=state.b1: (
+                    y
+                    if isinstance(z, optax.MaskedNode)
+                    else (y - (1 - b1) * z.astype(y.dtype)) / b1
+                ),
+                *(state.z, params),
+                is_leaf=lambda node: isinstance(node, optax.MaskedNode),
+            )
+    return params
+
+
+@dataclass(frozen=True, order=True)
+class _Group:
+    """What parameters of one group have alike: `until` iterations they are frozen."""
+
+    multipliers: Multipliers
+    until: int = 0
 
 
 def _group(
     wrapper: OptimWrapper, params: Mapping[str, Any], frozen: Collection[str]
-) -> dict[tuple[str, ...], Multipliers | None]:
-    """The multipliers of every parameter by its path; None where it is frozen."""
+) -> dict[tuple[str, ...], _Group | None]:
+    """The group of every parameter by its path; None where it is frozen for good."""
     parameters = list_parameters(params)
     rules = build_rules(wrapper.constructor, wrapper.paramwise_cfg)
     rules.check(parameters.values())
-    left_out = frozen_keys(frozen, [parameter.key for parameter in parameters.values()])
+    keys = [parameter.key for parameter in parameters.values()]
+    until = frozen_until(wrapper.frozen, keys)
+    until |= dict.fromkeys(frozen_keys(frozen, keys))
     return {
-        path: None if parameter.key in left_out else rules.multipliers(parameter)
+        path: None
+        if until.get(parameter.key, 0) is None
+        else _Group(rules.multipliers(parameter), until.get(parameter.key, 0))
         for path, parameter in parameters.items()
     }
 
@@ -201,10 +245,10 @@ def _follow(
         decay *= group.decay_mult
 
     def init(params):
-        return base.factory(schedule(0), decay).init(params)
+        return base.factory(schedule(0), decay, None).init(params)
 
     def update(updates, state, params=None, *, step, **_):
-        return base.factory(schedule(step), decay).update(updates, state, params)
+        return base.factory(schedule(step), decay, None).update(updates, state, params)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -234,21 +278,22 @@ def _accumulate(
     )
 
 
-def _describe(wrapper, base, groups, params) -> str:
+def _describe(wrapper, base, clip, groups, params) -> str:
     leaves = traverse_util.flatten_dict(params)
     lines = [f"{base.name}: lr {base.lr:g}, weight decay {base.weight_decay or 0:g}"]
-    if wrapper.clip_grad is not None:
-        lines.append(f"gradients clipped at norm {wrapper.clip_grad['max_norm']:g}")
+    if clip is not None:
+        lines.append(str(clip))
     if wrapper.accumulative_counts > 1:
         lines.append(f"gradients of {wrapper.accumulative_counts} iterations averaged")
     if isinstance(wrapper, AmpOptimWrapper):
         lines.append("AmpOptimWrapper: bfloat16 compute; loss_scale is not needed")
     for group in dict.fromkeys(groups.values()):
         sizes = [math.prod(leaves[p].shape) for p, g in groups.items() if g == group]
-        what = (
-            f"lr x {group.lr_mult:g}, weight decay x {group.decay_mult:g}"
-            if group
-            else "frozen"
-        )
+        what = "frozen"
+        if group:
+            mults = group.multipliers
+            what = f"lr x {mults.lr_mult:g}, weight decay x {mults.decay_mult:g}"
+            if group.until:
+                what += f", frozen for {group.until} iterations"
         lines.append(f"  {what}: {len(sizes)} tensors, {sum(sizes):,} values")
     return "\n".join(lines)

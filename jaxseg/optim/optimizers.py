@@ -1,29 +1,37 @@
-"""Optimiser types that a config can name: SGD, Adam and AdamW of PyTorch, and optax's.
+"""Optimiser types that a config can name: PyTorch's, optax's and those of users.
 
 A config's weight decay and learning rate are those of the whole model; what a group of
 parameters gets is given when its transformation is made.
 """
 
+import functools
 import inspect
-import math
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import optax
+import optax.contrib
 
 from jaxseg.config import ConfigError, nearest
-from jaxseg.errors import FieldError
-from jaxseg.registry import is_registered
+from jaxseg.optim import torch_optimizers
+from jaxseg.optim.torch_optimizers import TorchOptimizer
+from jaxseg.registry import base_name, is_registered
 from jaxseg.resolve import resolve
 
-# The types that `optim_wrapper.optimizer` can name, besides the optimisers of optax.
-__all__ = ["SGD", "Adam", "AdamW"]
+# rate, weight decay, momentum (None: that of the config)
+Factory = Callable[[Any, float | None, Any], optax.GradientTransformation]
 
-Factory = Callable[[Any, float | None], optax.GradientTransformation]
+# Optimisers of optax.contrib that need nothing but the gradients.
+_OF_CONTRIB = ("muon", "schedule_free_adamw", "schedule_free_sgd")
+
+# Names that other libraries have for optimisers of optax.
+_OTHER_NAMES = {
+    "Adafactor": "adafactor",
+    "LAMB": "lamb",
+    "Lamb": "lamb",
+    "Lion": "lion",
+    "Muon": "muon",
+}
 
 
 class BaseOptimizer(NamedTuple):
@@ -34,118 +42,30 @@ class BaseOptimizer(NamedTuple):
         lr: The base learning rate.
         weight_decay: The base weight decay; None where the optimiser has no such
             argument.
+        momentum: What schedules of the momentum change; None where there is none.
         factory: Makes the transformation of a group from the group's learning rate (a
-            number or a traced scalar) and weight decay.
+            number or a traced scalar), weight decay, and momentum (a traced scalar;
+            None takes the config's).
     """
 
     name: str
     lr: float
     weight_decay: float | None
+    momentum: float | None
     factory: Factory
 
 
-class TorchOptimizer:
-    """The role of `optim_wrapper.optimizer`, beside the functions of optax.
-
-    Attributes:
-        lr: the base learning rate.
-        weight_decay: the weight decay of the whole model, which groups multiply.
-    """
-
-    lr: float
-    weight_decay: float
-
-    def transform(
-        self, learning_rate: Any, weight_decay: float
-    ) -> optax.GradientTransformation:
-        """The transformation of a group of parameters."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True, kw_only=True)
-class SGD(TorchOptimizer):
-    """torch.optim.SGD: decay is added to the gradient, before the momentum."""
-
-    lr: float
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    nesterov: bool = False
-
-    def __post_init__(self):
-        if self.nesterov and not self.momentum:
-            raise FieldError("nesterov: needs a momentum")
-
-    def transform(self, learning_rate, weight_decay):
-        trace = optax.trace(self.momentum, self.nesterov)
-        return optax.chain(
-            optax.add_decayed_weights(weight_decay),
-            trace if self.momentum else optax.identity(),
-            optax.scale_by_learning_rate(learning_rate),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adam(TorchOptimizer):
-    """torch.optim.Adam: decay is added to the gradient, so Adam rescales it."""
-
-    lr: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-
-    def transform(self, learning_rate, weight_decay):
-        return optax.chain(
-            optax.add_decayed_weights(weight_decay),
-            _scale_by_adam(self.betas, self.eps),
-            optax.scale_by_learning_rate(learning_rate),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdamW(TorchOptimizer):
-    """torch.optim.AdamW: weights shrink by learning rate x decay, besides Adam."""
-
-    lr: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.01
-
-    def transform(self, learning_rate, weight_decay):
-        return optax.chain(
-            _scale_by_adam(self.betas, self.eps),
-            optax.add_decayed_weights(weight_decay),
-            optax.scale_by_learning_rate(learning_rate),
-        )
-
-
-def _scale_by_adam(betas: tuple[float, float], eps: float):
-    """optax.scale_by_adam with a bias correction that float32 can hold.
-
-    optax computes 1 - 0.999 ** count in float32, which is off by 1.3e-5 in the first
-    step; torch computes it in float64.
-    """
-
-    def correction(beta, count):
-        return -jnp.expm1(count * (math.log(beta) if beta else -math.inf))
-
-    def update(grads, state, params=None):
-        count = state.count + 1
-        mu = optax.tree.update_moment(grads, state.mu, betas[0], 1)
-        nu = optax.tree.update_moment(grads, state.nu, betas[1], 2)
-        scale_1, scale_2 = (correction(beta, count) for beta in betas)
-        updates = jax.tree.map(
-            lambda m, v: (m / scale_1) / (jnp.sqrt(v / scale_2) + eps), mu, nu
-        )
-        return updates, optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(optax.scale_by_adam(*betas).init, update)
+def is_known(name: Any) -> bool:
+    """Whether `optim_wrapper.optimizer.type` can be this."""
+    known = (*torch_optimizers.__all__, *_OTHER_NAMES, *_optax_optimizers())
+    return isinstance(name, str) and (base_name(name) in known or is_registered(name))
 
 
 def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
     """Builds `optim_wrapper.optimizer`.
 
     Args:
-        config: `dict(type=..., lr=..., ...)`: 'SGD', 'Adam' or 'AdamW' with torch's
+        config: `dict(type=..., lr=..., ...)`: one of `torch_optimizers` with torch's
             arguments and defaults, or the name of an optimiser of optax with optax's
             arguments, but for `lr`. (The Adam of optax is 'adam'.)
 
@@ -155,21 +75,48 @@ def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
     path = "optim_wrapper.optimizer"
     name = config.get("type")
     functions = _optax_optimizers()
-    if isinstance(name, str) and (name in __all__ or is_registered(name)):
-        table = sys.modules[__name__]
-        optimizer = resolve(config, path, (table,), TorchOptimizer)
-        return BaseOptimizer(
-            name, optimizer.lr, optimizer.weight_decay, optimizer.transform
+    if isinstance(name, str) and base_name(name) in ("LBFGS", "lbfgs"):
+        raise ConfigError(
+            f"{path}.type: {name} evaluates the loss of the same batch again and again "
+            "in one step, and its curvature is worth nothing where every batch is "
+            "another; take SGD or AdamW"
         )
+    known = isinstance(name, str) and (
+        base_name(name) in torch_optimizers.__all__ or is_registered(name)
+    )
+    if known:
+        optimizer = resolve(config, path, (torch_optimizers,), TorchOptimizer)
+        return BaseOptimizer(
+            name,
+            optimizer.lr,
+            optimizer.weight_decay,
+            optimizer.base_momentum,
+            functools.partial(_of_torch, optimizer),
+        )
+    if isinstance(name, str):
+        name = _OTHER_NAMES.get(base_name(name), name)
     if not isinstance(name, str) or name not in functions:
-        allowed = [*__all__, *sorted(functions)]
+        allowed = [*torch_optimizers.__all__, *sorted(functions)]
         raise ConfigError(
             f"{path}.type: {name!r} is not known{nearest(name, allowed)}; allowed are "
             f"{', '.join(allowed)}"
         )
+    return _of_optax(name, functions[name], config, path)
 
-    known = inspect.signature(functions[name]).parameters
+
+def _of_torch(optimizer, rate, decay, momentum):
+    if momentum is not None:
+        optimizer = optimizer.with_momentum(momentum)
+    return optimizer.transform(rate, decay)
+
+
+def _of_optax(name, function, config, path) -> BaseOptimizer:
+    known = inspect.signature(function).parameters
     options = {key: value for key, value in config.items() if key != "type"}
+    betas = options.get("betas")  # as other libraries have b1 and b2
+    if {"b1", "b2"} <= known.keys() and isinstance(betas, (list, tuple)):
+        del options["betas"]
+        options |= dict(zip(("b1", "b2"), betas))
     allowed = {"lr"} | known.keys() - {"learning_rate"}
     for key in options:
         if key not in allowed:
@@ -179,18 +126,16 @@ def build_optimizer(config: Mapping[str, Any]) -> BaseOptimizer:
             )
     if not isinstance(options.get("lr"), (int, float)):
         raise ConfigError(f"{path}.lr: expected a number, found {options.get('lr')!r}")
-    lr = options.pop("lr")
-    if "weight_decay" not in known:
-        return BaseOptimizer(
-            name, lr, None, lambda rate, _: functions[name](rate, **options)
-        )
-    weight_decay = options.pop("weight_decay", known["weight_decay"].default)
-    return BaseOptimizer(
-        name,
-        lr,
-        weight_decay,
-        lambda rate, decay: functions[name](rate, weight_decay=decay, **options),
-    )
+    lr, decay = options.pop("lr"), None
+    if "weight_decay" in known:
+        # schedule_free_sgd's default is None, which is 0.
+        decay = options.pop("weight_decay", known["weight_decay"].default) or 0.0
+
+    def factory(rate, decay, momentum):
+        decayed = {} if decay is None else {"weight_decay": decay}
+        return function(rate, **decayed, **options)
+
+    return BaseOptimizer(name, lr, decay, None, factory)
 
 
 def _optax_optimizers() -> dict[str, Callable[..., optax.GradientTransformation]]:
@@ -199,7 +144,7 @@ def _optax_optimizers() -> dict[str, Callable[..., optax.GradientTransformation]
         name: value
         for name, value in vars(optax).items()
         if inspect.isfunction(value) and not name.startswith(("_", "scale_by_"))
-    }
+    } | {name: getattr(optax.contrib, name) for name in _OF_CONTRIB}
     # L-BFGS is left out: its line search evaluates the loss again and again.
     return {
         name: function

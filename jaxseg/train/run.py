@@ -186,6 +186,11 @@ class Run:
         }
         names = metric_names(self.model, variables, whole, self.mesh)
         ema = self.settings.ema is not None
+        if ema and optimizer.averages:
+            raise ConfigError(
+                "ema: a schedule-free optimiser has an average of its own, which is what "
+                "is evaluated; leave ema out"
+            )
         new = functools.partial(
             new_state, optimizer=optimizer, seed=self.seed, ema=ema, metrics=names
         )

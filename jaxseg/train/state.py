@@ -17,7 +17,7 @@ class TrainState(flax.struct.PyTreeNode):
         params: float32 parameters.
         batch_stats: running statistics of the norms.
         opt_state: the state of the optimiser.
-        ema: moving average of params, or None.
+        ema: average of params that is evaluated in their place, or None.
         rng: key data that every step derives its own key from.
         window: sums of the metrics since the last log, and their `count`; in the
             state so that the log of a resumed run is the same to the bit.
@@ -56,7 +56,7 @@ def new_state(
         params=params,
         batch_stats=variables.get("batch_stats", {}),
         opt_state=optimizer.transform.init(params),
-        ema=jax.tree.map(jnp.copy, params) if ema else None,
+        ema=jax.tree.map(jnp.copy, params) if ema or optimizer.averages else None,
         rng=jax.random.key_data(jax.random.fold_in(jax.random.key(seed), 1)),
         window={name: jnp.zeros(()) for name in (*metrics, "count")},
         skipped=jnp.zeros((), jnp.int32),

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
 from jaxseg.ops.compiler_options import compiler_options
-from jaxseg.optim.optimizer import Optimizer
+from jaxseg.optim.optimizer import Optimizer, averaged_parameters
 from jaxseg.segmentors.augment import augment
 from jaxseg.train.sharding import BATCH_AXES, replicated
 from jaxseg.train.state import TrainState
@@ -201,6 +201,9 @@ def _train_step(state, batch, gradients_of, optimizer, options):
     if options.ema_momentum is not None:
         ema = _moving_average(state.ema, updated.params, options.ema_momentum)
         updated = updated.replace(ema=ema)
+    elif optimizer.averages:
+        averaged = averaged_parameters(updated.params, updated.opt_state)
+        updated = updated.replace(ema=averaged)
     # What the update makes counts too: too large a learning rate overflows the
     # parameters before it does the loss, and a checkpoint may lie in between.
     finite = jnp.isfinite(loss) & jnp.isfinite(norm) & _all_finite(updated)

@@ -157,6 +157,13 @@ RULES = dict(
 )
 
 
+def test_clipping_by_value():
+    clip = dict(type="value", clip_value=0.1, foreach=None)
+    ours, report = translated(wrapped(clip_grad=clip))
+    assert ours["optim_wrapper"]["clip_grad"] == dict(type="value", clip_value=0.1)
+    assert report.without_effect == [("optim_wrapper", "clip_grad.foreach")]
+
+
 @pytest.mark.parametrize(
     "raw",
     [wrapped(paramwise_cfg=RULES), v0(optimizer=dict(SGD, paramwise_cfg=RULES))],
@@ -210,12 +217,9 @@ def test_a_constructor_that_forces_its_default_rules():
     ("raw", "missing"),
     [
         (wrapped(type="ApexOptimWrapper"), "ApexOptimWrapper"),
-        (wrapped(optimizer=dict(type="Lamb", lr=1.0)), "Lamb"),
+        (wrapped(optimizer=dict(type="Ranger", lr=1.0)), "Ranger"),
         (wrapped(optimizer=dict(SGD, dampening=0.5)), "SGD(dampening=0.5)"),
-        (
-            wrapped(clip_grad=dict(max_norm=1, norm_type=1)),
-            "type='norm', norm_type=1",
-        ),
+        (wrapped(clip_grad=dict(type="agc", max_norm=1)), "type='agc'"),
         (wrapped(constructor="MyConstructor"), "MyConstructor"),
         (
             wrapped(
