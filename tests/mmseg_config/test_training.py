@@ -161,7 +161,7 @@ def test_clipping_by_value():
     clip = dict(type="value", clip_value=0.1, foreach=None)
     ours, report = translated(wrapped(clip_grad=clip))
     assert ours["optim_wrapper"]["clip_grad"] == dict(type="value", clip_value=0.1)
-    assert report.without_effect == [("optim_wrapper", "clip_grad.foreach")]
+    assert ("optim_wrapper", "clip_grad.foreach") in report.without_effect
 
 
 @pytest.mark.parametrize(
