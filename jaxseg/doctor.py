@@ -3,10 +3,12 @@
     python -m jaxseg.doctor --config experiments/camvid_fpn.py
     python -m jaxseg.doctor --config FILE --config.train_dataloader.dataset.data_root=DIR
     python -m jaxseg.doctor --images DIR --labels DIR --classes background,vessel
+    python -m jaxseg.doctor --images DIR --labels FILE_OR_DIR --write my_data.py
 
 Every image and label of training and validation is decoded. Prints sizes, statistics, a
 table of the classes and what to do; writes report.json, with all numbers, and
-samples.png, with labels over their images.
+samples.png, with labels over their images; and, by --write, a config that trains on the
+two folders.
 
 The exit code is 1 if there are errors, which would stop training or spoil it, and 0 if
 there are warnings at most. docs/doctor.md says what is checked.
@@ -25,6 +27,7 @@ from jaxseg.config import parse_arguments
 from jaxseg.diagnose.contact_sheet import draw_contact_sheet
 from jaxseg.diagnose.diagnosis import Diagnosis, diagnose_config, diagnose_folders
 from jaxseg.diagnose.report import as_json, as_text
+from jaxseg.diagnose.write_config import check_is_new, write_config
 from jaxseg.load_config import load_config
 
 # A model of which jaxseg lacks a part is no reason not to look at the data.
@@ -37,11 +40,20 @@ def main(arguments: list[str]) -> int:
     parser = _parser()
     options, overrides = parse_arguments(parser, arguments)
     _check(parser, options, overrides)
+    if options.write is not None:
+        check_is_new(options.write)
     # OpenCV warns of damaged files without their names, which the report has.
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     diagnosis = _diagnose(options, overrides)
     print(as_text(diagnosis))
     _write(diagnosis, _output(options, overrides), options.samples)
+    if options.write is not None:
+        written = write_config(diagnosis, options.write)
+        print(", ".join(map(str, written)))
+        # A program outside of the current folder is named with a colon behind.
+        inside = options.write.resolve().is_relative_to(Path.cwd())
+        name = f"{options.write}{'' if inside else ':'}"
+        print(f"To train: python -m jaxseg.main --config {name}")
     return 1 if diagnosis.errors else 0
 
 
@@ -55,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--config", help="what --config of jaxseg.main takes; mmseg's configs, too")
     add("--images", metavar="DIR", help="a folder of images, instead of a config")
-    add("--labels", metavar="DIR", help="the folder of their labels")
+    add(
+        "--labels",
+        metavar="DIR",
+        help="the folder of their labels; or one file with the annotations of all, or a "
+        "path with a '*' for the names of several masks an image",
+    )
     add(
         "--classes",
         default="",
@@ -72,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="END",
         help="what stands instead of it in the label's name, such as _gt.png; found "
         "out by default",
+    )
+    add(
+        "--write",
+        type=Path,
+        metavar="FILE.py",
+        help="a new file, for a config that trains on the two folders",
     )
     add(
         "--output",
@@ -105,6 +128,8 @@ def _check(parser, options, overrides) -> None:
         parser.error("--images and --labels are needed both")
     if options.config is None and overrides:
         parser.error(f"--config.{overrides[0][0]} changes a config: give --config")
+    if options.config is not None and options.write is not None:
+        parser.error("--write goes with --images: there is a config")
     if options.config is not None and (
         options.classes or options.img_suffix or options.seg_map_suffix
     ):

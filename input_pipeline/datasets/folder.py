@@ -106,6 +106,17 @@ class BaseSegDataset(SegDataset):
             return [(image, None) for image, _ in self._pairs]
         return self._pairs
 
+    def make_painter(self) -> Painter:
+        """What draws shapes with the classes of this data set."""
+        return Painter(
+            self.metainfo["classes"],
+            self._names,
+            self.label_map or {},
+            self.reduce_zero_label,
+            self.ignore_index,
+            self.annotations,
+        )
+
     def _list_files(self) -> list[tuple[str, str | None]]:
         unknown = sorted(set(self.data_prefix) - set(self.PREFIXES))
         if unknown:
@@ -128,14 +139,7 @@ class BaseSegDataset(SegDataset):
             return [(os.path.join(img_dir, image), None) for image in images]
         seg_path = os.path.join(self.data_root, self.data_prefix["seg_map_path"])
         if has_shapes(seg_path, self.seg_map_suffix):
-            self._painter = Painter(
-                self.metainfo["classes"],
-                self._names,
-                self.label_map or {},
-                self.reduce_zero_label,
-                self.ignore_index,
-                self.annotations,
-            )
+            self._painter = self.make_painter()
         if os.path.isfile(seg_path) or "*" in seg_path + self.seg_map_suffix:
             return self._with_shapes(images, img_dir, seg_path)
         seg_dir, stored = self._open_folder("seg_map_path")

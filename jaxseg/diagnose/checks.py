@@ -64,6 +64,7 @@ def check_split(split: Split, tally: Tally) -> list[Finding]:
     if split.named:
         found += _check_ids(name, dataset, tally)
         found += _check_classes_occur(name, dataset, tally)
+        found += _check_background(name, dataset)
     found += _check_ignored(name, dataset, tally)
     found += _check_kinds(name, tally)
     if tally.copies:
@@ -108,6 +109,25 @@ def _check_classes_occur(name, dataset, tally):
         what = "their scores will be NaN" if name == "val" else "none can be learnt"
         text = f"{len(absent)} of {len(classes)} classes never occur, {what}:"
         yield warning(name, "class never occurs", text, absent)
+
+
+def _check_background(name, dataset):
+    """A class that is ignored as well, of which a model learns nothing."""
+    classes, ignored = dataset.metainfo["classes"], dataset.ignore_index
+    if ignored < len(classes):
+        text = (
+            f"ignore_index={ignored} is the place of the class {classes[ignored]!r}: its "
+            "pixels count nowhere. Use 255, or leave the class out"
+        )
+        yield error(name, "class is ignored", text)
+    first = classes[0].strip("_ ").lower()
+    if dataset.reduce_zero_label and first in ("background", "bg"):
+        text = (
+            f"reduce_zero_label ignores label 0, and the first class, which is label 1, "
+            f"is called {classes[0]!r}: if label 0 is the background, leave out either "
+            "reduce_zero_label or the name"
+        )
+        yield warning(name, "class is ignored", text)
 
 
 def _check_ignored(name, dataset, tally):

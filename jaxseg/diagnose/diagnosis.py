@@ -34,10 +34,37 @@ class Diagnosis:
     drawn: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
     dataset: dict[str, Any] | None = None
 
+    def proposed_dataset(self) -> dict[str, Any]:
+        """The data set of two folders, with what is suggested for its labels."""
+        dataset = dict(self.dataset)
+        split, tally = self.splits[0]
+        suggested = {}
+        for suggestion in self.suggestions.get(split.name, ()):
+            if suggestion.certain or not split.named:
+                suggested |= suggestion.settings
+        palette = suggested.pop("metainfo.palette", None)
+        dataset |= suggested
+        if not split.named:
+            count = len(palette or ()) or _count_classes(tally, suggested)
+            names = [f"class {number}" for number in range(count)]
+            dataset["metainfo"] = {"classes": names}
+            if palette:
+                dataset["metainfo"]["palette"] = palette
+        return dataset
+
     @property
     def errors(self) -> list[Finding]:
         """Those for which the exit code is 1."""
         return [finding for finding in self.findings if finding.level == "error"]
+
+
+def _count_classes(tally, settings):
+    """How many classes the ids have, with the settings that are suggested for them."""
+    label_map = settings.get("label_map", {})
+    reduced = settings.get("reduce_zero_label", False)
+    plain = [one for one in tally.ids if one != settings.get("ignore_index", 255)]
+    targets = [label_map.get(one, one - reduced) for one in [*plain, *label_map]]
+    return max([1, *(target + 1 for target in targets)])
 
 
 def diagnose_config(

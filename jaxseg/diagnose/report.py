@@ -202,13 +202,7 @@ def _suggestions_text(diagnosis):
 
 def _call(diagnosis):
     """The data set of two folders as it is written in a config."""
-    dataset = dict(diagnosis.dataset)
-    split = diagnosis.splits[0][0]
-    if not split.named:
-        dataset["metainfo"] = {"classes": ["..."]}
-    for suggestion in diagnosis.suggestions.get(split.name, ()):
-        if suggestion.certain:
-            dataset |= suggestion.settings
+    dataset = diagnosis.proposed_dataset()
     return "dict(" + ", ".join(f"{k}={v!r}" for k, v in dataset.items()) + ")"
 
 

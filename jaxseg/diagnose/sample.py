@@ -69,6 +69,7 @@ class LabelFacts:
         num_ignored: pixels of the ignore index.
         outside: {id in the file: pixels} of what is neither a class nor ignored.
         colors: {(r, g, b): pixels} of a colour-coded label, the 300 most frequent.
+        painted: whether it was drawn from shapes, so that the ids are classes.
     """
 
     stored: str
@@ -77,6 +78,7 @@ class LabelFacts:
     num_ignored: int
     outside: dict[int, int]
     colors: dict[tuple[int, int, int], int]
+    painted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,15 +113,15 @@ class SampleReader:
             for step in dataset.pipeline
             if does(step, "loads_image") or isinstance(step, ConcatCDInput)
         ] or [LoadImageFromFile()]
-        annotations = first_of(dataset, LoadAnnotations) or LoadAnnotations()
-        self._max_label_pixels = annotations.max_pixels
+        self._annotations = first_of(dataset, LoadAnnotations) or LoadAnnotations()
 
     def pixels(self, record: dict) -> tuple[np.ndarray | None, np.ndarray | None, list]:
         """Reads the files of a record of the data set.
 
         Returns:
             image: (H, W, C), or None if it cannot be read.
-            raw: the label as it is stored, (H, W) or (H, W, 3 or 4); or None.
+            raw: the label as it is stored, (H, W) or (H, W, 3 or 4), or as it is drawn
+                from shapes; or None.
             faults: (kind, sentence) of what could not be read.
         """
         faults, image, raw = [], None, None
@@ -133,12 +135,22 @@ class SampleReader:
         try:
             if "gt_seg_map" in record:
                 raw = record["gt_seg_map"]
+            elif "painter" in record:
+                size = None if image is None else image.shape[:2]
+                limit = self._annotations.max_pixels
+                raw = record["painter"].label_of(record, size, limit)
             elif "seg_map_path" in record:
-                raw = read_label(record["seg_map_path"], self._max_label_pixels)
+                raw = read_label(
+                    record["seg_map_path"],
+                    self._annotations.max_pixels,
+                    self._annotations.mat_variable,
+                )
         except DataError as error:
             faults.append(("unreadable label", str(error)))
         if raw is not None and raw.ndim == 3 and raw.shape[2] == 1:
             raw = raw[..., 0]
+        if raw is not None and self._named:
+            raw = labels.without_equal_channels(raw, record["palette"])
         return image, raw, faults
 
     def map_label(self, record: dict, raw: np.ndarray) -> "MappedLabel":
@@ -149,6 +161,10 @@ class SampleReader:
                 palette.
         """
         source = record.get("seg_map_path", record.get("img_path", "a label array"))
+        if "painter" in record:
+            size, count = (np.iinfo(raw.dtype).max + 1, len(record["classes"]))
+            ignore_index = record["ignore_index"]
+            return MappedLabel(raw, np.arange(size), count, ignore_index, source)
         colored = raw.ndim == 3
         if colored:
             raw = labels.ids_of_colors(raw, record["palette"], source)
@@ -193,10 +209,14 @@ class SampleReader:
             if mapped is not None and self._is_unmapped_mask(record, mapped):
                 faults.append(("binary mask", mapped.source))
             label_facts = _label_facts(mapped, raw, record.get("seg_map_path"))
+            if "painter" in record:
+                label_facts = dataclasses.replace(
+                    label_facts, stored="drawn from shapes", painted=True
+                )
         return SampleFacts(index, image_facts, label_facts, tuple(faults))
 
     def _is_unmapped_mask(self, record, mapped):
-        if not self._named:
+        if not self._named or "painter" in record:
             return False
         try:
             labels.refuse_unmapped_binary_mask(

@@ -11,15 +11,19 @@ from input_pipeline.datasets import BaseSegDataset, ConcatDataset
 from input_pipeline.decode import SUFFIXES, read_image
 from input_pipeline.errors import DataError
 from input_pipeline.folders import files_below
+from input_pipeline.shapes.match import has_shapes
+from input_pipeline.shapes.paint import Painter
+from input_pipeline.shapes.read import SUFFIXES as SHAPE_SUFFIXES
 from input_pipeline.sources import SegDataset
 from jaxseg.config import ConfigError
 from jaxseg.diagnose.findings import Finding, error
+from jaxseg.diagnose.shape_names import settings_of_shapes
 from jaxseg.registry import lookup
 from jaxseg.resolve import resolve
 
 TABLES = (datasets, transforms)
 
-# The ends of file names that are taken for images where nothing else is said.
+LABEL_SUFFIXES = (*SUFFIXES, ".mat", *SHAPE_SUFFIXES)
 
 
 @dataclasses.dataclass
@@ -32,6 +36,7 @@ class Split:
         dataset: every sample once, whatever repeats it; None if it cannot be opened.
         findings: what was wrong with the list of its files.
         named: whether its classes are known; otherwise every id is a class.
+        color_type: with which the images of two folders are read.
     """
 
     name: str
@@ -39,6 +44,7 @@ class Split:
     dataset: SegDataset | None
     findings: list[Finding]
     named: bool = True
+    color_type: str = "color"
 
 
 def open_split(name: str, config: Mapping[str, Any], path: str) -> Split:
@@ -77,7 +83,8 @@ def open_folders(
 
     Args:
         images: folder, walked at any depth.
-        labels: likewise.
+        labels: likewise; or one file with the annotations of all images, or a path with
+            a '*' for the names of several masks an image.
         classes: names by label id; empty if they are not known.
         img_suffix: end of an image's name; None finds it out.
         seg_map_suffix: what stands instead of it in the label's name; likewise.
@@ -88,17 +95,14 @@ def open_folders(
     Raises:
         ConfigError: a folder that does not exist or holds no image.
     """
-    found = _files_in(images), _files_in(labels)
-    if img_suffix and seg_map_suffix:
-        suffixes = [(img_suffix,)], [seg_map_suffix]
+    found = _files_in(images, SUFFIXES), []
+    if os.path.isfile(labels) or "*" in labels + (seg_map_suffix or ""):
+        seg_map_suffix = seg_map_suffix or ".png"
+        img = (img_suffix,) if img_suffix else _kinds(found[0])
+        seg = seg_map_suffix
     else:
-        suffixes = (
-            [(img_suffix,)] if img_suffix else _image_suffixes(found[0]),
-            [seg_map_suffix] if seg_map_suffix else _label_suffixes(found[1]),
-        )
-    pairs = [(img, seg) for img in suffixes[0] for seg in suffixes[1]]
-    # The first of the best: plain file types before longer ends of names.
-    img, seg = max(pairs, key=lambda pair: _num_pairs(*found, *pair))
+        found = found[0], _files_in(labels, LABEL_SUFFIXES)
+        img, seg = _best_suffixes(*found, img_suffix, seg_map_suffix)
     config = {
         "type": "BaseSegDataset",
         "data_prefix": {"img_path": images, "seg_map_path": labels},
@@ -106,12 +110,17 @@ def open_folders(
         "seg_map_suffix": seg,
         "metainfo": {"classes": list(classes or ("unknown",))},
     }
+    if not classes:
+        stems = [_stem(name, img) for name in found[0]]
+        shapes = settings_of_shapes(labels, seg, found[1], stems)
+        config |= shapes
+        classes = bool(shapes)
     color_type = _color_type(next(n for n in found[0] if n.endswith(img)), images)
     pipeline = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations"}]
     if color_type != "color":
         pipeline[0]["color_type"] = color_type
     split = open_split("data", config | {"pipeline": pipeline}, images)
-    split.named = bool(classes)
+    split.named, split.color_type = bool(classes), color_type
     return split, config
 
 
@@ -122,10 +131,12 @@ class PairedFiles(SegDataset):
     Attributes:
         source: the data set, without labels.
         pairs: its (image, label) paths; None for a label that is missing.
+        painter: of labels that are shapes.
     """
 
     source: SegDataset
     pairs: list[tuple[str, str | None]]
+    painter: Painter | None = None
 
     def __post_init__(self):
         source = self.source
@@ -142,6 +153,8 @@ class PairedFiles(SegDataset):
         paths = {"img_path": image}
         if label is not None:
             paths["seg_map_path"] = label
+            if self.painter is not None:
+                paths["painter"] = self.painter
         return paths | self.facts()
 
     def files(self) -> list[tuple[str, str | None]]:
@@ -215,7 +228,9 @@ def _pair_what_exists(name, config, path, cls, failure):
     if alone and not list_file:
         text = f"{len(alone)} labels in {seg_dir} have no image in {img_dir}:"
         findings.append(error(name, "label without image", text, alone))
-    return PairedFiles(source, pairs), findings or [failure]
+    is_drawn = has_shapes(seg_dir, source.seg_map_suffix)
+    painter = source.make_painter() if is_drawn else None
+    return PairedFiles(source, pairs, painter), findings or [failure]
 
 
 def _labels_in(source, seg_prefix):
@@ -246,14 +261,27 @@ def _stem(name, suffixes):
     return name.removesuffix(max(fits, key=len, default=""))
 
 
-def _files_in(folder):
+def _best_suffixes(images, labels, img_suffix, seg_map_suffix):
+    """(ends of images' names, end of labels' names) that pair most files."""
+    if img_suffix and seg_map_suffix:
+        return (img_suffix,), seg_map_suffix
+    suffixes = (
+        [(img_suffix,)] if img_suffix else _image_suffixes(images),
+        [seg_map_suffix] if seg_map_suffix else _label_suffixes(labels),
+    )
+    pairs = [(img, seg) for img in suffixes[0] for seg in suffixes[1]]
+    # The first of the best: plain file types before longer ends of names.
+    return max(pairs, key=lambda pair: _num_pairs(images, labels, *pair))
+
+
+def _files_in(folder, suffixes):
     if not os.path.isdir(folder):
         raise ConfigError(f"{folder}: there is no such folder")
-    names = [n for n in files_below(folder) if n.lower().endswith(SUFFIXES)]
+    names = [n for n in files_below(folder) if n.lower().endswith(suffixes)]
     if not names:
         raise ConfigError(
-            f"{folder}: there is no image in it; an image's name ends in "
-            f"{', '.join(SUFFIXES)}"
+            f"{folder}: there is no image or label in it; its name ends in "
+            f"{', '.join(suffixes)}"
         )
     return names
 

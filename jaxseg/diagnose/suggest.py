@@ -9,6 +9,9 @@ import numpy as np
 
 from jaxseg.diagnose.tally import ClassTally
 
+# Masks of so many classes are told from a blurred one.
+_FEW = 6
+
 
 @dataclasses.dataclass(frozen=True)
 class Suggestion:
@@ -88,12 +91,14 @@ def label_settings(
     if not ids:
         return []
     if _is_blurred(ids):
+        most = sorted(ids, key=lambda one: -ids[one].pixels)[:_FEW]
+        shown = ", ".join(map(str, sorted(m for m in most if ids[m].pixels > 0)))
         return [
             Suggestion(
                 {},
-                f"{len(ids)} ids, and {min(ids)} and {max(ids)} have nearly all pixels: "
-                "the labels were scaled with interpolation or saved with losses, which "
-                "invents values at edges. Threshold them, or export them again.",
+                f"{len(ids)} ids, and a few of them ({shown}) have nearly all pixels: "
+                "the labels were scaled with interpolation or saved with losses (JPEG), "
+                "which invents values at edges. Threshold them, or export them again.",
             )
         ]
     plain = sorted(set(ids) - {ignore_index})
@@ -112,11 +117,21 @@ def label_settings(
 
 
 def _is_blurred(ids):
-    """Whether many ids share a few pixels between two that have nearly all."""
+    """Whether many ids share the few pixels at the edges of a few others.
+
+    Rare classes are rare in another way: they are missing from most images.
+    """
     if len(ids) < 20:
         return False
+    ordered = sorted(ids.values(), key=lambda t: -t.pixels)
+    total = sum(t.pixels for t in ordered)
     ends = ids[min(ids)].pixels + ids[max(ids)].pixels
-    return ends > 0.8 * sum(t.pixels for t in ids.values())
+    if ends > 0.8 * total:
+        return True
+    most = max(t.images for t in ordered)
+    rest = sorted(t.images for t in ordered[_FEW:])
+    few_have_nearly_all = sum(t.pixels for t in ordered[:_FEW]) > 0.9 * total
+    return few_have_nearly_all and rest[len(rest) // 2] > most / 2
 
 
 def _of_unknown_classes(plain, ids, ignore_index):
@@ -127,7 +142,7 @@ def _of_unknown_classes(plain, ids, ignore_index):
     if not plain:
         return found
     last = plain[-1]
-    absent = sorted(set(range(plain[0], last)) - set(plain))
+    absent = sorted(set(range(min(plain[0], 1), last)) - set(plain))
     if len(absent) >= len(plain):
         reason = (
             f"{len(plain)} ids with gaps, up to {last}: this numbers them anew, if no id "

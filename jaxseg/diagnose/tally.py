@@ -158,7 +158,7 @@ class Tally:
             for color, pixels in label.colors.items():
                 if color in self.colors or len(self.colors) < _KEPT_COLORS:
                     self.colors[color] += pixels
-        else:
+        elif not label.painted:
             for one, pixels in label.ids.items():
                 self.ids[one].add(index, pixels, area)
         self.pixels += sum(label.ids.values())
