@@ -1,14 +1,24 @@
 """Families: the table of Hugging Face's models that jaxseg has."""
 
+from jaxseg.weights.huggingface.beit import BEIT, BEIT_UPERNET
+from jaxseg.weights.huggingface.convnext import CONVNEXT, CONVNEXT_V2
 from jaxseg.weights.huggingface.family import BackboneFamily, SegmentorFamily
 from jaxseg.weights.huggingface.segformer import MIT, SEGFORMER
+from jaxseg.weights.huggingface.swin import SWIN
+from jaxseg.weights.huggingface.upernet import UPERNET
 
 # By model_type.
 BACKBONES: dict[str, BackboneFamily] = {
+    "beit": BEIT,
+    "convnext": CONVNEXT,
+    "convnextv2": CONVNEXT_V2,
     "segformer": MIT,
+    "swin": SWIN,
 }
 
 # By the class in `architectures`.
 SEGMENTORS: dict[str, SegmentorFamily] = {
+    "BeitForSemanticSegmentation": BEIT_UPERNET,
     "SegformerForSemanticSegmentation": SEGFORMER,
+    "UperNetForSemanticSegmentation": UPERNET,
 }

@@ -38,7 +38,8 @@ class SegmentorFamily:
         backbone_prefix: what the keys of its backbone begin with.
         defaults: as of `BackboneFamily`.
         model: takes the fields, our entry of the backbone, the channels of its maps,
-            and the number of classes; gives the `model` of a config.
+            and the number of classes; gives the `model` of a config. Of its
+            `data_preprocessor` it has what the file of the images' preparation lacks.
         key_table: the keys of the model, but for its backbone's, in ours. Its
             `convert` takes the `model` in the place of a part.
         backbone: the `model_type` of the backbone, where the config has no

@@ -70,3 +70,41 @@ def the_one(values: Sequence[Any], name: str, where: str) -> Any:
             "for all stages"
         )
     return values[0]
+
+
+def whole_ratio(fields: Fields, above: str, below: str, where: str) -> int:
+    """One field over another, of which jaxseg has whole ratios alone.
+
+    Raises:
+        HuggingFaceError: for another ratio.
+    """
+    if fields[below] < 1 or fields[above] % fields[below]:
+        raise HuggingFaceError(
+            f"{where}: {above} is {fields[above]}, allowed: multiples of {below}, "
+            f"{fields[below]}"
+        )
+    return fields[above] // fields[below]
+
+
+def stages_of(fields: Fields, count: int, where: str) -> tuple[int, ...]:
+    """The stages that a backbone returns, counted from 0.
+
+    Args:
+        fields: with `out_indices` and `out_features`, each of them a list or None;
+            they count from 1, behind `stem`. Without both it is the last stage.
+        count: the number of stages.
+        where: the file, for errors.
+
+    Raises:
+        HuggingFaceError: for another list.
+    """
+    names = ["stem", *(f"stage{i + 1}" for i in range(count))]
+    chosen = fields["out_features"] or fields["out_indices"] or names[-1:]
+    numbers = [names.index(c) if c in names else c for c in chosen]
+    numbers = [n + len(names) if n in range(-count, 0) else n for n in numbers]
+    if not set(numbers) <= set(range(1, count + 1)):
+        raise HuggingFaceError(
+            f"{where}: out_features or out_indices is {list(chosen)}, allowed: "
+            f"stage1 to stage{count}"
+        )
+    return tuple(n - 1 for n in numbers)

@@ -91,9 +91,8 @@ def read_model_folder(path: Path) -> ModelFolder:
     if not preprocessor.is_file():
         reason = f"{path} has no {PREPROCESSOR}, which says how images are prepared"
         return ModelFolder(path, named, meta, None, reason)
-    model["data_preprocessor"], pipeline = read_preprocessor(
-        _read_json(preprocessor), str(preprocessor)
-    )
+    ours, pipeline = read_preprocessor(_read_json(preprocessor), str(preprocessor))
+    model["data_preprocessor"] = ours | model.get("data_preprocessor", {})
     ours = dict(model=model, val_dataloader=dict(dataset=dict(pipeline=pipeline)))
     return ModelFolder(path, named, meta, ours)
 

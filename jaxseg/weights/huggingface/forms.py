@@ -40,3 +40,19 @@ def as_convolutions(weights: Weights, pattern: str) -> dict[str, np.ndarray]:
         else array
         for key, array in weights.items()
     }
+
+
+def columns_first(weights: Weights, pattern: str) -> dict[str, np.ndarray]:
+    """Weights of merged patches in the order of torch's unfold.
+
+    Args:
+        weights: weights by key. Their last axis is four pixels, column by column, with
+            their channels; it becomes channels with their pixels, row by row.
+        pattern: which keys, as of `re.search`.
+    """
+    result = dict(weights)
+    for key, array in weights.items():
+        if re.search(pattern, key) and array.ndim and array.shape[-1] % 4 == 0:
+            by_column = np.asarray(array).reshape(*array.shape[:-1], 2, 2, -1)
+            result[key] = by_column.swapaxes(-3, -1).reshape(array.shape)
+    return result

@@ -39,7 +39,70 @@ def segformer():
     )
 
 
-MODELS = {"segformer": (segformer, (64, 96))}
+def upernet_swin():
+    return upernet(
+        t.SwinConfig(
+            embed_dim=8,
+            depths=[2, 1, 1, 1],
+            num_heads=[1, 2, 2, 4],
+            window_size=3,
+            out_features=STAGES,
+        ),
+        auxiliary_in_channels=32,
+    )
+
+
+def upernet_convnext():
+    return upernet(
+        t.ConvNextConfig(
+            hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 2, 1], out_features=STAGES
+        )
+    )
+
+
+def upernet_convnextv2():
+    return upernet(
+        t.ConvNextV2Config(
+            hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 2, 1], out_features=STAGES
+        )
+    )
+
+
+def upernet(backbone, **fields):
+    return t.UperNetForSemanticSegmentation(
+        t.UperNetConfig(
+            backbone_config=backbone,
+            hidden_size=12,
+            auxiliary_channels=8,
+            id2label=NAMES,
+            **fields,
+        )
+    )
+
+
+def beit():
+    return t.BeitForSemanticSegmentation(
+        t.BeitConfig(
+            image_size=64,
+            hidden_size=16,
+            num_hidden_layers=5,
+            num_attention_heads=2,
+            intermediate_size=32,
+            out_indices=[2, 3, 4, 5],
+            use_relative_position_bias=True,
+            auxiliary_channels=8,
+            id2label=NAMES,
+        )
+    )
+
+
+MODELS = {
+    "beit": (beit, (64, 64)),
+    "segformer": (segformer, (64, 96)),
+    "upernet_convnext": (upernet_convnext, (64, 96)),
+    "upernet_convnextv2": (upernet_convnextv2, (64, 96)),
+    "upernet_swin": (upernet_swin, (64, 96)),
+}
 
 
 def logits_of(model, outputs, size):
