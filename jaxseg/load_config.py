@@ -15,8 +15,10 @@ from jaxseg.registry import custom_imports, import_custom, is_registered
 
 _log = logging.getLogger("jaxseg")
 
-# What of a config something needs; None is all of it.
+# What of a config something needs. A training needs no data of a test.
+TRAINING = tuple(key for key in TOP_LEVEL if not key.startswith("test_"))
 EVALUATION = ("model", "val_dataloader", "val_evaluator", "tta")
+TEST = ("model", "test_dataloader", "val_evaluator", "test_evaluator", "tta")
 INFERENCE = ("model", "val_dataloader.dataset.pipeline")
 
 
@@ -33,8 +35,9 @@ def load_config(
             which is read as a config of mmseg 0.x or 1.x and not run. A `.py` file
             with get_config() is run if it lies in the current directory or below, or
             is named as a program: `FILE.py:`, `FILE.py:ARGUMENT`.
-        needs: the parts that are wanted, such as `INFERENCE`; None wants all. What
-            jaxseg lacks for other parts of an mmseg config is left out.
+        needs: the parts that are wanted, such as `INFERENCE`; None wants those of
+            `TRAINING`. What jaxseg lacks for other parts of an mmseg config is left
+            out.
         overrides: (path, value) pairs, as `jaxseg.config.override` takes them. One
             can put another type where jaxseg lacks one, or name a module in
             `custom_imports` that registers it.
@@ -48,6 +51,7 @@ def load_config(
             to run; of an mmseg config it names all that jaxseg lacks for the parts
             that are wanted.
     """
+    needs = TRAINING if needs is None else needs
     if name is None:
         name = "config" if isinstance(source, Mapping) else str(source)
     is_program = is_named_as_program(source)
@@ -107,7 +111,7 @@ def _check_imports(config, are_asked_for, name):
 def _concerns(note, needs):
     """Whether a note is about a part that is wanted, or about no part of our config."""
     part = re.match(r"\w*", note)[0]
-    wanted = [need.partition(".")[0] for need in needs or TOP_LEVEL]
+    wanted = [need.partition(".")[0] for need in needs]
     return part in wanted or part not in TOP_LEVEL
 
 

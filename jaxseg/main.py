@@ -3,6 +3,7 @@
     python -m jaxseg.main --config experiments/digits_unet.py
     python -m jaxseg.main --config FILE --workdir DIR --config.model.backbone.depth=101
     python -m jaxseg.main --mode eval --config DIR/config.json --checkpoint DIR
+    python -m jaxseg.main --mode test --config DIR/config.json --checkpoint DIR
     python -m jaxseg.main --mode predict --checkpoint DIR --input photos --output out
 
 The same command goes on with a run that was stopped or killed.
@@ -18,10 +19,10 @@ from absl import app, flags
 from jaxseg.checkpoint.layout import run_of
 from jaxseg.command_line import command, sign_messages
 from jaxseg.config import split_overrides
-from jaxseg.evaluation.evaluate import evaluate_checkpoint
+from jaxseg.evaluation.run import evaluate_checkpoint
 from jaxseg.inference.loaded import load_model
 from jaxseg.inference.pictures import NotPredictedError, find_images, predict_files
-from jaxseg.load_config import EVALUATION, INFERENCE, load_config
+from jaxseg.load_config import EVALUATION, INFERENCE, TEST, TRAINING, load_config
 from jaxseg.runtime import hosts
 from jaxseg.runtime.host_memory import keep_freed_memory
 from jaxseg.train.loop import train
@@ -39,19 +40,20 @@ _WORKDIR = flags.DEFINE_string(
     "workdir",
     None,
     "Where checkpoints, logs and pictures go. Default: work_dirs/NAME-OF-THE-CONFIG; of "
-    "eval and predict the work directory of --checkpoint, where it is a run's.",
+    "eval, test and predict the work directory of --checkpoint, where it is a run's.",
 )
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "eval", "predict"],
+    ["train", "eval", "test", "predict"],
     "train: train and evaluate, going on where the work directory's last checkpoint "
-    "is. eval: score a checkpoint on val_dataloader. predict: label images.",
+    "is. eval: score a checkpoint on val_dataloader. test: on test_dataloader. predict: "
+    "label images.",
 )
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
-    "eval and predict: a work directory, its checkpoints folder, or one step of it; "
+    "eval, test and predict: a work directory, its checkpoints folder, or one step of it; "
     "DIR:best takes the best step by save_best, not the latest. Or a .pth of mmseg, "
     ".safetensors or .npz file, or a URL, for which --config is needed; several files, "
     "with commas between them, are pieces of one model. Or a model of Hugging Face's, "
@@ -119,6 +121,8 @@ _SHUTDOWN_TIMEOUT = flags.DEFINE_integer(
     lower_bound=1,
 )
 
+_NEEDS = {"train": TRAINING, "eval": EVALUATION, "test": TEST, "predict": INFERENCE}
+
 # Compiled programs of earlier runs. Versions of JAX keep theirs apart by themselves.
 _COMPILATION_CACHE = "~/.cache/jaxseg/compiled"
 
@@ -139,8 +143,7 @@ def main(argv: list[str]) -> None:
         _overrides.append(("resume", _RESUME.value))
     config = None
     if _CONFIG.value is not None:
-        needs = {"train": None, "eval": EVALUATION, "predict": INFERENCE}[_MODE.value]
-        config = load_config(_CONFIG.value, needs, _overrides)
+        config = load_config(_CONFIG.value, _NEEDS[_MODE.value], _overrides)
     elif _MODE.value == "train":
         raise flags.Error("--config is missing: which model and data?")
     elif _overrides:
@@ -150,8 +153,11 @@ def main(argv: list[str]) -> None:
         )
     if _MODE.value == "predict":
         _predict(config, more_images)
+    elif _MODE.value == "train":
+        _train(config)
     else:
-        {"train": _train, "eval": _eval}[_MODE.value](config)
+        split = {"eval": "val", "test": "test"}[_MODE.value]
+        evaluate_checkpoint(config, _checkpoint(), _workdir(), split)
 
 
 def _workdir() -> Path:
@@ -182,10 +188,6 @@ def _train(config) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _eval(config) -> None:
-    evaluate_checkpoint(config, _checkpoint(), _workdir() / "eval.json")
 
 
 def _predict(config, more_images: list[str]) -> None:

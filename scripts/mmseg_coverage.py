@@ -132,7 +132,7 @@ def _check(translation: Translation) -> list[str]:
     config = translation.config
     done.append("all")
     read_settings({k: v for k, v in config.items() if k not in _NEED_DATA})
-    for part in ("train_dataloader", "val_dataloader"):
+    for part in ("train_dataloader", "val_dataloader", "test_dataloader"):
         for pipeline in _pipelines(config.get(part)):
             resolve(pipeline, f"{part} ... pipeline", (transforms,))
     parts = {k: config.get(k) for k in ("model", "optim_wrapper", "param_scheduler")}

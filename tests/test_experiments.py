@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from input_pipeline.datasets import BaseSegDataset
-from jaxseg.evaluation.evaluate import check_classes
+from jaxseg.evaluation.checks import check_classes
 from jaxseg.heads import Mask2FormerHead
 from jaxseg.load_config import load_config
 from jaxseg.optim.optimizer import make_optimizer
@@ -146,7 +146,8 @@ def test_everything_else_without_the_data(name, monkeypatch):
     # The last iteration is evaluated and saved; the others are so in between.
     assert end % settings.train_loop.val_interval == 0
     assert settings.train_loop.val_interval % settings.checkpoint.interval == 0
-    assert settings.checkpoint.save_best in settings.val_evaluator.iou_metrics
+    [metric] = settings.val_evaluator
+    assert settings.checkpoint.save_best in metric.iou_metrics
     page = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text()))
     assert f"python -m jaxseg.main --config experiments/{name}.py" in page
 

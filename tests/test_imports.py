@@ -31,6 +31,7 @@ ROOMS = (
     "jaxseg.segmentors",
     "jaxseg.resolve",
     "jaxseg.optim",
+    "jaxseg.metrics",
     "jaxseg.settings",
     "jaxseg.mmseg_config",
     "jaxseg.config_source",

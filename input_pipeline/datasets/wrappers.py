@@ -19,11 +19,16 @@ class ConcatDataset(SegDataset):
     Each sample runs through the pipeline of the data set it comes from; `pipeline` is
     the first one's, and so are the other facts.
 
+    Attributes:
+        datasets: what is joined.
+        separate_eval: whether an evaluation scores each of them by itself, too.
+
     Raises:
         DataError: no data sets, or not the same classes, palette or ignore_index.
     """
 
     datasets: tuple[SegDataset, ...]
+    separate_eval: bool = False
 
     def __post_init__(self):
         if not self.datasets:

@@ -18,12 +18,13 @@ from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.tally import KEPT, Tally
 from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.checks import (
+    check_classes,
+    check_ignored,
     check_model_sizes,
     check_sides,
     check_targets,
     check_test_pipeline,
 )
-from jaxseg.evaluation.evaluate import check_classes, check_ignored
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 

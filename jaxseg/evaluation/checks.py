@@ -1,6 +1,6 @@
 """Checks of the data before any step: what pipelines and images must be like."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from input_pipeline import transforms
@@ -11,6 +11,59 @@ from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.sizes import sizes_after
 from jaxseg.inference.buckets.plan import Size
 from jaxseg.settings.tta import TestTimeAug
+
+
+def check_classes(model: Any, dataset: Any, path: str) -> None:
+    """Refuses a model whose heads have another number of classes than the data set.
+
+    Args:
+        model: the segmentor.
+        dataset: with `metainfo`.
+        path: where the data set stands in the config.
+
+    Raises:
+        ConfigError: naming both places and both numbers; or if there is one class
+            alone.
+    """
+    classes: Sequence[str] = dataset.metainfo["classes"]
+    if len(classes) == 1:
+        raise ConfigError(
+            f"{path} has one class alone, {classes[0]!r}: every pixel that counts is of "
+            "it, and a model has nothing to learn. Give the rest a class too: "
+            f"metainfo.classes=['background', {classes[0]!r}], with a label_map"
+        )
+    for name, head in model.heads.items():
+        if head.num_classes != len(classes) and not head.has_own_classes:
+            raise ConfigError(
+                f"model.{name}.num_classes is {head.num_classes}, but {path} has "
+                f"{len(classes)} classes: {', '.join(classes[:5])}"
+                f"{', ...' if len(classes) > 5 else ''}"
+            )
+
+
+def check_ignored(model: Any, dataset: Any, path: str) -> None:
+    """Refuses a model that trains on labels which its data set ignores.
+
+    Args:
+        model: the segmentor.
+        dataset: the data set of the training.
+        path: where the data set stands in the config.
+
+    Raises:
+        ConfigError: naming both places and both numbers.
+    """
+    padding = model.data_preprocessor.seg_pad_val
+    if padding != dataset.ignore_index:
+        raise ConfigError(
+            f"model.data_preprocessor.seg_pad_val is {padding}, the ignore_index of "
+            f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
+        )
+    for name, head in model.heads.items():
+        if head.ignore_index != dataset.ignore_index:
+            raise ConfigError(
+                f"model.{name}.ignore_index is {head.ignore_index}, that of {path} is "
+                f"{dataset.ignore_index}"
+            )
 
 
 def check_test_pipeline(dataset: SegDataset, path: str) -> None:

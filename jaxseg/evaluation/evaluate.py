@@ -1,97 +1,125 @@
 """Evaluator: scores of a model on a data set, by mmseg's definition."""
 
 import collections
-import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from input_pipeline.loader import Loader, eval_samples
-from input_pipeline.scan import scan
-from jaxseg.config import ConfigError, plain
+from input_pipeline.sources import SegDataset
+from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.checks import check_size, check_test_pipeline
-from jaxseg.evaluation.iou import Scores, format_table, segmentation_metrics
+from jaxseg.evaluation.gather import sum_over_hosts
+from jaxseg.evaluation.images import ImageCounts
 from jaxseg.evaluation.sizes import expected_sizes
 from jaxseg.inference.buckets.plan import Bucket
-from jaxseg.inference.loaded import check_channels, load_model
+from jaxseg.inference.loaded import check_channels
 from jaxseg.inference.predictor import Predictor
-from jaxseg.ops.confusion import empty_total, read_total
-from jaxseg.runtime.agreement import check_agreement, program_facts
-from jaxseg.runtime.progress import Progress
-from jaxseg.runtime.workdir import WorkdirError
+from jaxseg.metrics.metric import Counts, Metric, Scores, join_counts
+from jaxseg.ops.confusion import read_total
 from jaxseg.settings.loaders import DataLoader
-from jaxseg.settings.read import Settings, read_settings
+from jaxseg.settings.read import Settings
 from jaxseg.settings.tta import TestTimeAug
-
-_log = logging.getLogger("jaxseg")
-
 
 # Samples that wait for others of their bucket, at most: a data set of many sizes would
 # otherwise be kept in memory whole.
 _MOST_WAITING = 64
 
 
+# Gets a sample, its label map (H, W) at the original size and, of a run that keeps
+# them, its probabilities (H, W, out_channels), else None.
+Sink = Callable[[Mapping[str, Any], np.ndarray, np.ndarray | None], None]
+
+
 class Evaluator:
     """Evaluates one data set, again and again with the same compiled programs."""
 
-    def __init__(self, predictor: Predictor, settings: Settings):
+    def __init__(self, predictor: Predictor, settings: Settings, split: str = "val"):
         """Prepares an evaluation, without loading or compiling anything.
 
         Args:
             predictor: the predictor of the model.
-            settings: with `val_dataloader`, whose data set has labels, and whose
+            settings: with the loader of the split, whose data set has labels, and whose
                 pipeline ends at the test scale with labels of the original size.
                 With `tta` it leaves the image at its own size.
+            split: 'val' or 'test': which loader and metrics of the settings.
 
         Raises:
-            ConfigError: if there is no val_dataloader.
+            ConfigError: if the settings have no such loader, or a metric ignores
+                another label than the data set.
         """
-        if settings.val_dataloader is None:
-            raise ConfigError("val_dataloader is missing: an evaluation needs it")
+        self._path = f"{split}_dataloader"
+        loader: DataLoader | None = getattr(settings, self._path)
+        if loader is None:
+            raise ConfigError(f"{self._path} is missing: an evaluation needs it")
         self.predictor = predictor
-        self.dataset = settings.val_dataloader.dataset
-        self._loader: DataLoader = settings.val_dataloader
-        self._metric = settings.val_evaluator
+        self.dataset = loader.dataset
+        self.metrics: tuple[Metric, ...] = getattr(settings, f"{split}_evaluator")
+        self._loader = loader
         self._ignore_index = self.dataset.ignore_index
-        if self._metric.ignore_index not in (None, self._ignore_index):
-            raise ConfigError(
-                f"val_evaluator.ignore_index is {self._metric.ignore_index}, that of "
-                f"the data set {self._ignore_index}"
-            )
+        for metric in self.metrics:
+            if metric.ignore_index not in (None, self._ignore_index):
+                raise ConfigError(
+                    f"{split}_evaluator.ignore_index is {metric.ignore_index}, that of "
+                    f"the data set {self._ignore_index}"
+                )
         self._tta: TestTimeAug | None = settings.tta
-        self._together = images_together(self._loader.batch_size, predictor.devices)
+        self._together = images_together(loader.batch_size, predictor.devices)
         self._num_classes = len(self.dataset.metainfo["classes"])
         self._is_planned = False
-        check_test_pipeline(self.dataset, "val_dataloader.dataset")
+        check_test_pipeline(self.dataset, f"{self._path}.dataset")
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the data set's classes."""
+        return self.dataset.metainfo["classes"]
 
     def __call__(
         self, variables: Any, progress: Callable[[int], None] = lambda done: None
     ) -> Scores:
-        """Scores the model over all images; arguments and errors as of `confusion`."""
-        return segmentation_metrics(
-            self.confusion(variables, progress),
-            self._metric.iou_metrics,
-            self._metric.nan_to_num,
-            self._metric.beta,
+        """Scores the model over all images; arguments and errors as of `count`."""
+        return self.scores(self.count(variables, progress))
+
+    def scores(self, counts: Sequence[Counts]) -> Scores:
+        """The scores of all metrics, of what `count` counted.
+
+        The summary of a ConcatDataset with `separate_eval` has the scores of each of
+        its data sets, too, as mmseg 0.x names them: `0_mIoU`, `1_mIoU`.
+        """
+        scores = self._scores(counts)
+        for place, part in enumerate(zip(*(count.parts for count in counts))):
+            one = self._scores(part).summary
+            scores.summary.update({f"{place}_{k}": v for k, v in one.items()})
+        return scores
+
+    def _scores(self, counts):
+        found = [
+            metric.compute(count, self.classes)
+            for metric, count in zip(self.metrics, counts, strict=True)
+        ]
+        return Scores(
+            {k: v for one in found for k, v in one.summary.items()},
+            {k: v for one in found for k, v in one.per_class.items()},
         )
 
-    def confusion(
-        self, variables: Any, progress: Callable[[int], None] = lambda done: None
-    ) -> np.ndarray:
-        """Counts the pixels of all images of all hosts, each counted once.
+    def count(
+        self,
+        variables: Any,
+        progress: Callable[[int], None] = lambda done: None,
+        sinks: Sequence[Sink] = (),
+    ) -> list[Counts]:
+        """Counts what the metrics count over all images of all hosts, each once.
 
         Args:
             variables: params and batch_stats.
             progress: called with the number of images of this host that are done.
+            sinks: get each image's label map.
 
         Returns:
-            As `metrics.confusion.read_total`.
+            What each of `metrics` has counted.
 
         Raises:
             ConfigError: if a sample has no label or one that was resized, channels or a
@@ -102,23 +130,46 @@ class Evaluator:
             sizes = expected_sizes(self.dataset, self._tta)
             self.predictor.plan(variables, sizes)
             self._is_planned = True
+        if not getattr(self.dataset, "separate_eval", False):
+            return self._count(self.dataset, variables, progress, sinks)
+        found, done = [], 0
+        for part in self.dataset.datasets:
+            tell = lambda more, done=done: progress(done + more)
+            found.append(self._count(part, variables, tell, sinks))
+            done += len(range(jax.process_index(), len(part), jax.process_count()))
+        return [join_counts(parts) for parts in zip(*found)]
+
+    def _count(self, dataset, variables, progress, sinks):
+        empty = {metric: metric.empty(self._num_classes) for metric in self.metrics}
+        on_device = [metric for metric, total in empty.items() if total is not None]
         # Where the sums will be: otherwise the first one is a program of its own.
-        total = self.predictor.put_variables(empty_total(self._num_classes))
-        done = 0
-        with self.samples() as samples:
-            for bucket, batch in _by_bucket(samples, self._together, self._bucket_of):
-                total = self._add(total, variables, batch, bucket)
+        totals = tuple(self.predictor.put_variables(empty[m]) for m in on_device)
+        images, done = ImageCounts(self.metrics, self._num_classes), 0
+        keeps = bool(sinks) or images.are_wanted
+        with self.samples(dataset) as samples:
+            numbered = _numbered(samples)
+            for bucket, batch in _by_bucket(numbered, self._together, self._bucket_of):
+                totals, maps = self._add(
+                    totals, variables, batch, bucket, metrics=on_device, keeps=keeps
+                )
+                for sample, pred in zip(batch, _own_parts(maps, batch)):
+                    images.add(sample, pred)
+                    for sink in sinks:
+                        sink(sample, pred, None)
                 done += len(batch)
                 progress(done)
-        confusion = read_total(total)
-        if jax.process_count() > 1:
-            confusion = _sum_over_hosts(confusion)
-        return confusion
+        sums = dict(zip(on_device, totals, strict=True))
+        sums = {m: sum_over_hosts(read_total(total)) for m, total in sums.items()}
+        return images.of_all_hosts(sums)
 
-    def samples(self) -> Loader:
-        """The samples of this host, to be used in a `with` statement."""
+    def samples(self, dataset: SegDataset | None = None) -> Loader:
+        """The samples of this host, to be used in a `with` statement.
+
+        Args:
+            dataset: a part of the data set; None takes all of it.
+        """
         return eval_samples(
-            self.dataset,
+            self.dataset if dataset is None else dataset,
             num_workers=self._loader.num_workers,
             num_threads=self._loader.num_threads,
             process_index=jax.process_index(),
@@ -131,8 +182,8 @@ class Evaluator:
         sizes = (size,) if self._tta is None else self._tta.scaled_sizes(size)
         return self.predictor.bucket_of((*sizes, sample["gt_seg_map"].shape))
 
-    def _add(self, total, variables, samples, bucket):
-        """Counts samples of one bucket into the total.
+    def _add(self, totals, variables, samples, bucket, **count):
+        """Counts samples of one bucket into the totals.
 
         The batch is filled up, so that one program serves for all batches.
         """
@@ -144,7 +195,7 @@ class Evaluator:
             images = list(zip(*scaled, strict=True))
         try:
             return self.predictor.add_counts(
-                total,
+                totals,
                 variables,
                 images,
                 [sample["gt_seg_map"] for sample in samples],
@@ -152,6 +203,7 @@ class Evaluator:
                 is_sample=is_sample,
                 ignore_index=self._ignore_index,
                 directions=None if self._tta is None else self._tta.directions,
+                **count,
             )
         except ConfigError as error:
             raise ConfigError(f"{samples[0]['img_path']}: {error}") from error
@@ -173,7 +225,7 @@ class Evaluator:
             raise ConfigError(
                 f"{sample['img_path']} is {own[0]}x{own[1]}, and {size[0]}x{size[1]} "
                 "after the pipeline; `tta` scales the image as it is: take what "
-                "changes its size out of val_dataloader.dataset.pipeline"
+                f"changes its size out of {self._path}.dataset.pipeline"
             )
         before = sample.get("ori_shape", own)[:2]
         if own != before:
@@ -181,7 +233,7 @@ class Evaluator:
                 f"{sample['img_path']} is {before[0]}x{before[1]}, and its label "
                 f"{own[0]}x{own[1]} after the pipeline, but scores are those of the "
                 "original size: LoadAnnotations stands behind what changes a size in "
-                "val_dataloader.dataset.pipeline"
+                f"{self._path}.dataset.pipeline"
             )
         try:
             check_size(self.predictor.model, size, self._tta)
@@ -222,128 +274,17 @@ def _by_bucket(
     yield from waiting.items()
 
 
-def _sum_over_hosts(confusion: np.ndarray) -> np.ndarray:
-    """Exactly, although what JAX sends has 32 bits."""
-    halves = np.stack([confusion & 0xFFFFFFFF, confusion >> 32]).astype(np.uint32)
-    gathered = multihost_utils.process_allgather(halves).astype(np.int64)
-    return (gathered[:, 0] + (gathered[:, 1] << 32)).sum(0)
+def _numbered(samples: Iterator[dict]) -> Iterator[dict]:
+    """The samples of this host with their `number` in the data set."""
+    first, step = jax.process_index(), jax.process_count()
+    for place, sample in enumerate(samples):
+        yield sample | {"number": first + place * step}
 
 
-def check_classes(model: Any, dataset: Any, path: str) -> None:
-    """Refuses a model whose heads have another number of classes than the data set.
-
-    Args:
-        model: the segmentor.
-        dataset: with `metainfo`.
-        path: where the data set stands in the config.
-
-    Raises:
-        ConfigError: naming both places and both numbers; or if there is one class
-            alone.
-    """
-    classes: Sequence[str] = dataset.metainfo["classes"]
-    if len(classes) == 1:
-        raise ConfigError(
-            f"{path} has one class alone, {classes[0]!r}: every pixel that counts is of "
-            "it, and a model has nothing to learn. Give the rest a class too: "
-            f"metainfo.classes=['background', {classes[0]!r}], with a label_map"
-        )
-    for name, head in model.heads.items():
-        if head.num_classes != len(classes) and not head.has_own_classes:
-            raise ConfigError(
-                f"model.{name}.num_classes is {head.num_classes}, but {path} has "
-                f"{len(classes)} classes: {', '.join(classes[:5])}"
-                f"{', ...' if len(classes) > 5 else ''}"
-            )
-
-
-def check_ignored(model: Any, dataset: Any, path: str) -> None:
-    """Refuses a model that trains on labels which its data set ignores.
-
-    Args:
-        model: the segmentor.
-        dataset: the data set of the training.
-        path: where the data set stands in the config.
-
-    Raises:
-        ConfigError: naming both places and both numbers.
-    """
-    padding = model.data_preprocessor.seg_pad_val
-    if padding != dataset.ignore_index:
-        raise ConfigError(
-            f"model.data_preprocessor.seg_pad_val is {padding}, the ignore_index of "
-            f"{path} is {dataset.ignore_index}; padded pixels must be ignored"
-        )
-    for name, head in model.heads.items():
-        if head.ignore_index != dataset.ignore_index:
-            raise ConfigError(
-                f"model.{name}.ignore_index is {head.ignore_index}, that of {path} is "
-                f"{dataset.ignore_index}"
-            )
-
-
-def report(scores: Scores, classes: Sequence[str], path: Path) -> None:
-    """Prints the table of the classes and the scores, the first of them last.
-
-    Args:
-        scores: the scores of an evaluation.
-        classes: names of the classes.
-        path: JSON file that gets the same numbers; NaN is null.
-
-    Raises:
-        WorkdirError: if the file cannot be written; the scores are printed before.
-    """
-    per_class = {
-        name: dict(zip(classes, map(_or_none, values), strict=True))
-        for name, values in scores.per_class.items()
-    }
-    summary = {name: _or_none(value) for name, value in scores.summary.items()}
-    text = json.dumps({"summary": summary, "per_class": per_class}, indent=2)
-    print(format_table(scores.per_class, classes))
-    first = next(name for name in scores.summary if name != "aAcc")
-    rest = [name for name in scores.summary if name != first]
-    print("  ".join(f"{name} {scores.summary[name]:.2f}" for name in rest))
-    print(f"val {first} {scores.summary[first]:.2f}", flush=True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n")
-    except OSError as error:
-        raise WorkdirError(f"{path}: the scores cannot be written: {error}") from error
-
-
-def _or_none(value):
-    return None if np.isnan(value) else float(value)
-
-
-def evaluate_checkpoint(
-    config: Mapping[str, Any] | None, checkpoint: str | Path, path: Path
-) -> Scores:
-    """Scores a checkpoint on val_dataloader, and reports.
-
-    Args:
-        config: a whole config; None takes the one saved in the checkpoint. Its
-            train_dataloader is not looked at, so that data need not be there.
-        checkpoint: as in `load.read_checkpoint`.
-        path: JSON file for the scores.
-    """
-    model = load_model(config, checkpoint)
-    parts = {k: v for k, v in model.config.items() if k != "train_dataloader"}
-    settings = read_settings(parts)
-    predictor = Predictor(model.segmentor, xla_flags=settings.xla_flags)
-    evaluator = Evaluator(predictor, settings)
-    check_classes(model.segmentor, evaluator.dataset, "val_dataloader.dataset")
-    _log.info("val: %d samples; %s", len(evaluator.dataset), scan(evaluator.dataset))
-    check_agreement(
-        program_facts()
-        | {
-            "config": plain(parts),
-            "validation samples": len(evaluator.dataset),
-            "classes": list(evaluator.dataset.metainfo["classes"]),
-        }
-    )
-    with Progress(len(evaluator.dataset), name="eval") as progress:
-        scores = evaluator(model.variables, progress.update)
-    _log.info(evaluator.predictor.count_of_compilations())
-    if jax.process_index() == 0:
-        report(scores, evaluator.dataset.metainfo["classes"], path)
-    return scores
+def _own_parts(maps, samples):
+    """The label map of each sample, cut out of its bucket; () where none is kept."""
+    if maps is None:
+        return
+    for one, sample in zip(np.asarray(maps), samples, strict=False):
+        height, width = sample["gt_seg_map"].shape
+        yield one[:height, :width]

@@ -125,6 +125,25 @@ def probabilities(logits: jax.Array) -> jax.Array:
     return jax.nn.sigmoid(logits) if one else jax.nn.softmax(logits, axis=-1)
 
 
+def confidence_of(
+    values: jax.Array, pred: jax.Array, are_probabilities: bool = False
+) -> jax.Array:
+    """The probability of what is predicted.
+
+    Args:
+        values: logits or probabilities, (N, H, W, C).
+        pred: `pick_classes` of them, (N, H, W).
+        are_probabilities: whether values are.
+
+    Returns:
+        (N, H, W) float32; of one channel p where class 1 is predicted, else 1 - p.
+    """
+    p = (values if are_probabilities else probabilities(values)).astype(jnp.float32)
+    if p.shape[-1] == 1:
+        return jnp.where(pred == 1, p[..., 0], 1 - p[..., 0])
+    return jnp.max(p, axis=-1)
+
+
 def pick_classes(
     values: jax.Array, threshold: float | None, are_probabilities: bool = False
 ) -> jax.Array:

@@ -18,10 +18,11 @@ import numpy as np
 
 from jaxseg.inference.buckets.choose import BucketChoice
 from jaxseg.inference.buckets.network import MaskedNetwork
-from jaxseg.inference.buckets.plan import Bucket, Item, exact_bucket, pad_to
+from jaxseg.inference.buckets.plan import Bucket, Item, Size, exact_bucket, pad_to
 from jaxseg.inference.logits import SlideSource, WholeSource
 from jaxseg.inference.postprocess import flipped, resize_stages
 from jaxseg.inference.programs import Programs
+from jaxseg.metrics.metric import Metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,31 +197,36 @@ class Predictor:
 
     def add_counts(
         self,
-        total: jax.Array,
+        totals: Sequence[jax.Array],
         variables: Any,
         images: Sequence[Sequence[np.ndarray]],
         labels: Sequence[np.ndarray],
         bucket: Bucket,
         *,
+        metrics: Sequence[Metric],
         is_sample: np.ndarray,
         ignore_index: int,
         directions: Sequence[str] | None = None,
-    ) -> jax.Array:
-        """Predicts images of one bucket, and adds to a confusion matrix.
+        keeps: bool = False,
+    ) -> tuple[tuple[jax.Array, ...], jax.Array | None]:
+        """Predicts images of one bucket, and adds to the totals of metrics.
 
         Args:
-            total: the total of `metrics.confusion`, which is used up.
+            totals: one a metric, which are used up.
             variables: from `put_variables`.
             images: at each scale N images (H, W, C); the number of devices divides N.
             labels: (height, width) of each image, at its original size.
             bucket: the bucket of all images.
+            metrics: those that count on the device.
             is_sample: (N,) bool: whether an image counts, or fills up the batch.
             ignore_index: the label that counts nowhere.
             directions: flips that are added at every scale before the mean of the
                 probabilities; None takes the one version as it is.
+            keeps: whether the label maps are wanted, too.
 
         Returns:
-            The new total.
+            The new totals; with `keeps` (N, H, W) classes, of which the image's own
+            part at the top left counts, else None.
 
         Raises:
             ConfigError: if the model does not take an image's size.
@@ -231,14 +237,51 @@ class Predictor:
             "labels": self.programs.put(pad_to(labels, bucket.canvas, ignore_index)),
             "is_sample": is_sample,
             "ignore_index": ignore_index,
+            "metrics": tuple(metrics),
+            "keeps": keeps,
         }
         if directions is None:
             run = _Run(variables, sizes, bucket, "counts")
-            return self._predict(run, images[0], total=total, **count)
+            return self._predict(run, images[0], total=totals, **count)
+        values, versions = self._sum_of(variables, images, sizes, bucket, directions)
+        return self.programs.tally(totals, values, versions, **count)
+
+    def predict_bucket(
+        self,
+        variables: Any,
+        images: Sequence[Sequence[np.ndarray]],
+        sizes: Sequence[Size],
+        bucket: Bucket,
+        directions: Sequence[str] | None = None,
+        probabilities: bool = False,
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Predicts images of one bucket, of which there need be no labels.
+
+        Args:
+            variables, images, bucket, directions: as of `add_counts`.
+            sizes: (height, width) of each result.
+            probabilities: whether they are wanted, too.
+
+        Returns:
+            (N, H, W) classes, and (N, H, W, out_channels) float32 or None; of both the
+            image's own part at the top left counts.
+        """
+        self.programs.drop_old()
+        if directions is None and not probabilities:
+            run = _Run(variables, list(sizes), bucket, "classes")
+            return self._predict(run, images[0]), None
+        values, versions = self._sum_of(
+            variables, images, list(sizes), bucket, directions or ()
+        )
+        classes = self.programs.classes(values, versions)
+        mean = self.programs.mean(values, versions) if probabilities else None
+        return classes, mean
+
+    def _sum_of(self, variables, images, sizes, bucket, directions):
+        """The sum of the probabilities of all versions, and how many there are."""
         run = _Run(variables, sizes, bucket, "probability")
-        values = self._add_versions(run, images, directions)
         versions = len(images) * (1 + len(directions))
-        return self.programs.tally(total, values, versions, **count)
+        return self._add_versions(run, images, directions), versions
 
     def _alike(self, variables, versions, size, how, directions=()):
         """Predicts images of one size, (N, H, W, C) at each scale."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -13,18 +14,26 @@ from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.inference.buckets.network import MaskedNetwork
 from jaxseg.inference.postprocess import (
+    confidence_of,
     finish,
     pick_classes,
     probabilities,
     resize_stages,
 )
+from jaxseg.metrics.metric import Metric
 from jaxseg.ops.compiler_options import compiler_options
-from jaxseg.ops.confusion import add_label_maps
 
 # Programs that are kept. One of a ResNet-18 takes some 7 MB of memory, and a data set
 # may have a thousand sizes. Those that are dropped are read back from the compilation
 # cache on disk, or compiled again.
 _MOST_PROGRAMS = 400
+
+# Of what counts need, what a program is compiled for.
+_STATIC = ("metrics", "keeps", "ignore_index")
+
+
+def _need_confidence(metrics: Sequence[Metric]) -> bool:
+    return any(metric.needs_confidence for metric in metrics)
 
 
 class Programs:
@@ -65,13 +74,13 @@ class Programs:
         self._network = self._masked = None
         self._finish = jax.jit(
             self._run_finish,
-            static_argnames=("how", "ignore_index"),
+            static_argnames=("how", *_STATIC),
             donate_argnames="total",
         )
         self._classes = jax.jit(self._run_classes)
         self._mean = jax.jit(self._run_mean, donate_argnums=0)
         self._tally = jax.jit(
-            self._run_tally, static_argnames="ignore_index", donate_argnames="total"
+            self._run_tally, static_argnames=_STATIC, donate_argnames="total"
         )
 
     def put_variables(self, variables: Any) -> Any:
@@ -161,17 +170,21 @@ class Programs:
         source: Any,
         stages: Any,
         rows: np.ndarray,
-        total: jax.Array | None,
+        total: Any,
         how: str,
         **count: Any,
-    ) -> jax.Array:
+    ) -> Any:
         """From logits to what is wanted at the original size (`finish.finish`).
 
         Args:
             source, stages, rows: as of `finish.finish`.
-            total: what is added to, and used up: probabilities, counts or None.
+            total: what is added to, and used up: probabilities, the totals of
+                metrics, or None.
             how: `classes`, `logits`, `probability` or `counts`.
-            count: for `counts`, what `metrics.confusion.add_label_maps` needs.
+            count: for `counts`, what `_counted` needs.
+
+        Returns:
+            (N, H, W, ...); for `counts` what `_counted` returns.
         """
         stages, rows = self.put((stages, rows))
         return self._finish(source, stages, rows, total=total, how=how, **count)
@@ -185,9 +198,9 @@ class Programs:
         return self._mean(total, versions)
 
     def tally(
-        self, total: jax.Array, values: jax.Array, versions: int, **count: Any
-    ) -> jax.Array:
-        """Adds the classes of a sum of probabilities to a confusion matrix."""
+        self, total: Any, values: jax.Array, versions: int, **count: Any
+    ) -> tuple[Any, jax.Array | None]:
+        """Adds the classes of a sum of probabilities to the totals of metrics."""
         return self._tally(total, values, versions, **count)
 
     def drop_old(self) -> None:
@@ -225,10 +238,12 @@ class Programs:
     def _run_finish(self, source, stages, rows, total, how, **count):
         self._count("rest")
         use = {"logits": lambda x: x, "probability": probabilities}
+        if how == "counts" and _need_confidence(count["metrics"]):
+            use["counts"] = self._pick_with_confidence
         run = functools.partial(finish, use.get(how, self._pick), self._model.scores)
         y = self._alone(run, in_specs=P("batch"))(source, stages, rows)
         if how == "counts":
-            return add_label_maps(total, y, **count)
+            return self._counted(total, y, **count)
         return y if total is None else total + y
 
     def _run_classes(self, values, versions):
@@ -244,8 +259,40 @@ class Programs:
 
     def _run_tally(self, total, values, versions, **count):
         self._count("rest")
-        pred = self._pick(values / versions, are_probabilities=True)
-        return add_label_maps(total, pred, **count)
+        needs = _need_confidence(count["metrics"])
+        pick = self._pick_with_confidence if needs else self._pick
+        return self._counted(total, pick(values / versions, True), **count)
+
+    def _counted(self, totals, y, metrics, keeps, **count):
+        """Adds label maps to the total of each metric that counts on the device.
+
+        Args:
+            totals: of those metrics.
+            y: (N, H, W) classes; with their confidence where a metric needs it, as
+                `_pick_with_confidence` gives them.
+            metrics: those metrics.
+            keeps: whether the label maps are a result, too.
+            count: the rest of what `Metric.update` takes.
+
+        Returns:
+            The new totals, and the label maps (N, H, W) or None.
+        """
+        confidence = None
+        if _need_confidence(metrics):
+            pred, confidence = y[..., 0].astype(jnp.int32), y[..., 1]
+        else:
+            pred = y
+        totals = tuple(
+            metric.update(total, pred, confidence=confidence, **count)
+            for metric, total in zip(metrics, totals, strict=True)
+        )
+        return totals, pred if keeps else None
+
+    def _pick_with_confidence(self, values, are_probabilities=False):
+        """(..., 2) float32: the class, and the probability of it."""
+        pred = self._pick(values, are_probabilities)
+        confidence = confidence_of(values, pred, are_probabilities)
+        return jnp.stack([pred.astype(jnp.float32), confidence], axis=-1)
 
     def _pick(self, values, are_probabilities=False):
         threshold = self._model.threshold

@@ -9,7 +9,6 @@ from input_pipeline import datasets
 from input_pipeline.lists import read_names
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.dataset_source import read_dataset_class
-from jaxseg.mmseg_config.flags import override_flag
 from jaxseg.mmseg_config.ignore_index import ignored, with_ignore_index
 from jaxseg.mmseg_config.label_order import label_map_of_v0
 from jaxseg.mmseg_config.line import is_v0
@@ -33,10 +32,10 @@ _SEVERAL = ("img_dir", "ann_dir", "split")  # 0.x takes lists of them, too
 def translate_data(
     raw: Mapping[str, Any], report: Report, source: str = ""
 ) -> dict[str, Any]:
-    """Makes `train_dataloader` and `val_dataloader` of a config of either line.
+    """Makes the three loaders of a config of either line.
 
-    The evaluation, during a training or alone, takes what mmseg evaluates during a
-    training, and only without it what `tools/test.py` takes.
+    `val_dataloader` is what mmseg evaluates during a training, and only without it what
+    `tools/test.py` takes, which is `test_dataloader`.
 
     Args:
         raw: the whole config.
@@ -44,26 +43,29 @@ def translate_data(
         source: the config's file, beside which its modules are looked for.
 
     Returns:
-        Those of the two loaders that the config has; `batch_size` is per GPU.
+        Those of the three loaders that the config has; `batch_size` is per GPU.
 
     Raises:
         ConfigError: as `translate_dataset`.
     """
     v0, translated, modules = is_v0(raw), {}, _modules(raw)
-    sources = {"train": ("train",), "val": ("val", "test")}
+    sources = {"train": ("train",), "val": ("val", "test"), "test": ("test",)}
     for name, candidates in sources.items():
         loaders = [read_loader(raw, candidate) for candidate in candidates]
         loader = next((loader for loader in loaders if loader), None)
         if loader is None:
             continue
         path, training = f"{name}_dataloader", name == "train"
-        settings = loader_settings(loader, training, path, report)
-        part = Part(v0, training, report, source, modules)
+        own = Report()
+        settings = loader_settings(loader, training, path, own)
+        part = Part(v0, training, own, source, modules)
         dataset = translate_dataset(loader["dataset"], f"{path}.dataset", part)
-        dataset = with_ignore_index(dataset, ignored(raw, training), path, report)
+        dataset = with_ignore_index(dataset, ignored(raw, training), path, own)
         translated[path] = {**settings, "dataset": dataset}
+        # Most configs test on the data of their validation: all is said once.
+        report.add(own, known_as=(path, "val_dataloader"))
     if "val_dataloader" in translated:
-        _compare_test(raw, translated["val_dataloader"]["dataset"], report, source)
+        _note_test_pipeline(raw, report)
     return translated
 
 
@@ -94,8 +96,8 @@ def _modules(raw):
     return tuple(name for name in names if isinstance(name, str))
 
 
-def _compare_test(raw, ours, report, source):
-    """Notes by which flags `tools/test.py`'s data set, if it is another, is reached."""
+def _note_test_pipeline(raw, report):
+    """Notes where mmseg takes single images through another pipeline."""
     single = raw.get("test_pipeline")
     dataset, where = evaluated(raw)
     if not is_v0(raw) and single not in (None, dataset.get("pipeline")):
@@ -103,25 +105,6 @@ def _compare_test(raw, ours, report, source):
             f"test_pipeline: not used; mmseg takes single images through it, jaxseg "
             f"through {where}.pipeline, which is another one"
         )
-    loader = read_loader(raw, "test")
-    if loader is None:
-        return
-    part = Part(
-        is_v0(raw), False, Report(), source, _modules(raw)
-    )  # what is missing there is not asked for
-    path = "val_dataloader.dataset"
-    other = translate_dataset(loader["dataset"], path, part)
-    number = ignored(raw, training=False)
-    other = with_ignore_index(other, number, "val_dataloader", part.report)
-    if other == ours:
-        return
-    keys = [key for key in other | ours if other.get(key) != ours.get(key)]
-    flags = [override_flag(f"{path}.{key}", other.get(key)) for key in keys]
-    report.note(
-        f"{'data.test' if part.v0 else 'test_dataloader'}: not used; jaxseg evaluates "
-        f"val_dataloader, and takes single images through its pipeline. The test data "
-        f"set differs in {', '.join(keys)}: {' '.join(flags)}"
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +143,8 @@ def translate_dataset(config: Any, path: str, part: Part) -> dict[str, Any]:
     config = _with_known_class(with_base_type(config, path), path, part)
     if part.v0:
         if any(_is_list(config.get(key)) for key in _SEVERAL):
-            return _concat(list(_one_folder_each(config, path)), path, part)
+            separate = config.get("separate_eval", True)
+            return _concat(list(_one_folder_each(config, path)), path, part, separate)
         config = _keys_of_v1(config, path, part)
     if find_class(config["type"], datasets) is None:
         part.report.lacks(path, config["type"])
@@ -205,24 +189,22 @@ def _with_known_class(config, path, part):
     return {**said, **config, "type": plain}
 
 
-def _concat(configs, path, part):
+def _concat(configs, path, part, separate=True):
     if not configs:
         raise ConfigError(f"{path}: a list of data sets that is empty")
-    if part.v0 and not part.training and len(configs) > 1:
-        part.report.note(
-            f"{path}: mmseg 0.x scores the {len(configs)} data sets one by one; here "
-            "they are scored together"
-        )
     parts = [
         translate_dataset(config, f"{path}.datasets.{i}", part)
         for i, config in enumerate(configs)
     ]
-    return {"type": "ConcatDataset", "datasets": parts}
+    concat = {"type": "ConcatDataset", "datasets": parts}
+    if part.v0 and not part.training and len(configs) > 1:
+        concat["separate_eval"] = separate
+    return concat
 
 
 def _wrapper(config, path, part):
     """A data set made of data sets."""
-    dropped = [k for k in config if k in (*_NO_EFFECT, "verify_meta", "separate_eval")]
+    dropped = [k for k in config if k in (*_NO_EFFECT, "verify_meta")]
     part.report.drop(path, dropped)
     config = {key: value for key, value in config.items() if key not in _NO_EFFECT}
     config.pop("verify_meta", None)  # always
@@ -231,8 +213,8 @@ def _wrapper(config, path, part):
     if config.pop("ignore_keys", None):
         part.report.note(f"{path}.ignore_keys: not used; the classes must be equal")
     if "datasets" in config:
-        config.pop("separate_eval", None)
-        return config | _concat(config["datasets"], path, part)
+        separate = config.pop("separate_eval", True)
+        return config | _concat(config["datasets"], path, part, separate)
     inner = translate_dataset(config["dataset"], f"{path}.dataset", part)
     return config | {"dataset": inner}
 

@@ -1,4 +1,4 @@
-"""Evaluation of a config: `val_evaluator`, and the `tta` before it."""
+"""Evaluation of a config: `val_evaluator`, `test_evaluator`, and the `tta` before."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,72 +12,73 @@ from jaxseg.mmseg_config.test_time_aug import (
 )
 from jaxseg.mmseg_config.type_names import with_base_type
 
-PATH = "val_evaluator"
-
 _FIELDS = ("iou_metrics", "ignore_index", "nan_to_num", "beta")
 # Where results are gathered, and what their names begin with.
 _NO_EFFECT = ("collect_device", "prefix")
 
 
 def translate_evaluation(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    """Makes `val_evaluator` and `tta` of a config of either line.
+    """Makes `val_evaluator`, `test_evaluator` and `tta` of a config of either line.
 
     `tta` is enabled only if mmseg augments in every test, as some configs of 0.x do.
     Those of 1.x do so with `tools/test.py --tta` alone: there it says what that
     averages over, for `--config.tta.enabled=True`.
 
     Returns:
-        A dict with those of the two keys that the config asks for.
+        A dict with those of the three keys that the config asks for; `test_evaluator`
+        where it differs from `val_evaluator`, by which the test is scored otherwise.
     """
     if is_v0(raw):
         metric = (raw.get("evaluation") or {}).get("metric") or "mIoU"
-        parts = {PATH: _evaluator_of_v0(metric, report), "tta": _tta_of_v0(raw, report)}
+        parts = {"val_evaluator": _evaluator_of_v0(metric, report)}
+        parts["tta"] = _tta_of_v0(raw, report)
     else:
-        parts = {PATH: _evaluator(raw, report), "tta": _tta(raw, report)}
+        val, test = raw.get("val_evaluator"), raw.get("test_evaluator")
+        parts = {"val_evaluator": _evaluator(val or test, "val_evaluator", report)}
+        if test and val and test != val:
+            parts["test_evaluator"] = _evaluator(test, "test_evaluator", report)
+        parts["tta"] = _tta(raw, report)
     return {key: value for key, value in parts.items() if value is not None}
 
 
 def _evaluator_of_v0(metric, report):
     names = [metric] if isinstance(metric, str) else list(metric)
     if "cityscapes" in names:
-        report.lacks(PATH, "CityscapesMetric")
+        report.lacks("val_evaluator", "CityscapesMetric")
         names.remove("cityscapes")
     return {"type": "IoUMetric", "iou_metrics": names or ["mIoU"]}
 
 
-def _evaluator(raw, report):
-    used = raw.get("val_evaluator") or raw.get("test_evaluator")
-    if raw.get("test_evaluator") not in (None, used):
-        report.note("test_evaluator: not used; jaxseg evaluates by val_evaluator")
+def _evaluator(used, path, report):
     if not used:
         return None
     several = list(used) if isinstance(used, (list, tuple)) else [used]
     merged: dict[str, Any] = {"type": "IoUMetric", "iou_metrics": []}
     for evaluator in several:
-        evaluator = with_base_type(evaluator, PATH)
+        evaluator = with_base_type(evaluator, path)
         if evaluator["type"] != "IoUMetric":
-            report.lacks(PATH, evaluator["type"])
+            report.lacks(path, evaluator["type"])
             continue
         names = evaluator.pop("iou_metrics", None) or ["mIoU"]
         names = [names] if isinstance(names, str) else names
         merged["iou_metrics"] += [n for n in names if n not in merged["iou_metrics"]]
-        _merge(merged, evaluator, report)
+        _merge(merged, evaluator, path, report)
     return merged if merged["iou_metrics"] else dict(several[0])
 
 
-def _merge(merged, evaluator, report):
+def _merge(merged, evaluator, path, report):
     """Adds the keys of one IoUMetric to those of the ones before it."""
-    report.drop(PATH, [key for key in evaluator if key in _NO_EFFECT])
+    report.drop(path, [key for key in evaluator if key in _NO_EFFECT])
     for key, value in evaluator.items():
         if key in _FIELDS and merged.setdefault(key, value) != value:
-            report.lacks(f"{PATH}.{key}", f"several IoUMetric of different {key}")
+            report.lacks(f"{path}.{key}", f"several IoUMetric of different {key}")
         elif key in ("output_dir", "format_only") and value:
             report.note(
-                f"{PATH}.{key}: not used; --mode=predict writes label maps, and an "
-                "evaluation scores them"
+                f"{path}.{key}: not used; --mode=test --format_only=DIR writes label "
+                "maps, and without it the test scores them"
             )
         elif key not in (*_FIELDS, *_NO_EFFECT, "type", "output_dir", "format_only"):
-            report.note(f"{PATH}.{key}: not used")
+            report.note(f"{path}.{key}: not used")
 
 
 def _tta_of_v0(raw, report):

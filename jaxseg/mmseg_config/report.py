@@ -22,6 +22,24 @@ class Report:
         default_factory=list, compare=False
     )
 
+    def add(self, other: "Report", known_as: tuple[str, str]) -> None:
+        """Takes over another report, but for what this one has said already.
+
+        Args:
+            other: the report.
+            known_as: (path, other path): a note on the path that is in this report for
+                the other path is not said again.
+        """
+        path, twin = known_as
+        for entry in other.missing:
+            self.lacks(*entry)
+        for text in other.notes:
+            if text.replace(path, twin) not in self.notes:
+                self.note(text)
+        for part, key in other.without_effect:
+            if (part.replace(path, twin), key) not in self.without_effect:
+                self.drop(part, [key])
+
     def lacks(self, path: str, type_name: str) -> None:
         """Reports a component that jaxseg does not have."""
         if (path, type_name) not in self.missing:

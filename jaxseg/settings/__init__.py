@@ -3,7 +3,6 @@
 Their keys are the fields of these dataclasses.
 """
 
-from jaxseg.settings.evaluator import IoUMetric
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.logger import LoggerHook
 from jaxseg.settings.loop import (
@@ -20,7 +19,6 @@ __all__ = [
     "DataLoader",
     "EMAHook",
     "EpochBasedTrainLoop",
-    "IoUMetric",
     "IterBasedTrainLoop",
     "LoggerHook",
     "Randomness",

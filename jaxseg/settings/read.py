@@ -1,17 +1,17 @@
 """Settings: the parts of a config that are no model, resolved together."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from input_pipeline import datasets, transforms
-from jaxseg import settings
+from jaxseg import metrics, settings
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
+from jaxseg.metrics.metric import Metric
 from jaxseg.resolve import resolve
 from jaxseg.settings.cache import read_from_cache
 from jaxseg.settings.device_augment import with_augmentation_on_device
-from jaxseg.settings.evaluator import IoUMetric
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.logger import LoggerHook
 from jaxseg.settings.loop import (
@@ -24,13 +24,18 @@ from jaxseg.settings.loop import (
 from jaxseg.settings.tta import TestTimeAug, without_resizing
 from jaxseg.settings.xla_flags import read_xla_flags
 
+_SPLITS = ("train", "val", "test")
+_LOADERS = tuple(f"{split}_dataloader" for split in _SPLITS)
+_EVALUATED = _LOADERS[1:]
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """All of them, resolved.
 
     A loader that the config does not have is None, and so is a `tta` that is not
-    enabled. With one, the pipeline of val_dataloader has no resizing.
+    enabled. With one, the pipelines of val_dataloader and test_dataloader have no
+    resizing. Without test_evaluator the test is scored by val_evaluator.
     """
 
     train_loop: IterBasedTrainLoop | EpochBasedTrainLoop | None
@@ -40,7 +45,9 @@ class Settings:
     ema: EMAHook | None
     train_dataloader: DataLoader | None
     val_dataloader: DataLoader | None
-    val_evaluator: IoUMetric
+    val_evaluator: tuple[Metric, ...]
+    test_dataloader: DataLoader | None
+    test_evaluator: tuple[Metric, ...]
     tta: TestTimeAug | None
     xla_flags: Mapping[str, Any]
 
@@ -76,14 +83,23 @@ def loop_type(train_cfg: Mapping[str, Any]) -> str:
     return train_cfg.get("type") or default
 
 
-def read_settings(config: Mapping[str, Any]) -> Settings:
+def read_settings(
+    config: Mapping[str, Any], splits: Sequence[str] = ("train", "val")
+) -> Settings:
     """Resolves every part of a config but the model, the optimiser and the mesh.
+
+    Args:
+        config: a config.
+        splits: those of 'train', 'val' and 'test' whose loaders are made. The data of
+            the others need not be there.
 
     Raises:
         ConfigError: naming the path of what is wrong.
         DataError: if a data set cannot be used.
     """
-    for name in ("default_hooks", "train_dataloader", "val_dataloader"):
+    unread = [f"{name}_dataloader" for name in _SPLITS if name not in splits]
+    config = {key: value for key, value in config.items() if key not in unread}
+    for name in ("default_hooks", *_LOADERS):
         if not isinstance(config.get(name) or {}, Mapping):
             raise ConfigError(f"{name} is {config[name]!r:.80}, it takes a dict")
     hooks = config.get("default_hooks") or {}
@@ -92,11 +108,12 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             raise ConfigError(
                 f"default_hooks.{name}: no such hook, there are checkpoint and logger"
             )
-    for name in ("train_dataloader", "val_dataloader"):
+    for name in _LOADERS:
         if (config.get(name) or {}).get("cache"):
             config = {**config, name: read_from_cache(config[name], name)}
-    if (config.get("val_dataloader") or {}).get("augment_on_device"):
-        raise ConfigError("val_dataloader.augment_on_device: it is for training only")
+    for name in _EVALUATED:
+        if (config.get(name) or {}).get("augment_on_device"):
+            raise ConfigError(f"{name}.augment_on_device: it is for training only")
     loader = config.get("train_dataloader") or {}
     if loader.get("augment_on_device"):
         loader = with_augmentation_on_device(loader, "train_dataloader")
@@ -104,10 +121,10 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     tta = _read(config, "tta", "TestTimeAug")
     if tta is not None and not tta.enabled:
         tta = None
-    if tta is not None and config.get("val_dataloader"):
-        loader = config["val_dataloader"]
-        loader = _at_own_size(loader, "val_dataloader")
-        config = {**config, "val_dataloader": loader}
+    for name in _EVALUATED if tta is not None else ():
+        if config.get(name):
+            config = {**config, name: _at_own_size(config[name], name)}
+    val_evaluator = _read_metrics(config, "val_evaluator", (metrics.IoUMetric(),))
     return Settings(
         train_loop=_read(config, "train_cfg", loop_type),
         checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
@@ -116,7 +133,9 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         ema=_read(config, "ema", "EMAHook"),
         train_dataloader=_read(config, "train_dataloader", "DataLoader"),
         val_dataloader=_read(config, "val_dataloader", "DataLoader"),
-        val_evaluator=_read(config, "val_evaluator", "IoUMetric"),
+        val_evaluator=val_evaluator,
+        test_dataloader=_read(config, "test_dataloader", "DataLoader"),
+        test_evaluator=_read_metrics(config, "test_evaluator", val_evaluator),
         tta=tta,
         xla_flags=read_xla_flags(config),
     )
@@ -136,7 +155,7 @@ def _at_own_size(node, path):
 
 
 # Parts that a config may leave out, and then are as their defaults say.
-_HAVE_DEFAULTS = ("checkpoint", "logger", "randomness", "val_evaluator")
+_HAVE_DEFAULTS = ("checkpoint", "logger", "randomness")
 
 
 def _read(config, key, default_type, prefix=""):
@@ -151,3 +170,34 @@ def _read(config, key, default_type, prefix=""):
     if callable(default_type):
         default_type = default_type(part)
     return resolve({"type": default_type} | dict(part), f"{prefix}{key}", tables)
+
+
+def _read_metrics(config, key, default):
+    """One metric or a list of them, no two of which give a score of the same name."""
+    given = config.get(key)
+    if given is None:
+        return default
+    entries = given if isinstance(given, (list, tuple)) else [given]
+    if not entries:
+        raise ConfigError(f"{key} is an empty list; it takes one metric or more")
+    found, names = [], {}
+    for i, entry in enumerate(entries):
+        path = f"{key}.{i}" if isinstance(given, (list, tuple)) else key
+        if not isinstance(entry, Mapping):
+            raise ConfigError(f"{path} is {entry!r:.80}, it takes a dict")
+        entry = {"type": "IoUMetric"} | dict(entry)
+        metric = resolve(entry, path, (metrics,), Metric)
+        if not type(metric).__dataclass_params__.frozen:
+            raise ConfigError(
+                f"{path}: {type(metric).__name__} is no frozen dataclass, and what is "
+                "compiled depends on it: write @dataclasses.dataclass(frozen=True)"
+            )
+        for name in metric.score_names():
+            if name in names:
+                raise ConfigError(
+                    f"{path} gives the score {name}, and so does {names[name]}: take "
+                    "one of the two out"
+                )
+        names |= dict.fromkeys(metric.score_names(), path)
+        found.append(metric)
+    return tuple(found)

@@ -5,9 +5,9 @@ from typing import Any
 
 import jax
 
-from jaxseg.evaluation.evaluate import report
-from jaxseg.evaluation.iou import Scores
+from jaxseg.evaluation.report import report
 from jaxseg.inference.pictures import save_validation_grids
+from jaxseg.metrics.metric import Scores
 from jaxseg.runtime.metrics_file import FILE_NAME
 from jaxseg.train.curves import draw_curves
 from jaxseg.train.session import Session

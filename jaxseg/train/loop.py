@@ -12,7 +12,7 @@ import jax
 
 from jaxseg.checkpoint.layout import FOLDER
 from jaxseg.checkpoint.store import Checkpoints
-from jaxseg.evaluation.iou import Scores
+from jaxseg.metrics.metric import Scores
 from jaxseg.runtime import hosts
 from jaxseg.runtime.metrics_file import MetricWriter
 from jaxseg.runtime.preemption import StopRequested, StopSignal

@@ -13,9 +13,14 @@ from input_pipeline.batch_order import BatchOrder
 from input_pipeline.loader import train_batches
 from input_pipeline.scan import scan
 from jaxseg.config import ConfigError, nearest, plain
-from jaxseg.evaluation.checks import check_model_sizes, check_sides, check_targets
-from jaxseg.evaluation.evaluate import Evaluator, check_classes, check_ignored
-from jaxseg.evaluation.iou import score_names
+from jaxseg.evaluation.checks import (
+    check_classes,
+    check_ignored,
+    check_model_sizes,
+    check_sides,
+    check_targets,
+)
+from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.inference.loaded import check_channels
 from jaxseg.inference.predictor import Predictor
 from jaxseg.optim.optimizer import Optimizer, make_optimizer
@@ -214,10 +219,10 @@ def _check_parts(settings: Settings) -> None:
         raise ConfigError(
             "train_cfg is missing: training needs its max_iters or max_epochs"
         )
-    best, metrics = settings.checkpoint.save_best, settings.val_evaluator.iou_metrics
-    names = score_names(metrics)
+    best, metrics = settings.checkpoint.save_best, settings.val_evaluator
+    names = [name for metric in metrics for name in metric.score_names()]
     if best is not None and best not in names:
         raise ConfigError(
             f"default_hooks.checkpoint.save_best is {best!r}{nearest(best, names)}, "
-            f"but val_evaluator.iou_metrics={list(metrics)} gives {', '.join(names)}"
+            f"but val_evaluator gives {', '.join(names)}"
         )

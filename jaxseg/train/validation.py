@@ -3,7 +3,7 @@
 import numpy as np
 from jax.experimental import multihost_utils
 
-from jaxseg.evaluation.iou import Scores
+from jaxseg.metrics.metric import Scores
 from jaxseg.runtime.metrics_file import FILE_NAME, MetricWriter, read_metrics
 from jaxseg.runtime.preemption import StopRequested
 from jaxseg.runtime.progress import Progress

@@ -19,22 +19,18 @@ from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 from jaxseg.config import ConfigError
 from jaxseg.evaluation import evaluate
-from jaxseg.evaluation.evaluate import (
-    Evaluator,
-    check_classes,
-    check_ignored,
-    images_together,
-    report,
-)
-from jaxseg.evaluation.iou import Scores
+from jaxseg.evaluation.checks import check_classes, check_ignored
+from jaxseg.evaluation.evaluate import Evaluator, images_together
+from jaxseg.evaluation.report import report
 from jaxseg.inference.predictor import Predictor
+from jaxseg.metrics.iou_metric import IoUMetric
+from jaxseg.metrics.metric import Scores
 from jaxseg.resolve import resolve
 from jaxseg.runtime.workdir import WorkdirError
 from jaxseg.segmentors import SegDataPreProcessor
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.segmentors.phases import TestCfg
 from jaxseg.settings import tta as augmentation
-from jaxseg.settings.evaluator import IoUMetric
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.read import read_settings
 from tests.small_unet import small_unet
@@ -101,7 +97,7 @@ def settings_of(dataset, batch_size=1, metrics=("mIoU",), tta=None):
     return dataclasses.replace(
         read_settings({}),
         val_dataloader=DataLoader(dataset, batch_size, num_threads=1),
-        val_evaluator=IoUMetric(metrics),
+        val_evaluator=(IoUMetric(metrics),),
         tta=tta,
     )
 

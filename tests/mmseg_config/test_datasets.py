@@ -1,14 +1,13 @@
 """Loaders and data sets of both lines in ours, and the labels that come out."""
 
 import copy
-import shlex
 
 import cv2
 import numpy as np
 import pytest
 
 from input_pipeline import datasets, transforms
-from jaxseg.config import ConfigError, override, parse_value, plain
+from jaxseg.config import ConfigError, plain
 from jaxseg.mmseg_config.datasets import Part, translate_data, translate_dataset
 from jaxseg.mmseg_config.report import Report
 from jaxseg.resolve import resolve
@@ -196,8 +195,11 @@ def test_a_list_of_data_sets_in_a_repeated_one():
     second = dataset["dataset"]["datasets"][1]
     assert second["data_prefix"]["img_path"] == "more"
     assert report == Report()
+    # mmseg 0.x scores the data sets of an evaluation one by one.
     raw["data"]["val"] = [one, one]
-    assert "scored together" in translate(raw)[1].notes[0]
+    assert translate(raw)[0]["val_dataloader"]["dataset"]["separate_eval"] is True
+    raw["data"]["val"] = {**one, "img_dir": ["a", "b"], "separate_eval": False}
+    assert translate(raw)[0]["val_dataloader"]["dataset"]["separate_eval"] is False
 
 
 def test_class_names_from_a_file(tmp_path):
@@ -246,7 +248,7 @@ def test_without_val_the_test_is_evaluated():
 
 
 @pytest.mark.parametrize("line", ["0.x", "1.x"])
-def test_the_flags_of_the_note_give_the_data_set_of_the_test(line):
+def test_the_data_set_of_the_test(line):
     raw = v0() if line == "0.x" else v1()
     if line == "0.x":
         test = {**raw["data"]["val"], "type": "DarkZurichDataset", "split": "a b.txt"}
@@ -256,20 +258,30 @@ def test_the_flags_of_the_note_give_the_data_set_of_the_test(line):
         test |= {"type": "DarkZurichDataset", "ann_file": "a b.txt"}
         test["pipeline"] = [LOAD[0], {"type": "Resize", "scale": (9, 9)}, LOAD[1]]
     config, report = translate(raw)
-    (note,) = report.notes
-    config = plain(config)
-    flags = [f for f in shlex.split(note) if f.startswith("--config.")]
-    pairs = [flag.removeprefix("--config.").split("=", 1) for flag in flags]
-    override(config, [(path, parse_value(value)) for path, value in pairs])
-
+    assert report == Report()
+    assert config["val_dataloader"]["dataset"]["type"] == "BaseSegDataset"
     only_test = copy.deepcopy(raw)
     if line == "0.x":
         del only_test["data"]["val"]
     else:
         del only_test["val_dataloader"]
-    wanted = plain(translate(only_test)[0])["val_dataloader"]["dataset"]
-    assert config["val_dataloader"]["dataset"] == wanted
-    assert wanted["type"] == "DarkZurichDataset"
+    wanted = translate(only_test)[0]["val_dataloader"]
+    assert config["test_dataloader"] == wanted
+    assert wanted["dataset"]["type"] == "DarkZurichDataset"
+
+
+def test_a_test_on_the_data_of_the_validation_says_nothing_twice():
+    raw = v1()
+    for name in ("val", "test"):
+        loader = raw[f"{name}_dataloader"]
+        loader |= {"pin_memory": True, "sampler": {"type": "OtherSampler"}}
+        loader["dataset"]["indices"] = 5
+    config, report = translate(raw)
+    assert config["test_dataloader"] == config["val_dataloader"]
+    assert len(report.all_notes()) == 2
+    assert report.missing == [
+        (f"{name}_dataloader.sampler", "OtherSampler") for name in ("val", "test")
+    ]
 
 
 def test_another_pipeline_for_single_images_is_noted():
@@ -360,9 +372,10 @@ def test_v0_trains_as_load_annotations_says_and_evaluates_as_the_data_set(
     _, report = translate(v0(None, classes | by_loader))
     assert report.missing == [
         (
-            "val_dataloader.dataset",
+            f"{name}_dataloader.dataset",
             "reduce_zero_label in gt_seg_map_loader_cfg, too",
         )
+        for name in ("val", "test")
     ]
 
 

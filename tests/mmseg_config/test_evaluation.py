@@ -90,13 +90,12 @@ def test_a_list_of_evaluators():
     ]
 
 
-def test_another_evaluator_of_the_test_is_noted():
+def test_another_evaluator_of_the_test():
     raw = {"val_evaluator": IOU, "test_evaluator": {**IOU, "iou_metrics": ["mDice"]}}
     config, report = translate(raw)
-    assert config == {"val_evaluator": IOU}
-    assert report.notes == [
-        "test_evaluator: not used; jaxseg evaluates by val_evaluator"
-    ]
+    assert config == raw
+    assert report == Report()
+    assert translate(raw | {"test_evaluator": IOU})[0] == {"val_evaluator": IOU}
     assert translate({"test_evaluator": IOU})[0] == {"val_evaluator": IOU}
 
 

@@ -21,7 +21,9 @@ def test_defaults_of_what_a_config_leaves_out():
     assert settings.checkpoint.save_best == "mIoU"
     assert settings.logger.interval == 50
     assert settings.randomness.seed == 0
-    assert settings.val_evaluator.iou_metrics == ("mIoU",)
+    [metric] = settings.val_evaluator
+    assert metric.iou_metrics == ("mIoU",)
+    assert settings.test_evaluator == settings.val_evaluator
 
 
 def test_a_whole_config():
@@ -37,10 +39,41 @@ def test_a_whole_config():
     )
     assert settings.train_loop.loss_scope == "global"
     assert len(settings.val_dataloader.dataset) == 2
-    assert settings.val_evaluator.iou_metrics == ("mDice", "mFscore")
+    [metric] = settings.val_evaluator
+    assert metric.iou_metrics == ("mDice", "mFscore")
     assert settings.checkpoint.save_best is None
     assert settings.ema.momentum == 0.1
     assert settings.tta.img_ratios == (1.0,)
+
+
+def test_loaders_of_other_splits_are_not_made():
+    loaders = {f"{k}_dataloader": dict(dataset=DIGITS) for k in ("train", "val")}
+    config = {**loaders, "test_dataloader": dict(dataset=dict(type="NoSuchDataset"))}
+    assert read_settings(config).test_dataloader is None
+    config["test_dataloader"] = dict(dataset=DIGITS, batch_size=3)
+    config["test_evaluator"] = [dict(iou_metrics=["fwIoU"])]
+    settings = read_settings(config, ("test",))
+    assert settings.train_dataloader is None and settings.val_dataloader is None
+    assert settings.test_dataloader.batch_size == 3
+    assert settings.test_evaluator[0].score_names() == ("aAcc", "fwIoU")
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "message"),
+    [
+        ([], "val_evaluator is an empty list"),
+        ("mIoU", "val_evaluator is 'mIoU', it takes a dict"),
+        (["mIoU"], "val_evaluator.0 is 'mIoU', it takes a dict"),
+        ([{}, dict(iou_metrics=["mDice"])], r"val_evaluator.1 gives the score aAcc, "),
+        (
+            dict(type="IoUmetric"),
+            r"val_evaluator.type: 'IoUmetric' .* mean 'IoUMetric'",
+        ),
+    ],
+)
+def test_metrics_are_one_or_a_list(evaluator, message):
+    with pytest.raises(ConfigError, match=message):
+        read_settings(dict(val_evaluator=evaluator))
 
 
 @pytest.mark.parametrize(

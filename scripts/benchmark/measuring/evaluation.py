@@ -13,7 +13,6 @@ import numpy as np
 
 from jaxseg.config import ConfigError
 from jaxseg.evaluation.evaluate import Evaluator
-from jaxseg.evaluation.iou import segmentation_metrics
 from jaxseg.inference.predictor import Predictor
 from jaxseg.inference.programs import Programs
 from jaxseg.resolve import resolve_model
@@ -125,12 +124,17 @@ class Evaluation:
         settings = {key: config[key] for key in ("val_dataloader", "val_evaluator")}
         self._evaluator = Evaluator(Predictor(model), read_settings(settings))
         self.variables = self._fresh(model) if variables is None else variables
-        self.counts = None
+        self._found = None
         self.turns = {
             "evaluation": self._evaluate,
             "evaluation_network": self._network,
             "reading": self._read,
         }
+
+    @property
+    def counts(self) -> np.ndarray:
+        [found] = self._found
+        return found.total
 
     def network_sizes(self) -> set[tuple[int, int]]:
         """(height, width) of all images after the pipeline."""
@@ -150,13 +154,13 @@ class Evaluation:
             "seconds": seconds,
             **compilations.summary(),
             "programs": dict(self._evaluator.predictor.compilations),
-            "scores": segmentation_metrics(self.counts).summary,
+            "scores": self._evaluator.scores(self._found).summary,
         }
 
     def _evaluate(self, steps):
         start = now()
         for _ in range(steps):
-            self.counts = self._evaluator.confusion(self.variables)
+            self._found = self._evaluator.count(self.variables)
         return now() - start
 
     def _network(self, steps):

@@ -11,6 +11,7 @@ import pytest
 from jaxseg.backbones import ResNet
 from jaxseg.inference.buckets.plan import exact_bucket, plan_buckets
 from jaxseg.inference.predictor import Predictor
+from jaxseg.metrics.iou_metric import IoUMetric
 from jaxseg.ops.confusion import empty_total, read_total
 from jaxseg.resolve import resolve
 from jaxseg.segmentors.init_variables import init_variables
@@ -129,7 +130,7 @@ def count(predictor, variables, items, bucket_of, together=1, directions=None):
     groups = collections.defaultdict(list)
     for seed, item in enumerate(items):
         groups[bucket_of(item)].append(scene(item, seed))
-    total = predictor.put_variables(empty_total(CLASSES))
+    totals = (predictor.put_variables(empty_total(CLASSES)),)
     for bucket, scenes in groups.items():
         for i in range(0, len(scenes), together):
             some = scenes[i : i + together]
@@ -137,11 +138,12 @@ def count(predictor, variables, items, bucket_of, together=1, directions=None):
             some += some[-1:] * (together - len(some))
             images, labels = zip(*some, strict=True)
             versions = list(zip(*images, strict=True))
-            total = predictor.add_counts(
-                total, variables, versions, labels, bucket,
+            totals, _ = predictor.add_counts(
+                totals, variables, versions, labels, bucket,
                 is_sample=is_sample, ignore_index=255, directions=directions,
+                metrics=(IoUMetric(),),
             )  # fmt: skip
-    return read_total(total)
+    return read_total(totals[0])
 
 
 def balance(predictor, variables, item):

@@ -6,30 +6,18 @@ differ where a score lies on a boundary of rounding, or a class has 2 ** 24 pixe
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from jaxseg.settings.evaluator import METRICS
-
-
-class Scores(NamedTuple):
-    """Scores in percent, rounded to two decimals; NaN where they are not defined.
-
-    Attributes:
-        summary: By name: 'aAcc', and the means over the classes, 'mIoU', 'mAcc', ...
-        per_class: By name without the m: 'IoU', 'Acc', ..., float64 (C,).
-    """
-
-    summary: dict[str, float]
-    per_class: dict[str, np.ndarray]
-
+from jaxseg.metrics.metric import Scores
 
 _SCORES = {
     "mIoU": ("mIoU", "mAcc"),
     "mDice": ("mDice", "mAcc"),
     "mFscore": ("mFscore", "mPrecision", "mRecall"),
+    "fwIoU": ("fwIoU",),
 }
+METRICS = tuple(_SCORES)
 
 
 def score_names(metrics: Sequence[str]) -> tuple[str, ...]:
@@ -53,44 +41,79 @@ def segmentation_metrics(
     Args:
         confusion: Integers (C + 1, C), [label, pred], row C for labels out of range, as
             `confusion.confusion_matrix` counts.
-        metrics: Some of 'mIoU' (gives IoU and Acc), 'mDice' (Dice and Acc) and
-            'mFscore' (Fscore, Precision and Recall).
+        metrics: Some of 'mIoU' (gives IoU and Acc), 'mDice' (Dice and Acc), 'mFscore'
+            (Fscore, Precision and Recall), and 'fwIoU', the mean of the IoU in which a
+            class weighs as much as it is labelled.
         nan_to_num: What a NaN becomes before the means are taken; None leaves it.
         beta: Weight of the recall in Fscore.
 
     Returns:
-        `Scores`; the summary has aAcc, the part of the labelled pixels that is right,
-        and
-        for each score of `metrics` the mean over the classes.
+        `Scores` in percent; the summary has aAcc, the part of the labelled pixels that
+        is right, and for each score of `metrics` the mean over the classes.
 
     Raises:
         ValueError: A metric is unknown, or the matrix has another shape.
+    """
+    return scores_of_areas(*areas_of(confusion), metrics, nan_to_num, beta)
+
+
+def areas_of(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pixels that are right, labelled and predicted, a class: float64 (C,) each.
+
+    Raises:
+        ValueError: The matrix has another shape than (C + 1, C).
     """
     confusion = np.asarray(confusion)
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1] + 1:
         raise ValueError(
             f"confusion: expected the shape (C + 1, C), found {confusion.shape}"
         )
+    right, labelled = np.diagonal(confusion), confusion[:-1].sum(1)
+    return tuple(x.astype(np.float64) for x in (right, labelled, confusion.sum(0)))
+
+
+def scores_of_areas(
+    right: np.ndarray,
+    labelled: np.ndarray,
+    predicted: np.ndarray,
+    metrics: Sequence[str] = ("mIoU",),
+    nan_to_num: float | None = None,
+    beta: float = 1.0,
+) -> Scores:
+    """As `segmentation_metrics`, of the areas that a confusion matrix has.
+
+    Args:
+        right, labelled, predicted: Pixels of each class, float64 (C,).
+        metrics, nan_to_num, beta: As there.
+    """
     unknown = [metric for metric in metrics if metric not in METRICS]
     if unknown:
         raise ValueError(f"metrics: {unknown} are not known, allowed are {METRICS}")
-
-    right = np.diagonal(confusion).astype(np.float64)
-    labelled = confusion[:-1].sum(1)
-    predicted = confusion.sum(0)
     with np.errstate(invalid="ignore"):
         accuracy = right.sum() / labelled.sum()
         ratios = _ratios(right, labelled, predicted, metrics, beta)
+        weighted = _weighted_iou(right, labelled, predicted)
     if nan_to_num is not None:
         accuracy = np.nan_to_num(accuracy, nan=nan_to_num)
+        weighted = np.nan_to_num(weighted, nan=nan_to_num)
         ratios = {k: np.nan_to_num(v, nan=nan_to_num) for k, v in ratios.items()}
 
-    means = {f"m{name}": _mean(values) for name, values in ratios.items()}
-    summary = {"aAcc": accuracy, **means}
+    summary = {f"m{name}": _mean(values) for name, values in ratios.items()}
+    summary = {"aAcc": accuracy, **summary, "fwIoU": weighted}
     return Scores(
-        {name: float(np.round(value * 100, 2)) for name, value in summary.items()},
+        {
+            name: float(np.round(summary[name] * 100, 2))
+            for name in score_names(metrics)
+        },
         {name: np.round(values * 100, 2) for name, values in ratios.items()},
     )
+
+
+def _weighted_iou(right, labelled, predicted) -> float:
+    # A class that is not labelled weighs nothing, whatever its IoU.
+    there = labelled > 0
+    iou = right[there] / (predicted + labelled - right)[there]
+    return (labelled[there] * iou).sum() / labelled.sum()
 
 
 def _ratios(right, labelled, predicted, metrics, beta) -> dict[str, np.ndarray]:

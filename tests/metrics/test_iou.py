@@ -4,7 +4,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from jaxseg.evaluation.iou import _ratios, format_table, segmentation_metrics
+from jaxseg.metrics.iou import _ratios, format_table, segmentation_metrics
 from jaxseg.ops.confusion import (
     add_to_total,
     confusion_matrix,
