@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.datasets import BaseSegDataset
+from input_pipeline.datasets import BaseSegDataset, ConcatDataset
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 from jaxseg.config import ConfigError
 from jaxseg.evaluation import evaluate
 from jaxseg.evaluation.checks import check_classes, check_ignored
-from jaxseg.evaluation.evaluate import Evaluator, images_together
+from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.evaluation.report import report
+from jaxseg.evaluation.runner import Runner, by_bucket, images_together
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics.iou_metric import IoUMetric
 from jaxseg.metrics.metric import Scores
@@ -300,7 +301,7 @@ def test_groups_hold_each_sample_once_and_few_wait():
     def size_of(sample):
         return sample["img"].shape
 
-    for size, group in evaluate._by_bucket(samples(), 4, size_of):
+    for size, group in by_bucket(samples(), 4, size_of):
         assert {size_of(sample) for sample in group} == {size}
         assert 1 <= len(group) <= 4
         seen += [sample["number"] for sample in group]
@@ -425,3 +426,64 @@ def test_report(tmp_path, capsys):
     with pytest.raises(WorkdirError, match=r"file/eval.json: the scores cannot be wri"):
         report(scores, ("road", "car"), tmp_path / "file" / "eval.json")
     assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_data_sets_that_are_scored_one_by_one():
+    parts = Scenes(SIZES[:3]), Scenes(SIZES)
+    evaluator = Evaluator(
+        Predictor(Painter(), jax.devices()[:2]),
+        settings_of(ConcatDataset(parts, separate_eval=True)),
+    )
+    done = []
+    scores = evaluator({}, done.append)
+    assert done[-1] == 10 and done == sorted(done)
+    names = ["aAcc", "mIoU", "mAcc"]
+    assert list(scores.summary) == [
+        *names, *(f"0_{name}" for name in names), *(f"1_{name}" for name in names)
+    ]  # fmt: skip
+    # The numbers of all scenes are those of the first test.
+    assert scores.summary["1_mIoU"] == 53.32
+    assert scores.summary["mIoU"] != scores.summary["0_mIoU"] != 53.32
+
+
+def test_single_images_are_looked_at_in_the_order_of_the_data_set():
+    metric = IoUMetric(("mIoU",), per_image=True)
+    settings = dataclasses.replace(settings_of(Scenes()), val_evaluator=(metric,))
+    evaluator = Evaluator(Predictor(Painter(), jax.devices()[:2]), settings)
+    shown = {}
+
+    def sink(sample, pred, probabilities):
+        shown[sample["img_path"]] = pred
+        assert probabilities is None
+
+    [counts] = evaluator.count({}, sinks=[sink])
+    assert counts.images == tuple(f"scene {i}" for i in range(len(SIZES)))
+    for row, name, (pred, label) in zip(counts.rows, counts.images, scenes(SIZES)):
+        np.testing.assert_array_equal(shown[name], pred)
+        expected = np.bincount(label[(label == pred) & (label != 255)], minlength=6)
+        np.testing.assert_array_equal(row[:6], expected)
+    assert counts.rows[:, :6].sum() == np.trace(counts.total)
+
+
+def test_a_data_set_without_labels_is_predicted():
+    dataset = Scenes(SIZES[:4], pipeline=LOADING[:1])
+    runner = Runner(
+        Predictor(Painter(), jax.devices()[:2]), settings_of(dataset), "val"
+    )
+    for probabilities in (False, True):
+        found, done = {}, []
+
+        def sink(sample, pred, mean, found=found):
+            found[sample["number"]] = pred, mean
+
+        runner.predict({}, [sink], done.append, probabilities)
+        assert done[-1] == 4
+        for number, (pred, _) in enumerate(scenes(SIZES[:4])):
+            np.testing.assert_array_equal(found[number][0], pred)
+            if not probabilities:
+                assert found[number][1] is None
+                continue
+            mean = found[number][1]
+            assert mean.shape == (*pred.shape, len(CLASSES))
+            np.testing.assert_allclose(mean.sum(-1), 1, atol=1e-6)
+            np.testing.assert_array_equal(mean.argmax(-1), pred)

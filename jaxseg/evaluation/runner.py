@@ -1,0 +1,268 @@
+"""Runner: a model over a whole data set, in groups of one bucket."""
+
+import collections
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from input_pipeline.loader import Loader, eval_samples
+from input_pipeline.sources import SegDataset
+from jaxseg.config import ConfigError
+from jaxseg.errors import ModelSizeError
+from jaxseg.evaluation.checks import check_size, check_test_pipeline
+from jaxseg.evaluation.sizes import expected_sizes
+from jaxseg.inference.buckets.plan import Bucket, Size
+from jaxseg.inference.loaded import check_channels
+from jaxseg.inference.predictor import Predictor
+from jaxseg.settings.loaders import DataLoader
+from jaxseg.settings.read import Settings
+from jaxseg.settings.tta import TestTimeAug
+
+# Samples that wait for others of their bucket, at most: a data set of many sizes would
+# otherwise be kept in memory whole.
+_MOST_WAITING = 64
+
+# Gets a sample, its label map (H, W) at the original size and, of a run that keeps
+# them, its probabilities (H, W, out_channels), else None.
+Sink = Callable[[Mapping[str, Any], np.ndarray, np.ndarray | None], None]
+
+
+def no_progress(done: int) -> None:
+    """What is called with the number of images that are done, where nobody asks."""
+
+
+class Runner:
+    """Predicts one data set, again and again with the same compiled programs.
+
+    Attributes:
+        predictor: the predictor of the model.
+        dataset: the data set with its pipeline.
+    """
+
+    def __init__(self, predictor: Predictor, settings: Settings, split: str):
+        """Prepares, without loading or compiling anything.
+
+        Args:
+            predictor: the predictor of the model.
+            settings: with the loader of the split, whose pipeline ends at the test
+                scale; with `tta` it leaves the image at its own size.
+            split: 'val' or 'test'.
+
+        Raises:
+            ConfigError: if the settings have no such loader.
+        """
+        self._path = f"{split}_dataloader"
+        loader: DataLoader | None = getattr(settings, self._path)
+        if loader is None:
+            raise ConfigError(f"{self._path} is missing: it says which images")
+        self.predictor = predictor
+        self.dataset = loader.dataset
+        self._loader = loader
+        self._tta: TestTimeAug | None = settings.tta
+        self._together = images_together(loader.batch_size, predictor.devices)
+        self._is_planned = False
+        check_test_pipeline(self.dataset, f"{self._path}.dataset")
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the data set's classes."""
+        return self.dataset.metainfo["classes"]
+
+    def predict(
+        self,
+        variables: Any,
+        sinks: Sequence[Sink],
+        progress: Callable[[int], None] = no_progress,
+        probabilities: bool = False,
+    ) -> None:
+        """Predicts all images of this host; labels are neither needed nor looked at.
+
+        Args:
+            variables: params and batch_stats.
+            sinks: get each image's label map.
+            progress: called with the number of images that are done.
+            probabilities: whether they get its probabilities, too.
+
+        Raises:
+            ConfigError: if a sample has channels or a size that the model does not take,
+                or, with tta, not its own size.
+        """
+        variables, done = self.prepare(variables), 0
+        with contextlib.closing(self.batches(self.dataset)) as batches:
+            for bucket, samples in batches:
+                for one in self._predicted(variables, samples, bucket, probabilities):
+                    for sink in sinks:
+                        sink(*one)
+                done += len(samples)
+                progress(done)
+
+    def _predicted(self, variables, samples, bucket, probabilities):
+        """Each sample with its label map, and its probabilities or None."""
+        with self.naming(samples):
+            maps, means = self.predictor.predict_bucket(
+                variables,
+                self.versions(samples),
+                [size_of(sample) for sample in self.filled(samples)],
+                bucket,
+                self.directions,
+                probabilities,
+            )
+        nothing = [None] * len(samples)
+        means = cut_out(means, samples) if probabilities else nothing
+        return zip(samples, cut_out(maps, samples), means, strict=True)
+
+    def prepare(self, variables: Any) -> Any:
+        """Chooses the buckets, once, and puts the variables where the model runs."""
+        variables = self.predictor.put_variables(variables)
+        if not self._is_planned:
+            sizes = expected_sizes(self.dataset, self._tta)
+            self.predictor.plan(variables, sizes)
+            self._is_planned = True
+        return variables
+
+    def samples(self, dataset: SegDataset | None = None) -> Loader:
+        """The samples of this host, to be used in a `with` statement.
+
+        Args:
+            dataset: a part of the data set; None takes all of it.
+        """
+        return eval_samples(
+            self.dataset if dataset is None else dataset,
+            num_workers=self._loader.num_workers,
+            num_threads=self._loader.num_threads,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+
+    def batches(self, dataset: SegDataset) -> Iterator[tuple[Bucket, list[dict]]]:
+        """Groups of samples of one bucket, not more than run together.
+
+        Close the generator where it is not used up: it holds the loader's processes.
+
+        Args:
+            dataset: the data set, or a part of it. Each sample says its `number` in it,
+                its `ignore_index` and, where there are files, its `seg_map_path`.
+        """
+        with self.samples(dataset) as samples:
+            yield from by_bucket(
+                _with_facts(samples, dataset), self._together, self._bucket_of
+            )
+
+    def _bucket_of(self, sample):
+        self.check(sample)
+        size = sample["img"].shape[:2]
+        sizes = (size,) if self._tta is None else self._tta.scaled_sizes(size)
+        return self.predictor.bucket_of((*sizes, size_of(sample)))
+
+    def filled(self, samples: Sequence[dict]) -> list[dict]:
+        """The samples with copies of the last, so that one program serves for all."""
+        missing = self._together - len(samples)
+        return [*samples, *[samples[-1]] * missing]
+
+    def versions(self, samples: Sequence[dict]) -> list[Sequence[np.ndarray]]:
+        """At each scale the images of the samples, filled up."""
+        images = [sample["img"] for sample in self.filled(samples)]
+        if self._tta is None:
+            return [images]
+        return list(zip(*map(self._tta.scaled, images), strict=True))
+
+    @property
+    def directions(self) -> Sequence[str] | None:
+        """The flips of `tta`, or None without it."""
+        return None if self._tta is None else self._tta.directions
+
+    @contextlib.contextmanager
+    def naming(self, samples: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+        """Adds to a ConfigError which image it is of."""
+        try:
+            yield
+        except ConfigError as error:
+            raise ConfigError(f"{samples[0]['img_path']}: {error}") from error
+
+    def check(self, sample: Mapping[str, Any]) -> None:
+        """Refuses a sample that the model cannot predict.
+
+        Raises:
+            ConfigError: naming the file and what it lacks.
+        """
+        check_channels(sample, self.predictor.model)
+        size, own = sample["img"].shape[:2], size_of(sample)
+        if self._tta is not None and size != own:
+            raise ConfigError(
+                f"{sample['img_path']} is {own[0]}x{own[1]}, and {size[0]}x{size[1]} "
+                "after the pipeline; `tta` scales the image as it is: take what "
+                f"changes its size out of {self._path}.dataset.pipeline"
+            )
+        try:
+            check_size(self.predictor.model, size, self._tta)
+        except ModelSizeError as error:
+            raise ConfigError(f"{sample['img_path']}: {error}") from error
+
+
+def size_of(sample: Mapping[str, Any]) -> Size:
+    """(height, width) of a sample's result: of its label, or of its image's file."""
+    if "gt_seg_map" in sample:
+        return sample["gt_seg_map"].shape
+    if "ori_shape" not in sample:
+        raise ConfigError(
+            f"{sample['img_path']} does not say its own size: PackSegInputs.meta_keys "
+            "must have 'ori_shape'"
+        )
+    return tuple(sample["ori_shape"][:2])
+
+
+def cut_out(arrays: Any, samples: Sequence[dict]) -> list[np.ndarray]:
+    """Of arrays (N, H, W, ...) the part that is each sample's own, on the host."""
+    parts = []
+    for one, sample in zip(np.asarray(arrays), samples, strict=False):
+        height, width = size_of(sample)
+        parts.append(one[:height, :width])
+    return parts
+
+
+def _with_facts(samples: Iterator[dict], dataset: SegDataset) -> Iterator[dict]:
+    """The samples of this host, with what their pipeline may have dropped."""
+    first, step = jax.process_index(), jax.process_count()
+    are_files = bool(dataset.files())
+    for place, sample in enumerate(samples):
+        number = first + place * step
+        facts = {"number": number, "ignore_index": dataset.ignore_index}
+        if are_files and "seg_map_path" in (record := dataset[number]):
+            facts["seg_map_path"] = record["seg_map_path"]
+        yield sample | facts
+
+
+def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:
+    """How many images of one size are predicted at once.
+
+    A CPU gains nothing from more than one image on a device; so each runs alone, and
+    the scores are the same to the bit for any batch_size and number of devices.
+
+    Args:
+        batch_size: what val_dataloader asks for.
+        devices: over which the images are split.
+
+    Returns:
+        A multiple of the number of devices.
+    """
+    cpu = devices[0].platform == "cpu"
+    return len(devices) * (1 if cpu else -(-batch_size // len(devices)))
+
+
+def by_bucket(
+    samples: Iterator[dict], batch_size: int, bucket_of: Callable[[dict], Bucket]
+) -> Iterator[tuple[Bucket, list[dict]]]:
+    """Groups samples of one bucket; some groups are smaller than a batch."""
+    waiting = collections.defaultdict(list)
+    for sample in samples:
+        bucket = bucket_of(sample)
+        waiting[bucket].append(sample)
+        if len(waiting[bucket]) == batch_size:
+            yield bucket, waiting.pop(bucket)
+        elif sum(map(len, waiting.values())) > _MOST_WAITING:
+            fullest = max(waiting, key=lambda bucket: len(waiting[bucket]))
+            yield fullest, waiting.pop(fullest)
+    yield from waiting.items()
