@@ -136,7 +136,7 @@ def cityscapes(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, 
         folders = dict(img_path=f"leftImg8bit/{split}", seg_map_path=f"gtFine/{split}")
         return dataset | dict(data_prefix=folders)
 
-    return loaders(of_split("train"), of_split("val"), scale, crop_size)
+    return loaders([of_split("train")], of_split("val"), scale, crop_size)
 
 
 def ade20k(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def ade20k(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]
         return dataset | dict(data_prefix=folders)
 
     train, val = of_split("training"), of_split("validation")
-    return loaders(train, val, scale, crop_size, batch_size=16)
+    return loaders([train], val, scale, crop_size, batch_size=16)
 
 
 def voc(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
@@ -167,12 +167,7 @@ def voc(scale: tuple[int, int], crop_size: tuple[int, int]) -> dict[str, Any]:
         dataset("SegmentationClassAug", "aug.txt"),
     )
     val = dataset("SegmentationClass", "val.txt")
-    config = loaders(own, val, scale, crop_size, batch_size=16)
-    first = config["train_dataloader"]["dataset"]
-    second = more | dict(pipeline=train_pipeline(scale, crop_size))
-    both = dict(type="ConcatDataset", datasets=[first, second])
-    config["train_dataloader"]["dataset"] = both
-    return config
+    return loaders([own, more], val, scale, crop_size, batch_size=16)
 
 
 def camvid(
@@ -185,7 +180,7 @@ def camvid(
         folders = dict(img_path=f"images/{split}", seg_map_path=f"annotations/{split}")
         return dataset | dict(data_prefix=folders)
 
-    config = loaders(of_split("train"), of_split("val"), scale, crop_size, workers=0)
+    config = loaders([of_split("train")], of_split("val"), scale, crop_size, workers=0)
     config["val_dataloader"]["batch_size"] = 4
     return config
 
@@ -215,23 +210,25 @@ def folders(
         folders = dict(img_path=f"images/{split}", seg_map_path=f"labels/{split}")
         return dataset | dict(data_prefix=folders)
 
-    return loaders(of_split("train"), of_split("val"), scale, crop_size)
+    return loaders([of_split("train")], of_split("val"), scale, crop_size)
 
 
 def loaders(
-    train: dict[str, Any],
+    train: list[dict[str, Any]],
     val: dict[str, Any],
     scale: tuple[int, int],
     crop_size: tuple[int, int],
     batch_size: int = 8,
     workers: int = 4,
 ) -> dict[str, Any]:
-    """The loaders of two data sets that lack their pipelines."""
+    """The loaders of data sets that lack their pipelines; those of `train` are joined."""
+    parts = [part | dict(pipeline=train_pipeline(scale, crop_size)) for part in train]
+    joined = dict(type="ConcatDataset", datasets=parts)
     return dict(
         train_dataloader=dict(
             batch_size=batch_size,
             num_workers=workers,
-            dataset=train | dict(pipeline=train_pipeline(scale, crop_size)),
+            dataset=parts[0] if len(parts) == 1 else joined,
         ),
         val_dataloader=dict(
             num_workers=workers, dataset=val | dict(pipeline=test_pipeline(scale))

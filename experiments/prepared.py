@@ -22,12 +22,13 @@ def get_config(folder: str) -> dict[str, Any]:
     crop_size = tuple(prepared["crop_size"])
     classes = getattr(datasets, prepared["dataset"]).CLASSES
 
-    def of_split(split):
-        return dict(type=prepared["dataset"], data_root=str(folder), **prepared[split])
+    def dataset(part):
+        return dict(type=prepared["dataset"], data_root=str(folder), **part)
 
-    train, val = of_split("train"), of_split("val")
+    scale = tuple(prepared["scale"])
+    train, val = [dataset(part) for part in prepared["train"]], dataset(prepared["val"])
     return dict(
         model=common.segformer_b0(len(classes), crop_size),
-        **common.loaders(train, val, tuple(prepared["scale"]), crop_size),
+        **common.loaders(train, val, scale, crop_size),
         **common.adamw_schedule(20000),
     )

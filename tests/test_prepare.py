@@ -9,25 +9,31 @@ from jaxseg.load_config import load_config
 from jaxseg.prepare import main
 from jaxseg.settings.read import read_settings
 from tests.input_pipeline.prepare import made
+from tests.input_pipeline.prepare.cases import CASES
 
 ROOT = pathlib.Path(__file__).parents[1]
 
 
 def test_from_the_download_to_a_config(tmp_path, capsys):
     folder = tmp_path / "out"
-    arguments = ["drive", *made.drive(tmp_path), "--output", str(folder)]
+    arguments = [
+        "drive",
+        *made.write(tmp_path, CASES["drive"].archives),
+        "--output",
+        str(folder),
+    ]
     arguments += ["--num_processes", "1"]
     assert main(arguments) == 1
     told = capsys.readouterr().err
     assert "2 images of training, expected 20" in told
     assert main([*arguments, "--partial"]) == 0
     told = capsys.readouterr().out
-    assert f"{folder}: 8 steps: 2 images of training, 2 images of test" in told
+    assert f"{folder}: 9 steps: 2 images of training, 2 images of test" in told
     assert "2 samples in train, 2 samples in val" in told
     assert f"--config experiments/prepared.py:{folder}\n" in told
     assert f"ln -s {folder} data/DRIVE" in told
     assert main([*arguments, "--partial"]) == 0
-    assert "8 steps (8 done before)" in capsys.readouterr().out
+    assert "9 steps (9 done before)" in capsys.readouterr().out
 
     config = load_config(f"{ROOT}/experiments/prepared.py:{folder}")
     assert config["model"]["decode_head"]["num_classes"] == 2

@@ -65,6 +65,7 @@ class Member:
         offset: of a tar, where its bytes begin.
         origin: the source as the user knows it: of a compressed tar or an inner archive
             that one, not its copy.
+        above: of an archive in a folder that was given, the path to it from there on.
     """
 
     source: str
@@ -73,6 +74,7 @@ class Member:
     kind: str
     offset: int = 0
     origin: str = ""
+    above: str = ""
 
     def __post_init__(self):
         if not self.origin:
@@ -80,8 +82,9 @@ class Member:
 
     @property
     def path(self) -> str:
-        """The origin's own name and the name within it: what patterns are held to."""
-        return f"{os.path.basename(os.path.abspath(self.origin))}/{self.name}"
+        """From what was given on, its own name included: what patterns are held to."""
+        own = os.path.basename(os.path.abspath(self.origin))
+        return os.path.join(self.above, own, self.name)
 
     @property
     def stem(self) -> str:
@@ -115,7 +118,11 @@ def list_members(source: str, scratch: pathlib.Path, inner: str = "") -> list[Me
     for name in files_below(source):
         path = os.path.join(source, name)
         if is_archive(name):
-            members += _list_file(path, path, scratch, inner)
+            above = os.path.join(os.path.basename(os.path.abspath(source)), name)
+            members += [
+                dataclasses.replace(member, above=os.path.dirname(above))
+                for member in _list_file(path, path, scratch, inner)
+            ]
         elif os.path.basename(name) not in _LEFT_BY_SYSTEMS:
             members.append(Member(source, name, os.path.getsize(path), "folder"))
     return members

@@ -1,7 +1,7 @@
 """Converter: what one data set says of itself, and the plan that it makes of sources."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from input_pipeline.prepare.archive import Member
@@ -66,15 +66,16 @@ class Plan:
     Attributes:
         tasks: the steps.
         counts: compared before anything is done.
-        train, val: arguments of the data set's class but for data_root, by which it
-            finds the result; None where the data set has no such part.
+        train: arguments of the data set's class but for data_root, by which it finds
+            the result; several where a training takes several parts.
+        val: likewise, of the one part that is evaluated.
         notes: sentences for the user on what was met in the sources.
     """
 
     tasks: list[Task]
     counts: list[Count]
-    train: Mapping[str, Any] | None = None
-    val: Mapping[str, Any] | None = None
+    train: Sequence[Mapping[str, Any]]
+    val: Mapping[str, Any]
     notes: list[str] = dataclasses.field(default_factory=list)
 
 

@@ -17,6 +17,10 @@ from input_pipeline.prepare.output import as_png
 # The largest file that is decoded or copied: of MAX_PIXELS pixels of three 16-bit values.
 _MOST_BYTES = MAX_PIXELS * 6
 
+# What share of a label may have colours of no class, where they are not refused: some
+# published labels have strokes that nobody drew.
+_STRANGE = 0.01
+
 
 def copied(member: Member, to: str) -> Outputs:
     """The file as it is."""
@@ -65,10 +69,16 @@ def colours_png(
         member: RGB or RGBA.
         to: where to.
         palette: (id, (r, g, b)).
-        others: the id of all other colours; None refuses them.
+        others: the id of all other colours; see `colours_to_ids`.
     """
     rgb = read_colours(member)
     yield to, as_png(colours_to_ids(rgb, palette, others, str(member)))
+
+
+def grey_ids_png(member: Member, to: str, table: Sequence[tuple[int, int]]) -> Outputs:
+    """A label drawn in greys as PNG of ids; as `ids_png`."""
+    label = replace_ids(read_grey(member), dict(table), None, str(member))
+    yield to, as_png(label)
 
 
 def read_rgb(member: Member) -> np.ndarray:
@@ -101,11 +111,20 @@ def read_mask(member: Member) -> np.ndarray:
     Raises:
         DataError: it has colours.
     """
+    # Scans and JPEG-ed masks have greys between; mmseg cuts them here as well.
+    return read_grey(member) // 128
+
+
+def read_grey(member: Member) -> np.ndarray:
+    """A label drawn in greys, (H, W) uint8, however the file has them.
+
+    Raises:
+        DataError: it has colours.
+    """
     rgb = decode_image(read_member(member, _MOST_BYTES), str(member))
     if (rgb != rgb[..., :1]).any():
-        raise DataError(f"{member}: a mask with colours; expected is black and white.")
-    # Scans and JPEG-ed masks have greys between; mmseg cuts them here as well.
-    return rgb[..., 0] // 128
+        raise DataError(f"{member}: has colours; expected are black, white and greys.")
+    return rgb[..., 0]
 
 
 def replace_ids(
@@ -144,22 +163,27 @@ def colours_to_ids(
     Args:
         rgb: (H, W, 3) uint8.
         palette: (id, (r, g, b)).
-        others: the id of all other colours; None refuses them.
+        others: the id of all other colours, of which a label may have 1 %; None refuses
+            them.
         source: for errors.
 
     Returns:
         (H, W) uint8.
+
+    Raises:
+        DataError: more other colours than allowed.
     """
     codes = rgb.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
     table = {r * 65536 + g * 256 + b: index for index, (r, g, b) in palette}
-    if others is None:
-        found = np.unique(codes)
-        unknown = [int(code) for code in found if int(code) not in table]
-        if unknown:
-            colours = [(c >> 16, c >> 8 & 255, c & 255) for c in unknown[:10]]
-            raise DataError(
-                f"{source}: holds the colours {colours}, {len(unknown)} in all, which "
-                "the published palette does not have. Was the label compressed with "
-                "loss, or resized?"
-            )
+    found, counts = np.unique(codes, return_counts=True)
+    strange = [code not in table for code in found.tolist()]
+    share = counts[strange].sum() / codes.size
+    if share > (0 if others is None else _STRANGE):
+        most = found[strange][np.argsort(-counts[strange])][:5].tolist()
+        colours = [(code >> 16, code >> 8 & 255, code & 255) for code in most]
+        raise DataError(
+            f"{source}: {share:.2%} of the pixels have colours that the published "
+            f"palette does not have, {sum(strange)} in all, such as {colours}. Was the "
+            "label compressed with loss, or resized?"
+        )
     return replace_ids(codes, table, others, source)

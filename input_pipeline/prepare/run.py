@@ -104,11 +104,11 @@ def _check_result(
 ) -> dict[str, int]:
     """Lists the result as a training does; every image must have its label."""
     dataset = getattr(datasets, converter.dataset)
-    return {
-        split: len(dataset(data_root=str(folder), **arguments))
-        for split, arguments in (("train", plan.train), ("val", plan.val))
-        if arguments is not None
-    }
+
+    def found(parts):
+        return sum(len(dataset(data_root=str(folder), **part)) for part in parts)
+
+    return {"train": found(plan.train), "val": found([plan.val])}
 
 
 def _write_summary(converter: Converter, plan: Plan, folder: pathlib.Path) -> None:

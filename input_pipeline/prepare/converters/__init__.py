@@ -1,6 +1,30 @@
 """Converters, the table of contents: `python -m jaxseg.prepare NAME` finds one of these."""
 
 from input_pipeline.prepare.converter import Converter
+from input_pipeline.prepare.converters.ade20k import ADE20K
+from input_pipeline.prepare.converters.bdd100k import BDD100K
+from input_pipeline.prepare.converters.chase_db1 import CHASE_DB1
+from input_pipeline.prepare.converters.cityscapes import CITYSCAPES
+from input_pipeline.prepare.converters.coco_stuff import COCO_STUFF10K, COCO_STUFF164K
 from input_pipeline.prepare.converters.drive import DRIVE
+from input_pipeline.prepare.converters.hrf import HRF
+from input_pipeline.prepare.converters.isaid import ISAID
+from input_pipeline.prepare.converters.isprs import POTSDAM, VAIHINGEN
+from input_pipeline.prepare.converters.levir_cd import LEVIR_CD
+from input_pipeline.prepare.converters.lip import LIP
+from input_pipeline.prepare.converters.loveda import LOVEDA
+from input_pipeline.prepare.converters.mapillary import MAPILLARY_V1, MAPILLARY_V2
+from input_pipeline.prepare.converters.pascal_context import PASCAL_CONTEXT
+from input_pipeline.prepare.converters.refuge import REFUGE
+from input_pipeline.prepare.converters.stare import STARE
+from input_pipeline.prepare.converters.synapse import SYNAPSE
+from input_pipeline.prepare.converters.voc_aug import VOC_AUG
 
-CONVERTERS: dict[str, Converter] = {converter.name: converter for converter in (DRIVE,)}
+CONVERTERS: dict[str, Converter] = {
+    converter.name: converter
+    for converter in (
+        *(ADE20K, BDD100K, CHASE_DB1, CITYSCAPES, COCO_STUFF10K, COCO_STUFF164K),
+        *(DRIVE, HRF, ISAID, LEVIR_CD, LIP, LOVEDA, MAPILLARY_V1, MAPILLARY_V2),
+        *(PASCAL_CONTEXT, POTSDAM, REFUGE, STARE, SYNAPSE, VAIHINGEN, VOC_AUG),
+    )
+}

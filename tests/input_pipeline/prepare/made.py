@@ -7,6 +7,7 @@ import zipfile
 
 import cv2
 import numpy as np
+import scipy.io
 from PIL import Image
 
 
@@ -72,16 +73,56 @@ def die(*inputs_and_arguments):
     os._exit(9)
 
 
-def drive(folder):
-    """DRIVE's two archives, two images each."""
-    sources = []
-    for part, numbers in (("training", (21, 22)), ("test", (1, 2))):
-        files = {}
-        for n in numbers:
-            name = f"{part}/images/{n:02}_{part}.tif"
-            files[name] = encoded(rgb(n), ".tif")
-            mask = encoded(ids([0, 255]), ".gif")
-            files[f"{part}/1st_manual/{n:02}_manual1.gif"] = mask
-            files[f"{part}/mask/{n:02}_{part}_mask.gif"] = mask
-        sources.append(write_zip(folder / f"{part}.zip", files))
-    return sources
+def png(values, **options):
+    """A grey PNG in which every one of `values` occurs."""
+    return encoded(ids(values, **options), ".png")
+
+
+def coloured(colours, size=(8, 10)):
+    """(H, W, 3) uint8 in which every one of `colours` occurs."""
+    places = np.resize(np.arange(len(colours)), size)
+    return np.array(colours, np.uint8)[places]
+
+
+def jpg(seed=0, size=(8, 10)):
+    return encoded(rgb(seed, size), ".jpg")
+
+
+def mat(**variables):
+    """A MATLAB file of version 5; a dict is a structure."""
+    file = io.BytesIO()
+    scipy.io.savemat(file, variables)
+    return file.getvalue()
+
+
+def write(folder, archives):
+    """Writes {name: {member: bytes}} as archives, or folders where the name has no dot.
+
+    Returns:
+        Their paths.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, files in archives.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(files, bytes):
+            path.write_bytes(files)
+            paths.append(str(path))
+        elif name.endswith(".zip"):
+            paths.append(write_zip(path, files))
+        elif ".tar" in name or name.endswith(".tgz"):
+            mode = "w:gz" if name.endswith("gz") else "w"
+            paths.append(write_tar(path, files, mode))
+        else:
+            paths.append(write_folder(path, files))
+    return paths
+
+
+def zipped(files):
+    """The bytes of a zip of {name: bytes}."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()

@@ -29,7 +29,7 @@ def plan(files, options):
         for name, m in files.named(r"masks/(\w+)\.png").items()
     ]
     counts = [Count("images", len(images), options["number"])]
-    return Plan(tasks, counts, FOLDERS, FOLDERS, ["A note."])
+    return Plan(tasks, counts, [FOLDERS], FOLDERS, ["A note."])
 
 
 CONVERTER = Converter(
