@@ -4,6 +4,7 @@
     python -m jaxseg.prepare cityscapes leftImg8bit_trainvaltest.zip \\
         gtFine_trainvaltest.zip --output data/cityscapes
     python -m jaxseg.prepare NAME --help
+    python -m jaxseg.prepare polygons --config my_data.py --output DIR
 
 SOURCE is an archive as it was downloaded, or a folder, of unpacked files or of archives.
 Nothing is unpacked where that can be avoided. A run that was interrupted goes on where
@@ -25,10 +26,18 @@ from input_pipeline.prepare.converters import CONVERTERS
 from input_pipeline.prepare.run import Prepared, prepare
 from jaxseg.command_line import command
 
+# The one NAME that is no published data set.
+_POLYGONS = "polygons"
+
 
 @command
 def main(arguments: list[str]) -> int:
     """Prepares a data set; returns the exit code."""
+    if arguments[:1] == [_POLYGONS]:
+        # Here, as the processes of a converter have no use for a config's JAX.
+        from jaxseg.prepare_polygons import paint
+
+        return paint(arguments[1:])
     options = _parser().parse_args(arguments)
     converter = CONVERTERS[options.name]
     with tqdm(unit="step", mininterval=1, disable=None) as bar:
@@ -58,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     names = parser.add_subparsers(dest="name", metavar="NAME", required=True)
+    names.add_parser(_POLYGONS, help="the labels of a config, of any form, as PNG")
     for name, converter in sorted(CONVERTERS.items()):
         one = names.add_parser(
             name,

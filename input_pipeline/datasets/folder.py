@@ -106,6 +106,12 @@ class BaseSegDataset(SegDataset):
             return [(image, None) for image, _ in self._pairs]
         return self._pairs
 
+    def stems(self) -> list[str]:
+        """The path of each sample's image below the image folder, without its suffix."""
+        folder = os.path.join(self.data_root, self.data_prefix.get("img_path") or "")
+        names = [os.path.relpath(image, folder or ".") for image, _ in self._pairs]
+        return [name.removesuffix(self._suffix(name)) for name in names]
+
     def make_painter(self) -> Painter:
         """What draws shapes with the classes of this data set."""
         return Painter(

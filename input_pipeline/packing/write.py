@@ -229,7 +229,7 @@ def _decode(record: dict, facts: int, how: Mapping[str, Any]) -> _Decoded:
     if "painter" in record:
         raise DataError(
             f"{record['seg_map_path']}: labels of shapes are not packed; write them as "
-            "PNG before: python -m jaxseg.prepare polygons"
+            "PNG before: python -m jaxseg.prepare polygons --config FILE --output DIR"
         )
     arrays = [read_image(name, **how)]
     if "seg_map_path" in record:
