@@ -8,7 +8,7 @@ from typing import Any
 from input_pipeline.errors import DataError
 from input_pipeline.label_map import add_colors, read_label_map
 from input_pipeline.lists import read_names
-from input_pipeline.sources import random_palette
+from input_pipeline.palette import distinct_palette
 
 # What people call label 0 where it is no class.
 _VOID_NAMES = {"void", "ignore", "ignored", "unlabeled", "unlabelled", "nodata"}
@@ -27,7 +27,7 @@ def resolve_classes(
 
     As in MMSegmentation 1.x: `metainfo['classes']` may pick or reorder the classes
     that the data set knows; labels are then renumbered, and those of the others become
-    `ignore_index`. A missing palette is drawn by `random_palette`. Unlike there, a
+    `ignore_index`. A missing palette is that of `distinct_palette`. Unlike there, a
     palette follows its class also where all classes are kept in another order.
 
     Of a data set that knows none, `label_map` may say that names at the end are no
@@ -78,7 +78,7 @@ def resolve_classes(
     if known:
         return _of_known(owner, dict(known), names, palette, ignore_index, label_map)
     names = _without_void(owner, names, label_map, ignore_index)
-    resolved = {"classes": names, "palette": random_palette(len(names))}
+    resolved = {"classes": names, "palette": distinct_palette(len(names))}
     if palette:
         colors = _colors_of_classes(owner, names, palette, label_map)
         resolved["palette"] = colors

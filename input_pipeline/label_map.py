@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from input_pipeline.errors import DataError
-from input_pipeline.sources import random_palette
+from input_pipeline.palette import distinct_palette
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -95,7 +95,9 @@ def add_colors(
     colors = list(palette)
     if not colors:
         taken = set(found.colors)
-        spare = (c for c in random_palette(num_classes + len(taken)) if c not in taken)
+        spare = (
+            c for c in distinct_palette(num_classes + len(taken)) if c not in taken
+        )
         of_class = {}
         for color, number in found.colors.items():
             of_class.setdefault(number, color)

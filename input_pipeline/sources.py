@@ -82,12 +82,6 @@ class SegDataset:
             raise
 
 
-def random_palette(num_classes: int) -> tuple:
-    """The colours that MMSegmentation gives to classes without a palette."""
-    draws = np.random.RandomState(42).randint(0, 255, size=(num_classes, 3))
-    return tuple(tuple(color) for color in draws.tolist())
-
-
 def some_of(names: Sequence[str], limit: int = 10) -> str:
     """The first `limit` of `names`, one a line, and how many there are in all."""
     lines = [f"  {name}" for name in names[:limit]]

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from input_pipeline.errors import DataError
-from input_pipeline.sources import random_palette
+from input_pipeline.palette import distinct_palette
 from jaxseg.diagnose.sample import SampleReader, name_of
 from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.tally import Tally
@@ -93,7 +93,7 @@ def _read_cell(split, reader, index):
         palette = split.dataset.metainfo["palette"]
     else:
         names = [f"id {i}" for i in range(int(classes.max()) + 1)]
-        palette = random_palette(len(names))
+        palette = distinct_palette(len(names))
     # Ignored: past the colours, which is black.
     shown = np.where(is_class, classes, len(palette) + 1)
     shown[outside] = len(palette)

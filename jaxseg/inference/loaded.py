@@ -13,7 +13,7 @@ import numpy as np
 
 from input_pipeline import datasets, transforms
 from input_pipeline.class_list import resolve_classes
-from input_pipeline.sources import random_palette
+from input_pipeline.palette import distinct_palette
 from input_pipeline.transforms.transform import Transform, does
 from jaxseg.checkpoint.errors import RemovedCheckpointError
 from jaxseg.config import ConfigError
@@ -399,7 +399,7 @@ def _classes_of(config, saved, segmentor):
     for where, meta in trained.items():
         if meta and meta.get("classes"):
             classes = tuple(meta["classes"])
-            palette = meta.get("palette") or random_palette(len(classes))
+            palette = meta.get("palette") or distinct_palette(len(classes))
             return classes, tuple(map(tuple, palette)), where
     dataset = _val_dataset(config)
     known, metainfo, path = (), dataset.get("metainfo") or {}, "val_dataloader.dataset"
@@ -407,7 +407,7 @@ def _classes_of(config, saved, segmentor):
         known = getattr(lookup(dataset["type"], path, (datasets,)), "CLASSES", ())
     count = segmentor.num_classes
     if not known and not metainfo:
-        return tuple(f"class {i}" for i in range(count)), random_palette(count), path
+        return tuple(f"class {i}" for i in range(count)), distinct_palette(count), path
     meta, _, _ = resolve_classes(
         path,
         known,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from input_pipeline.sources import random_palette
+from input_pipeline.palette import distinct_palette
 from input_pipeline.transforms import LoadImageFromFile, Resize
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError, plain
@@ -187,7 +187,7 @@ def test_classes_of_the_configs_data_set(tmp_path):
     folder = save(tmp_path, config, params=random_variables(config)["params"])
     made_up = load_model(config, folder)
     assert made_up.classes == ("class 0", "class 1", "class 2")
-    assert made_up.palette == random_palette(3)
+    assert made_up.palette == distinct_palette(3)
 
     dataset = dict(metainfo=dict(classes=["a", "b", "c"], palette=PALETTE))
     for owner in (

@@ -5,6 +5,7 @@ import pytest
 from input_pipeline.class_list import resolve_classes
 from input_pipeline.datasets.cityscapes import CITYSCAPES
 from input_pipeline.errors import DataError
+from input_pipeline.palette import distinct_palette
 
 WHITE, GROUND, ROAD = (255, 255, 255), (0, 0, 0), (128, 64, 128)
 
@@ -33,10 +34,9 @@ def test_a_reordered_palette_follows_its_classes():
     assert label_map == {0: 1, 1: 0}
 
 
-def test_a_missing_palette_is_mmsegs():
+def test_a_missing_palette_has_colors_that_are_told_apart():
     metainfo, _, _ = resolve_classes("X", (), {"classes": ["a", "b", "c"]})
-    # mmseg 1.2.2: BaseSegDataset(metainfo=dict(classes=('a', 'b', 'c')))
-    assert metainfo["palette"] == ((102, 179, 92), (14, 106, 71), (188, 20, 102))
+    assert metainfo["palette"] == distinct_palette(3)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_palette_may_have_colors_that_are_no_class():
         resolve_classes("X", (), metainfo)
 
 
-def test_a_random_palette_names_no_color_of_a_label():
+def test_a_made_up_palette_names_no_color_of_a_label():
     resolved, _, colors = resolve_classes("X", (), {"classes": ["a"]})
     assert len(resolved["palette"]) == 1
     assert colors == ()
