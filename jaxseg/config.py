@@ -28,6 +28,7 @@ TOP_LEVEL = (
     "param_scheduler",
     "train_cfg",
     "default_hooks",
+    "custom_hooks",
     "randomness",
     "load_from",
     "adapt_in_channels",

@@ -29,7 +29,7 @@ def register(cls: type) -> type:
     """Makes a user's class a `type` of configs; also a decorator.
 
     It serves every kind of entry: models and their parts, losses, data sets,
-    transforms, optimisers, schedules, metrics. The class is a dataclass or a Linen
+    transforms, optimisers, schedules, metrics, hooks. The class is a dataclass or a Linen
     module, whose fields are the keys of its config, and derives from the role that it
     plays (`Backbone`, `Head`, `Loss`, `Transform`, ...). Name the file that
     calls this in the config's `custom_imports`.

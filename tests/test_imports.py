@@ -29,6 +29,7 @@ ROOMS = (
     "jaxseg.necks",
     "jaxseg.heads",
     "jaxseg.segmentors",
+    "jaxseg.hooks",
     "jaxseg.resolve",
     "jaxseg.optim",
     "jaxseg.metrics",

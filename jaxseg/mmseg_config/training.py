@@ -1,13 +1,17 @@
 """Training of a config: optimiser, schedule, length, hooks."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from jaxseg import hooks as hooks_table
 from jaxseg.config import TOP_LEVEL, plain
+from jaxseg.hooks.rule import RULES
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.optimizer import translate_optimizer
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.schedule import translate_schedule
+from jaxseg.mmseg_config.type_names import find_class
 from jaxseg.settings.loop import CheckpointHook
 
 # Keys of 0.x that nothing reads in a config of 1.x.
@@ -75,6 +79,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
         },
         "randomness": _randomness(raw, report),
         "ema": _ema(raw, report),
+        "custom_hooks": _custom_hooks(raw, report),
         "load_from": _load_from(raw, report),
     }
     _note_the_rest(raw, report)
@@ -208,6 +213,8 @@ def _checkpoint(hook, train_cfg, report):
     known += ("save_optimizer", *_NOT_HONOURED)
     _note_others(hook, known, path, report)
     result = {"save_best": _save_best(hook, path, report)}
+    if hook.get("rule") in RULES and result["save_best"]:
+        result["rule"] = hook["rule"]
     last = max_iters if max_epochs is None else max_epochs
     if max_epochs is not None and not by_epoch and interval > 0:
         result["interval"] = interval
@@ -233,8 +240,6 @@ def _save_best(hook, path, report):
         best = best[0] if best else None
     if best is None:
         return None
-    if hook.get("rule") == "less":
-        report.lacks(f"{path}.save_best", "rule='less'")
     # The first score of an evaluation, whatever its iou_metrics are.
     return "aAcc" if best == "auto" else best
 
@@ -250,7 +255,6 @@ def _ema(raw, report):
     for i, hook in enumerate(raw.get("custom_hooks") or []):
         path, name = f"custom_hooks.{i}", hook.get("type")
         if name != "EMAHook":
-            report.note(f"{path}: {name} is not run")
             continue
         kind = hook.get("ema_type", "ExponentialMovingAverage")
         if kind != "ExponentialMovingAverage":
@@ -261,6 +265,22 @@ def _ema(raw, report):
         read = ("type", "ema_type", "momentum", "begin_iter", "begin_epoch")
         _note_others(hook, (*read, "interval", "resume_from"), path, report)
         result = {"momentum": hook.get("momentum", 0.0002)}
+    return result
+
+
+def _custom_hooks(raw, report):
+    """The hooks that we have, by their names; EMAHook is `ema`."""
+    result = []
+    for i, hook in enumerate(raw.get("custom_hooks") or []):
+        path, name = f"custom_hooks.{i}", hook.get("type")
+        cls = find_class(str(name), hooks_table)
+        if cls is None:
+            if name != "EMAHook":
+                report.note(f"{path}: {name} is not run")
+            continue
+        known = {field.name for field in dataclasses.fields(cls)} | {"type"}
+        _note_others(hook, known, path, report)
+        result.append({key: value for key, value in hook.items() if key in known})
     return result
 
 

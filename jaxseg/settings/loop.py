@@ -3,6 +3,7 @@
 import dataclasses
 
 from jaxseg.errors import FieldError
+from jaxseg.hooks.rule import RULES, rule_of
 
 _MAX_ITERS = 10**7  # the learning rate of every iteration is computed at the start
 
@@ -137,19 +138,29 @@ class CheckpointHook:
         by_epoch: whether `interval` counts epochs, in a run of them.
         max_keep_ckpts: how many of the latest are kept.
         save_best: score by which the best is kept besides, such as `mIoU`, or None.
+        rule: `greater` or `less` is better; by default `less` of a loss.
     """
 
     interval: int = 1000
     by_epoch: bool = False
     max_keep_ckpts: int = 3
     save_best: str | None = "mIoU"
+    rule: str | None = None
 
     def __post_init__(self):
+        if self.rule not in (None, *RULES):
+            raise FieldError(f"rule: found {self.rule!r}, allowed: 'greater', 'less'")
         if self.interval < 1 or self.max_keep_ckpts < 1:
             raise FieldError(
                 f"interval={self.interval} and max_keep_ckpts={self.max_keep_ckpts} "
                 "must be 1 at least"
             )
+
+    @property
+    def best_mode(self) -> str:
+        """`max` or `min`: which values of `save_best` are better."""
+        is_less = self.save_best and rule_of(self.save_best, self.rule) == "less"
+        return "min" if is_less else "max"
 
     def by_iterations(self, epoch_length: int) -> "CheckpointHook":
         """The same, counted in iterations."""

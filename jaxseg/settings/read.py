@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from input_pipeline import datasets, transforms
-from jaxseg import metrics, settings
+from jaxseg import hooks, metrics, settings
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
+from jaxseg.hooks.hook import Hook
 from jaxseg.metrics.metric import Metric
 from jaxseg.resolve import resolve
 from jaxseg.settings.cache import read_from_cache
@@ -41,6 +42,7 @@ class Settings:
     train_loop: IterBasedTrainLoop | EpochBasedTrainLoop | None
     checkpoint: CheckpointHook
     logger: LoggerHook
+    hooks: tuple[Hook, ...]
     randomness: Randomness
     ema: EMAHook | None
     train_dataloader: DataLoader | None
@@ -102,8 +104,8 @@ def read_settings(
     for name in ("default_hooks", *_LOADERS):
         if not isinstance(config.get(name) or {}, Mapping):
             raise ConfigError(f"{name} is {config[name]!r:.80}, it takes a dict")
-    hooks = config.get("default_hooks") or {}
-    for name in hooks:
+    defaults = config.get("default_hooks") or {}
+    for name in defaults:
         if name not in ("checkpoint", "logger"):
             raise ConfigError(
                 f"default_hooks.{name}: no such hook, there are checkpoint and logger"
@@ -127,8 +129,9 @@ def read_settings(
     val_evaluator = _read_metrics(config, "val_evaluator", (metrics.IoUMetric(),))
     return Settings(
         train_loop=_read(config, "train_cfg", loop_type),
-        checkpoint=_read(hooks, "checkpoint", "CheckpointHook", "default_hooks."),
-        logger=_read(hooks, "logger", "LoggerHook", "default_hooks."),
+        checkpoint=_read(defaults, "checkpoint", "CheckpointHook", "default_hooks."),
+        logger=_read(defaults, "logger", "LoggerHook", "default_hooks."),
+        hooks=_read_hooks(config),
         randomness=_read(config, "randomness", "Randomness"),
         ema=_read(config, "ema", "EMAHook"),
         train_dataloader=_read(config, "train_dataloader", "DataLoader"),
@@ -139,6 +142,18 @@ def read_settings(
         tta=tta,
         xla_flags=read_xla_flags(config),
     )
+
+
+def _read_hooks(config):
+    path, entries = "custom_hooks", config.get("custom_hooks") or []
+    if not isinstance(entries, (list, tuple)):
+        raise ConfigError(f"{path} is {entries!r:.80}, it takes a list of dicts")
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, Mapping) or "type" not in entry:
+            raise ConfigError(
+                f"{path}.{i} is {entry!r:.80}, it takes a dict with a type"
+            )
+    return resolve(entries, path, (hooks,), tuple[Hook, ...])
 
 
 def _at_own_size(node, path):

@@ -22,6 +22,7 @@ from jaxseg.runtime.watchdog import Watchdog
 from jaxseg.runtime.workdir import WorkdirLock, check_shared
 from jaxseg.train.feed import Feed
 from jaxseg.train.finish import finish
+from jaxseg.train.hooks import Hooks
 from jaxseg.train.phases import Phases
 from jaxseg.train.run import Run
 from jaxseg.train.session import Session
@@ -69,6 +70,7 @@ def train(
                     workdir / FOLDER,
                     max_keep=hook.max_keep_ckpts,
                     best_metric=hook.save_best,
+                    best_mode=hook.best_mode,
                 ) as checkpoints,
                 hosts.leaving_soon(),
             ):
@@ -92,10 +94,14 @@ def _train(session: Session, started: Start) -> None:
         run.batches(started.step) as batches,
         phases.on("steps"),
     ):
-        log = StepLog(run, started, writer, progress)
+        hooks = Hooks(run, started.step)
+        log = StepLog(run, started, writer, progress, hooks)
         feed = Feed(session, batches, log.meter)
-        validation = Validation(session, writer, progress)
-        state, scores = _run_steps(session, started, feed, log, validation)
+        validation = Validation(session, writer, progress, hooks)
+        hooks.before_run()
+        state, scores = _run_steps(session, started, feed, log, validation, hooks)
+        if not session.stop.requested:
+            hooks.after_run()
     with phases.on("save"):
         session.checkpoints.wait()
     latest = session.checkpoints.latest_step()
@@ -107,9 +113,14 @@ def _train(session: Session, started: Start) -> None:
 
 
 def _run_steps(
-    session: Session, started: Start, feed: Feed, log: StepLog, validation: Validation
+    session: Session,
+    started: Start,
+    feed: Feed,
+    log: StepLog,
+    validation: Validation,
+    hooks: Hooks,
 ) -> tuple[TrainState, Scores | None]:
-    """Trains to the end, or to the step at which a signal stops it.
+    """Trains to the end, or to the step at which a signal or a hook stops it.
 
     Returns:
         The state, and its scores if it was evaluated.
@@ -119,7 +130,7 @@ def _run_steps(
     last = settings.train_loop.max_iters
     if validation.is_missing(started.step):
         scores = validation(state, started.step)
-    if started.is_complete or stop.requested:
+    if started.is_complete or stop.requested or hooks.ask_to_stop:
         return state, scores
     batch = feed.next()
     _log.info("the training step is compiled, which may take minutes")
@@ -135,19 +146,20 @@ def _run_steps(
             batch, failure = feed.following()  # while the device computes
         with phases.on("step"):
             log.read(unread=2)
+            is_last = step == last or hooks.ask_to_stop
             # A short trial has a loss to show, too.
-            if step % settings.logger.interval == 0 or step == last:
+            if step % settings.logger.interval == 0 or is_last:
                 log.write(state, step)
         stopping = stop.poll(step) or failure is not None
         is_due = validation.is_due(step) and not stopping
-        is_saved = step % settings.checkpoint.interval == 0 or step == last
+        is_saved = step % settings.checkpoint.interval == 0 or is_last
         # Before the evaluation: whatever happens in it, the steps are not lost.
         if stopping or is_due or is_saved:
             _save(session, log, state, step)
         if failure is not None:
             raise failure
         scores = validation(state, step) if is_due else None
-        if stop.requested or step == last:
+        if stop.requested or is_last or hooks.ask_to_stop:
             return state, scores
         if is_due:
             log.meter.reset()

@@ -219,10 +219,14 @@ def _check_parts(settings: Settings) -> None:
         raise ConfigError(
             "train_cfg is missing: training needs its max_iters or max_epochs"
         )
-    best, metrics = settings.checkpoint.save_best, settings.val_evaluator
+    metrics = settings.val_evaluator
     names = [name for metric in metrics for name in metric.score_names()]
-    if best is not None and best not in names:
-        raise ConfigError(
-            f"default_hooks.checkpoint.save_best is {best!r}{nearest(best, names)}, "
-            f"but val_evaluator gives {', '.join(names)}"
-        )
+    asked = {"default_hooks.checkpoint.save_best": settings.checkpoint.save_best}
+    for i, hook in enumerate(settings.hooks):
+        asked[f"custom_hooks.{i}.monitor"] = hook.monitor
+    for path, name in asked.items():
+        if name is not None and name not in names:
+            raise ConfigError(
+                f"{path} is {name!r}{nearest(name, names)}, but val_evaluator gives "
+                f"{', '.join(names)}"
+            )

@@ -7,6 +7,7 @@ import jax
 
 from jaxseg.runtime.metrics_file import MetricWriter
 from jaxseg.runtime.progress import Meter, Progress
+from jaxseg.train.hooks import Hooks
 from jaxseg.train.run import Run
 from jaxseg.train.skipped import SkippedSteps
 from jaxseg.train.start import Start
@@ -24,7 +25,12 @@ class StepLog:
     """
 
     def __init__(
-        self, run: Run, started: Start, writer: MetricWriter, progress: Progress
+        self,
+        run: Run,
+        started: Start,
+        writer: MetricWriter,
+        progress: Progress,
+        hooks: Hooks,
     ):
         self.meter = Meter()
         self._learning_rate = started.optimizer.learning_rate
@@ -33,6 +39,7 @@ class StepLog:
         self._batch_size = run.settings.train_dataloader.batch_size
         self._skipped = SkippedSteps(run, started.step)
         self._writer = writer
+        self._hooks = hooks
         self._progress = progress
         # Reading a result that is two steps old does not keep the device waiting.
         self._recent = collections.deque()
@@ -56,7 +63,9 @@ class StepLog:
             NotFiniteError: too many in a row were not finite.
         """
         while len(self._recent) > unread:
-            self._skipped.check(*self._recent.popleft())
+            step, result = self._recent.popleft()
+            self._skipped.check(step, result)
+            self._hooks.after_step(step, result)
 
     def write(self, state: TrainState, step: int) -> None:
         """Writes the means of the steps since the last line, and the speed."""

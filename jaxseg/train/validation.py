@@ -8,6 +8,7 @@ from jaxseg.runtime.metrics_file import FILE_NAME, MetricWriter, read_metrics
 from jaxseg.runtime.preemption import StopRequested
 from jaxseg.runtime.progress import Progress
 from jaxseg.train.finish import variables_of
+from jaxseg.train.hooks import Hooks
 from jaxseg.train.session import Session
 from jaxseg.train.sharding import gather
 from jaxseg.train.state import TrainState
@@ -16,12 +17,15 @@ from jaxseg.train.state import TrainState
 class Validation:
     """The evaluations of a run; without val_dataloader none is ever due."""
 
-    def __init__(self, session: Session, writer: MetricWriter, progress: Progress):
+    def __init__(
+        self, session: Session, writer: MetricWriter, progress: Progress, hooks: Hooks
+    ):
         self._run = session.run
         self._checkpoints = session.checkpoints
         self._stop = session.stop
         self._phases = session.phases
         self._writer = writer
+        self._hooks = hooks
         self._progress = progress
 
     def is_due(self, step: int) -> bool:
@@ -62,6 +66,7 @@ class Validation:
         self._writer.write(step, "val", scores.summary)
         text = "  ".join(f"{name} {v:.2f}" for name, v in scores.summary.items())
         self._progress.write(f"val {step}  {text}")
+        self._hooks.after_evaluation(step, scores.summary)
         return scores
 
     def _evaluate(self, variables):

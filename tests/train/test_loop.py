@@ -1,8 +1,10 @@
 """The loop around the step, in this process and on its eight devices."""
 
+import dataclasses
 import itertools
 import json
 import pathlib
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -15,6 +17,8 @@ from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.config import ConfigError, load
 from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.evaluate import Evaluator
+from jaxseg.hooks.hook import Hook
+from jaxseg.registry import register
 from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import run as run_module
 from jaxseg.train.loop import train
@@ -80,6 +84,58 @@ def test_epochs(config, tmp_path):
         train(config, tmp_path)
 
 
+@register
+@dataclasses.dataclass(kw_only=True)
+class Calls(Hook):
+    """Writes down what it is called with."""
+
+    name: str
+    calls: ClassVar[list] = []
+
+    def before_run(self, training):
+        self.calls.append((self.name, "before", [s for s, _ in training.history]))
+
+    def after_step(self, training, step, result):
+        assert result["loss"].is_ready() or step < training.step
+        self.calls.append((self.name, step))
+
+    def after_evaluation(self, training, step, scores):
+        self.calls.append((self.name, "scores", step, sorted(scores)))
+
+    def after_run(self, training):
+        self.calls.append((self.name, "after"))
+
+
+def test_hooks_and_a_training_that_they_stop(config, tmp_path):
+    Calls.calls.clear()
+    stop = dict(type="EarlyStoppingHook", monitor="aAcc", stopping_threshold=0.0)
+    config["custom_hooks"] = [
+        dict(type="Calls", name="later", priority="LOW"),
+        dict(type="Calls", name="first", priority=20),
+        stop,
+    ]
+    assert train(config, tmp_path) == 0
+    assert [name for name, what, *_ in Calls.calls if what == "after"] == [
+        "first",
+        "later",
+    ]
+    mine = [call[1:] for call in Calls.calls if call[0] == "first"]
+    # The steps' results in their order, all before the step's evaluation.
+    assert mine == [
+        ("before", []),
+        *((step,) for step in (1, 2, 3, 4)),
+        ("scores", 4, ["aAcc", "mAcc", "mIoU"]),
+        ("after",),
+    ]
+    steps = [int(path.name) for path in (tmp_path / "checkpoints").iterdir()]
+    assert max(steps) == 4
+    # The same command knows that the training has ended.
+    Calls.calls.clear()
+    assert train(config, tmp_path) == 0
+    mine = [call[1:] for call in Calls.calls if call[0] == "first"]
+    assert mine == [("before", [4]), ("after",)]
+
+
 @pytest.mark.long
 def test_a_resumed_run_draws_and_loads_no_starting_weights(
     config, tmp_path, monkeypatch
@@ -139,6 +195,13 @@ def test_amp_computes_in_bfloat16_and_evaluates_in_float32(config, tmp_path):
         (("model", "data_preprocessor", "seg_pad_val"), 7, "seg_pad_val is 7"),
         (("model", "backbone", "in_channels"), 4, "has 3 channels"),
         (("resume",), "no", "resume is 'no'"),
+        (
+            ("custom_hooks",),
+            [dict(type="EarlyStoppingHook", monitor="mIou")],
+            r"custom_hooks.0.monitor is 'mIou' \(did you mean 'mIoU'\?\)",
+        ),
+        (("custom_hooks",), [dict(type="EMAHook")], "custom_hooks.0.type: 'EMAHook'"),
+        (("custom_hooks",), [5], "custom_hooks.0 is 5, it takes a dict with a type"),
     ],
 )
 def test_what_would_fail_late_is_refused_at_once(
