@@ -19,7 +19,8 @@ from absl import app, flags
 from jaxseg.checkpoint.layout import run_of
 from jaxseg.command_line import command, sign_messages
 from jaxseg.config import split_overrides
-from jaxseg.evaluation.run import evaluate_checkpoint
+from jaxseg.evaluation.outputs import Outputs
+from jaxseg.evaluation.run import evaluate_checkpoint, predict_split
 from jaxseg.inference.loaded import load_model
 from jaxseg.inference.pictures import NotPredictedError, find_images, predict_files
 from jaxseg.load_config import EVALUATION, INFERENCE, TEST, TRAINING, load_config
@@ -68,6 +69,29 @@ _OUTPUT = flags.DEFINE_string(
     "predict: the folder for labels/NAME.png (class indices with the palette) and "
     "overlays/NAME.jpg. Default: output, in the work directory of the checkpoint's run.",
 )
+_FORMAT_ONLY = flags.DEFINE_string(
+    "format_only",
+    None,
+    "eval and test: this folder gets label maps as the data set's test server takes "
+    "them; nothing is scored, and no labels are needed.",
+)
+_SHOW_DIR = flags.DEFINE_string(
+    "show_dir",
+    None,
+    "eval and test: this folder gets pictures: image, ground truth, prediction.",
+)
+_OUT = flags.DEFINE_string(
+    "out",
+    None,
+    "eval and test: this folder gets NAME.png of each image, class indices with the "
+    "palette.",
+)
+_OUT_PROBABILITIES = flags.DEFINE_bool(
+    "out_probabilities",
+    False,
+    "With --out: NAME.npy, too, float32 (height, width, classes), in a second pass.",
+)
+_FOLDERS = {"format_only": _FORMAT_ONLY, "show_dir": _SHOW_DIR, "out": _OUT}
 _RESUME = flags.DEFINE_bool(
     "resume",
     None,
@@ -134,6 +158,11 @@ def main(argv: list[str]) -> None:
         raise flags.Error(
             f"unknown argument {more_images[0]!r}; all are flags, --name=value"
         )
+    given = [name for name, flag in _FOLDERS.items() if flag.value is not None]
+    if given and _MODE.value not in ("eval", "test"):
+        raise flags.Error(
+            f"--{given[0]} is for --mode=eval and --mode=test, not {_MODE.value}"
+        )
     keep_freed_memory()
     jax.config.update(
         "jax_compilation_cache_dir", os.path.expanduser(_COMPILATION_CACHE)
@@ -156,8 +185,7 @@ def main(argv: list[str]) -> None:
     elif _MODE.value == "train":
         _train(config)
     else:
-        split = {"eval": "val", "test": "test"}[_MODE.value]
-        evaluate_checkpoint(config, _checkpoint(), _workdir(), split)
+        _evaluate(config, {"eval": "val", "test": "test"}[_MODE.value])
 
 
 def _workdir() -> Path:
@@ -188,6 +216,17 @@ def _train(config) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _evaluate(config, split: str) -> None:
+    folders = {k: Path(flag.value) for k, flag in _FOLDERS.items() if flag.value}
+    outputs = Outputs(**folders, out_probabilities=_OUT_PROBABILITIES.value)
+    if outputs.out_probabilities and outputs.out is None:
+        raise flags.Error("--out_probabilities needs --out, the folder that gets them")
+    if outputs.format_only is None:
+        evaluate_checkpoint(config, _checkpoint(), _workdir(), split, outputs)
+    else:
+        predict_split(config, _checkpoint(), split, outputs)
 
 
 def _predict(config, more_images: list[str]) -> None:

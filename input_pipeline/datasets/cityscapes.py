@@ -36,6 +36,11 @@ class CityscapesDataset(BaseSegDataset):
     """
 
     CLASSES: ClassVar[tuple] = CITYSCAPES
+    # The label ids of the classes (https://github.com/mcordts/cityscapesScripts).
+    SUBMITTED: ClassVar[tuple[int, ...]] = (
+        *(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23),
+        *(24, 25, 26, 27, 28, 31, 32, 33),
+    )
 
     img_suffix: str | tuple[str, ...] = "_leftImg8bit.png"
     seg_map_suffix: str = "_gtFine_labelTrainIds.png"

@@ -58,6 +58,9 @@ class BaseSegDataset(SegDataset):
 
     CLASSES: ClassVar[tuple] = ()  # (name, (r, g, b)) by label
     PREFIXES: ClassVar[tuple[str, ...]] = ("img_path", "seg_map_path")
+    # What its test server takes: see `input_pipeline.submission`.
+    SUBMITTED: ClassVar[tuple[int, ...]] = ()
+    SUBMITTED_SUFFIX: ClassVar[str] = ".png"
 
     data_root: str = ""
     data_prefix: dict = dataclasses.field(

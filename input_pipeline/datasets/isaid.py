@@ -30,6 +30,7 @@ class iSAIDDataset(BaseSegDataset):
     """img_dir/{train,val}, ann_dir/ likewise, tiles of 896x896, labels 0 to 15."""
 
     CLASSES: ClassVar[tuple] = ISAID
+    SUBMITTED_SUFFIX: ClassVar[str] = "_instance_color_RGB.png"
 
     img_suffix: str | tuple[str, ...] = ".png"
     seg_map_suffix: str = "_instance_color_RGB.png"

@@ -24,6 +24,8 @@ class LoveDADataset(BaseSegDataset):
     """
 
     CLASSES: ClassVar[tuple] = LOVEDA
+    # The test server counts from 0, although the label files do from 1.
+    SUBMITTED: ClassVar[tuple[int, ...]] = tuple(range(len(LOVEDA)))
 
     img_suffix: str | tuple[str, ...] = ".png"
     seg_map_suffix: str = ".png"

@@ -5,7 +5,7 @@ import dataclasses
 import glob
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,7 @@ def predict_files(
     Yields:
         Each image of this process, when it is done.
     """
-    stems = _unique_stems(images)
+    stems = unique_stems(images)
     # Several processes share the images.
     mine = slice(jax.process_index(), None, jax.process_count())
     for path, stem in zip(images[mine], stems[mine], strict=True):
@@ -139,8 +139,8 @@ def predict_files(
         yield Prediction(path, index_png)
 
 
-def _unique_stems(images):
-    """Names of the results, below the images' common folder, no two of them the same.
+def unique_stems(images: Sequence[Path]) -> list[Path]:
+    """Names of results, below the common folder of their images, no two the same.
 
     The file's name without its suffix; where several would have it, `a_png` of a.png;
     where another file has that, the whole name.
