@@ -11,8 +11,10 @@ from input_pipeline.datasets.dark_zurich import DarkZurichDataset
 from input_pipeline.datasets.digits import DigitsDataset
 from input_pipeline.datasets.drive import DRIVEDataset
 from input_pipeline.datasets.face import FaceOccludedDataset
+from input_pipeline.datasets.file_list import FileListDataset
 from input_pipeline.datasets.folder import BaseSegDataset
 from input_pipeline.datasets.hrf import HRFDataset
+from input_pipeline.datasets.hub import HubDataset
 from input_pipeline.datasets.isaid import iSAIDDataset
 from input_pipeline.datasets.isprs import ISPRSDataset, PotsdamDataset
 from input_pipeline.datasets.lip import LIPDataset
@@ -27,6 +29,7 @@ from input_pipeline.datasets.pascal_context import (
 from input_pipeline.datasets.refuge import REFUGEDataset
 from input_pipeline.datasets.stare import STAREDataset
 from input_pipeline.datasets.synapse import SynapseDataset
+from input_pipeline.datasets.tars import WebDataset
 from input_pipeline.datasets.tfds import TFDSDataset
 from input_pipeline.datasets.voc import PascalVOCDataset
 from input_pipeline.datasets.wrappers import (
@@ -49,7 +52,9 @@ __all__ = [
     "DarkZurichDataset",
     "DigitsDataset",
     "FaceOccludedDataset",
+    "FileListDataset",
     "HRFDataset",
+    "HubDataset",
     "ISPRSDataset",
     "LEVIRCDDataset",
     "LIPDataset",
@@ -68,5 +73,6 @@ __all__ = [
     "STAREDataset",
     "SynapseDataset",
     "TFDSDataset",
+    "WebDataset",
     "iSAIDDataset",
 ]

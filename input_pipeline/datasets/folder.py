@@ -127,18 +127,7 @@ class BaseSegDataset(SegDataset):
         )
 
     def _list_files(self) -> list[tuple[str, str | None]]:
-        unknown = sorted(set(self.data_prefix) - set(self.PREFIXES))
-        if unknown:
-            raise DataError(
-                f"{type(self).__name__}: data_prefix has the unknown keys {unknown}; "
-                f"it may have {' and '.join(map(repr, self.PREFIXES))}."
-            )
-        for key, prefix in self.data_prefix.items():
-            if not isinstance(prefix, str | None):
-                raise DataError(
-                    f"{type(self).__name__}: data_prefix.{key} is {prefix!r}; it takes "
-                    "the path of a folder."
-                )
+        self._check_prefixes()
         img_dir, found = self._open_folder("img_path")
         images = self._listed(img_dir, found) if self.ann_file else self._all(found)
         if not images:
@@ -193,6 +182,20 @@ class BaseSegDataset(SegDataset):
                 f"{type(self).__name__}: no image in {img_dir} has a label."
             )
         return pairs
+
+    def _check_prefixes(self):
+        unknown = sorted(set(self.data_prefix) - set(self.PREFIXES))
+        if unknown:
+            raise DataError(
+                f"{type(self).__name__}: data_prefix has the unknown keys {unknown}; "
+                f"it may have {' and '.join(map(repr, self.PREFIXES))}."
+            )
+        for key, prefix in self.data_prefix.items():
+            if not isinstance(prefix, str | None):
+                raise DataError(
+                    f"{type(self).__name__}: data_prefix.{key} is {prefix!r}; it takes "
+                    "the path of a folder."
+                )
 
     def _open_folder(self, key: str) -> tuple[str, list[str]]:
         """A folder of `data_prefix`, and the names of the files below it."""

@@ -152,7 +152,9 @@ def to_pixels(image: ImageShapes, path: str) -> ImageShapes:
             if crs != rasterio.crs.CRS.from_string(image.crs):
                 moved = rasterio.warp.transform(image.crs, crs, x, y)
                 x, y = (np.asarray(values) for values in moved)
-            return np.stack(inverse * (x, y), 1)
+            column = inverse.a * x + inverse.b * y + inverse.c
+            row = inverse.d * x + inverse.e * y + inverse.f
+            return np.stack([column, row], 1)
 
         shapes = tuple(_converted(shape, convert, path) for shape in image.shapes)
     except rasterio.errors.RasterioError as error:
@@ -181,7 +183,10 @@ def _is_georeferenced(path):
     import tifffile  # here, since most data sets have no use for it
 
     try:
-        with open_file(path) as file, tifffile.TiffFile(file) as tiff:
+        open_file(path).close()  # a regular file, so that nothing is waited for
+        with tifffile.TiffFile(path) as tiff:
             return any(tag in tiff.pages[0].tags for tag in _GEO_TAGS)
-    except (tifffile.TiffFileError, ValueError, IndexError) as error:
+    except DataError:
+        raise
+    except (tifffile.TiffFileError, ValueError, IndexError, OSError) as error:
         raise DataError(f"{path}: a damaged TIFF ({error}).") from error
