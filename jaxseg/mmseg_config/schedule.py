@@ -7,7 +7,8 @@ from typing import Any
 from jaxseg.config import plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
-from jaxseg.optim import lr_updaters, schedulers
+from jaxseg.mmseg_config.type_names import find_class
+from jaxseg.optim import lr_updaters, momentum_schedulers, schedulers
 
 PATH = "param_scheduler"
 
@@ -41,7 +42,10 @@ def translate_schedule(
 
 def _from_v1(entry, by_epoch, path, report):
     name = entry.get("type")
-    if name not in schedulers.__all__:
+    cls = find_class(str(name), schedulers) or find_class(
+        str(name), momentum_schedulers
+    )
+    if cls is None:
         report.lacks(path, str(name))
         return entry
     # Where an entry says nothing, mmengine counts epochs.
@@ -53,7 +57,7 @@ def _from_v1(entry, by_epoch, path, report):
     report.drop(path, [key for key in _NO_EFFECT if key in entry])
     for key in (*_NO_EFFECT, "param_name"):
         entry.pop(key, None)
-    _check_keys(entry, getattr(schedulers, name), path, report)
+    _check_keys(entry, cls, path, report)
     return entry
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "CosineAnnealingLrUpdater",
     "CosineRestartLrUpdater",
     "ExpLrUpdater",
+    "FlatCosineAnnealingLrUpdater",
     "InvLrUpdater",
     "PolyLrUpdater",
     "StepLrUpdater",
@@ -130,6 +131,28 @@ class CosineAnnealingLrUpdater(LrUpdater):
         share = (1 + np.cos(np.pi * t / max_iters)) / 2
         lowest, ratio = self.min_lr or 0.0, self.min_lr_ratio or 0.0
         return share + (1 - share) * ratio, (1 - share) * lowest
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlatCosineAnnealingLrUpdater(CosineAnnealingLrUpdater):
+    """0.x's `policy='FlatCosineAnnealing'`: the base, and then half a cosine.
+
+    Attributes:
+        start_percent: The part of the training in which the base stays.
+    """
+
+    start_percent: float = 0.75
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.start_percent < 1:
+            raise FieldError(
+                f"start_percent: needs to be in [0, 1), found {self.start_percent}"
+            )
+
+    def value(self, t, max_iters):
+        start = round(max_iters * self.start_percent)
+        return super().value(np.maximum(t - start, 0), max(max_iters - start, 1))
 
 
 @dataclass(frozen=True, kw_only=True)

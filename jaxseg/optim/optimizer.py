@@ -32,7 +32,7 @@ from jaxseg.optim.freezing import frozen_until, trained_from, without_frozen
 from jaxseg.optim.optimizers import BaseOptimizer, build_optimizer
 from jaxseg.optim.param_groups import build_rules
 from jaxseg.optim.parameters import Multipliers, frozen_keys, list_parameters
-from jaxseg.optim.schedule import make_schedule
+from jaxseg.optim.schedule import make_momentum_schedule, make_schedule
 from jaxseg.registry import lookup
 from jaxseg.resolve import build
 
@@ -145,6 +145,7 @@ def make_optimizer(
     wrapper = build(cls, keys, "optim_wrapper")
     base = build_optimizer(wrapper.optimizer)
     schedule_of = make_schedule(param_scheduler, max_iters, epoch_length)
+    momentum = _momentum(base, param_scheduler, max_iters, epoch_length)
     groups = _group(wrapper, params, frozen)
     if base.weight_decay is None and any(
         g and g.multipliers.decay_mult != 1 for g in groups.values()
@@ -161,6 +162,7 @@ def make_optimizer(
             _follow(
                 base,
                 schedule_of(base.lr * group.multipliers.lr_mult),
+                momentum,
                 group.multipliers,
             ),
             group.until,
@@ -236,8 +238,25 @@ def _group(
     }
 
 
+def _momentum(
+    base: BaseOptimizer, param_scheduler, max_iters, epoch_length
+) -> optax.Schedule:
+    """The schedule of the momentum; None at every step where it stays."""
+    schedule_of = make_momentum_schedule(param_scheduler, max_iters, epoch_length)
+    if schedule_of is None:
+        return lambda step: None
+    if base.momentum is None:
+        raise ConfigError(
+            f"param_scheduler: changes the momentum, which {base.name} does not have"
+        )
+    return schedule_of(base.momentum)
+
+
 def _follow(
-    base: BaseOptimizer, schedule: optax.Schedule, group: Multipliers
+    base: BaseOptimizer,
+    schedule: optax.Schedule,
+    momentum: optax.Schedule,
+    group: Multipliers,
 ) -> optax.GradientTransformationExtraArgs:
     """The optimiser of one group, made anew for the learning rate of every step."""
     decay = base.weight_decay
@@ -245,10 +264,11 @@ def _follow(
         decay *= group.decay_mult
 
     def init(params):
-        return base.factory(schedule(0), decay, None).init(params)
+        return base.factory(schedule(0), decay, momentum(0)).init(params)
 
     def update(updates, state, params=None, *, step, **_):
-        return base.factory(schedule(step), decay, None).update(updates, state, params)
+        optimizer = base.factory(schedule(step), decay, momentum(step))
+        return optimizer.update(updates, state, params)
 
     return optax.GradientTransformationExtraArgs(init, update)
 

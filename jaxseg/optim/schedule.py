@@ -21,12 +21,12 @@ import optax
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
-from jaxseg.optim import lr_updaters, schedulers
+from jaxseg.optim import lr_updaters, momentum_schedulers, schedulers
 from jaxseg.optim.lr_updaters import LrUpdater
 from jaxseg.optim.schedulers import Scheduler
 from jaxseg.resolve import resolve
 
-_TABLES = (schedulers, lr_updaters)
+_TABLES = (schedulers, lr_updaters, momentum_schedulers)
 
 
 def make_schedule(
@@ -52,15 +52,41 @@ def make_schedule(
     Raises:
         ConfigError: The config is wrong; the message names the config path.
     """
-    built = _build(param_scheduler)
-    for i, scheduler in enumerate(built):
+    built = _checked(param_scheduler, epoch_length)
+    rates = {i: one for i, one in built.items() if not _is_momentum(one)}
+    return _schedule_of(rates, max_iters, epoch_length)
+
+
+def make_momentum_schedule(
+    param_scheduler: Sequence[Mapping[str, Any]],
+    max_iters: int,
+    epoch_length: int | None = None,
+) -> Callable[[float], optax.Schedule] | None:
+    """As `make_schedule`, of the momentum; None where no scheduler changes it."""
+    built = _checked(param_scheduler, epoch_length)
+    momenta = {i: one for i, one in built.items() if _is_momentum(one)}
+    return _schedule_of(momenta, max_iters, epoch_length) if momenta else None
+
+
+def _is_momentum(scheduler):
+    return getattr(scheduler, "is_momentum", False)
+
+
+def _checked(param_scheduler, epoch_length):
+    """The schedulers by their place in the list."""
+    built = dict(enumerate(_build(param_scheduler)))
+    for i, scheduler in built.items():
         _check_epochs(scheduler, epoch_length, f"param_scheduler.{i}")
+    return built
+
+
+def _schedule_of(built, max_iters, epoch_length):
     share, constant = _coefficients(built, max_iters, epoch_length or 1)
 
-    def schedule_of(base_lr: float) -> optax.Schedule:
+    def schedule_of(base: float) -> optax.Schedule:
         def schedule(step):
             factor = jnp.take(share, step, mode="clip")
-            return factor * base_lr + jnp.take(constant, step, mode="clip")
+            return factor * base + jnp.take(constant, step, mode="clip")
 
         return schedule
 
@@ -79,10 +105,11 @@ def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
             raise ConfigError(
                 f"param_scheduler.{i}: `type` is missing, found {scheduler!r}"
             )
-        if isinstance(scheduler, LrUpdater) and len(built) > 1:
+        others = [one for one in built if not _is_momentum(one)]
+        if isinstance(scheduler, LrUpdater) and len(others) > 1:
             raise ConfigError(
                 f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "
-                f"(it has a warm-up of its own), found {len(built)} entries"
+                f"(it has a warm-up of its own), found {len(others)} entries"
             )
     return built
 
@@ -108,13 +135,13 @@ class _Active(NamedTuple):
 
 
 def _coefficients(
-    built: Sequence[Scheduler | LrUpdater], max_iters: int, epoch_length: int
+    built: Mapping[int, Scheduler | LrUpdater], max_iters: int, epoch_length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs the recursion; returns (share, constant), float32 of length max_iters."""
     if max_iters < 1:
         raise ConfigError(f"train_cfg.max_iters: needs to be >= 1, found {max_iters}")
     active = []
-    for i, scheduler in enumerate(built):
+    for i, scheduler in built.items():
         try:
             active += _active(scheduler, max_iters, epoch_length)
         except FieldError as error:  # what the number of iterations decides

@@ -13,6 +13,7 @@ __all__ = [
     "CosineAnnealingLR",
     "CosineRestartLR",
     "ExponentialLR",
+    "InverseSquareRootLR",
     "LinearLR",
     "MultiStepLR",
     "OneCycleLR",
@@ -58,6 +59,7 @@ class Scheduler:
 
     # What counts iterations or epochs, besides begin and end.
     counts: ClassVar[tuple[str, ...]] = ()
+    is_momentum: ClassVar[bool] = False
 
     begin: int = 0
     end: int | None = None
@@ -218,6 +220,30 @@ class ExponentialLR(Scheduler):
 
     def recurrence(self, t, last):
         return _factors(np.where(t > 0, self.gamma, 1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InverseSquareRootLR(Scheduler):
+    """Falls as sqrt(timescale / t), from iteration `timescale` after `begin` on.
+
+    T5's schedule (Raffel et al., arXiv:1910.10683); mmengine has none.
+
+    Attributes:
+        timescale: Iterations that the value stays.
+    """
+
+    counts = ("timescale",)
+
+    timescale: int = 1
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.timescale < 1:
+            raise FieldError(f"timescale: needs to be >= 1, found {self.timescale}")
+
+    def recurrence(self, t, last):
+        before = np.maximum(t - 1, self.timescale)
+        return _factors(np.sqrt(before / np.maximum(t, self.timescale)))
 
 
 @dataclass(frozen=True, kw_only=True)

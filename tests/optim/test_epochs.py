@@ -1,9 +1,15 @@
 """Schedules that count epochs, beside mmengine's and mmcv's values."""
 
+import dataclasses
+import math
+
+import numpy as np
 import pytest
 
 from jaxseg.config import ConfigError
 from jaxseg.optim.schedule import make_schedule
+from jaxseg.optim.schedulers import Recurrence, Scheduler
+from jaxseg.registry import register
 
 WARM_UP = dict(type="LinearLR", start_factor=1e-6, begin=0, end=15)
 POLY = dict(type="PolyLR", power=0.9, eta_min=1e-4, by_epoch=True)
@@ -103,3 +109,35 @@ def test_a_poly_in_epochs_with_a_warm_up_of_0x():
 def test_epochs_in_a_run_of_iterations_are_refused(scheduler, message):
     with pytest.raises(ConfigError, match=message):
         make_schedule([scheduler], 80)
+
+
+def test_a_cosine_after_a_flat_part():
+    # mmcv 1.7's FlatCosineAnnealingLrUpdaterHook.
+    config = dict(type="FlatCosineAnnealingLrUpdater", start_percent=0.5, min_lr=1e-3)
+    schedule = make_schedule([config], 80)(0.01)
+    found = [float(schedule(step)) for step in (0, 39, 40, 60, 79)]
+    lowest = 1e-3 + 0.009 * (1 + math.cos(math.pi * 39 / 40)) / 2
+    assert found == pytest.approx([0.01, 0.01, 0.01, 0.0055, lowest], rel=1e-6)
+
+
+def test_an_inverse_square_root():
+    schedule = make_schedule([dict(type="InverseSquareRootLR", timescale=4)], 80)(0.01)
+    found = [float(schedule(step)) for step in (0, 4, 16, 64)]
+    assert found == pytest.approx([0.01, 0.01, 0.005, 0.0025], rel=1e-6)
+
+
+@register
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HalvedOnce(Scheduler):
+    """A schedule of a user's own."""
+
+    at: int
+
+    def recurrence(self, t, last):
+        scale = np.where(t == self.at, 0.5, 1.0)
+        return Recurrence(scale, 0 * scale, 0 * scale)
+
+
+def test_a_schedule_of_a_user():
+    schedule = make_schedule([dict(type="HalvedOnce", at=3, begin=10)], 80)(0.01)
+    assert [float(schedule(step)) for step in (12, 13)] == pytest.approx([0.01, 0.005])

@@ -10,6 +10,8 @@ from jaxseg.config import ConfigError
 from jaxseg.optim.optimizer import averaged_parameters, make_optimizer
 from tests.optim.test_optimizer import SGD, gradients, small_params, three_steps
 
+ADAGRAD = dict(type="Adagrad", lr=0.1)
+
 
 # The kernel and the bias after three steps.
 @pytest.mark.parametrize(
@@ -189,3 +191,35 @@ def test_the_average_of_a_schedule_free_optimiser():
     average = averaged_parameters(now, state)
     np.testing.assert_allclose(moved(average), -0.15, rtol=1e-5)
     np.testing.assert_array_equal(average["head"]["bias"], params["head"]["bias"])
+
+
+# torch's SGD and AdamW with the momentum (the first of the betas) 0.9, 0.5 and 0.7.
+@pytest.mark.parametrize(
+    ("optimizer", "kernel", "bias"),
+    [
+        (
+            SGD,
+            [0.805100143, -1.8514704704, 0.3898210824, 2.7135605812],
+            [0.5117854476, -0.5047562718],
+        ),
+        (
+            dict(type="AdamW", lr=0.1),
+            [0.6964689493, -1.6926225424, 0.2051405758, 2.6889669895],
+            [0.4031085074, -0.602509141],
+        ),
+    ],
+)
+def test_a_schedule_of_the_momentum(optimizer, kernel, bias):
+    param_scheduler = [
+        dict(type="MultiStepMomentum", milestones=[1], gamma=5 / 9),
+        dict(type="MultiStepMomentum", milestones=[2], gamma=7 / 5),
+        dict(type="PolyLR", power=1.0, eta_min=0.1),  # of the learning rate, 0.1
+    ]
+    head = three_steps(param_scheduler, optimizer=optimizer)
+    np.testing.assert_allclose(head["kernel"].ravel(), kernel, rtol=2e-6)
+    np.testing.assert_allclose(head["bias"], bias, rtol=2e-6)
+
+
+def test_a_momentum_that_is_not_there_has_no_schedule():
+    with pytest.raises(ConfigError, match="changes the momentum, which Adagrad does"):
+        three_steps([dict(type="StepMomentum", step_size=1)], optimizer=ADAGRAD)
