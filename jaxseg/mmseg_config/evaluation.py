@@ -15,6 +15,8 @@ from jaxseg.mmseg_config.type_names import with_base_type
 _FIELDS = ("iou_metrics", "ignore_index", "nan_to_num", "beta")
 # Where results are gathered, and what their names begin with.
 _NO_EFFECT = ("collect_device", "prefix")
+# Files of label maps, which flags of the command line ask for.
+_FORMATS = ("output_dir", "format_only", "keep_results")
 
 
 def translate_evaluation(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -43,10 +45,11 @@ def translate_evaluation(raw: Mapping[str, Any], report: Report) -> dict[str, An
 
 def _evaluator_of_v0(metric, report):
     names = [metric] if isinstance(metric, str) else list(metric)
-    if "cityscapes" in names:
-        report.lacks("val_evaluator", "CityscapesMetric")
-        names.remove("cityscapes")
-    return {"type": "IoUMetric", "iou_metrics": names or ["mIoU"]}
+    iou = {"type": "IoUMetric", "iou_metrics": [n for n in names if n != "cityscapes"]}
+    if "cityscapes" not in names:
+        return iou
+    official = {"type": "CityscapesMetric"}
+    return [iou, official] if iou["iou_metrics"] else official
 
 
 def _evaluator(used, path, report):
@@ -54,8 +57,13 @@ def _evaluator(used, path, report):
         return None
     several = list(used) if isinstance(used, (list, tuple)) else [used]
     merged: dict[str, Any] = {"type": "IoUMetric", "iou_metrics": []}
+    others = []
     for evaluator in several:
         evaluator = with_base_type(evaluator, path)
+        if evaluator["type"] == "CityscapesMetric":
+            others.append({"type": evaluator.pop("type")})
+            _note_unused(evaluator, path, report)
+            continue
         if evaluator["type"] != "IoUMetric":
             report.lacks(path, evaluator["type"])
             continue
@@ -63,21 +71,31 @@ def _evaluator(used, path, report):
         names = [names] if isinstance(names, str) else names
         merged["iou_metrics"] += [n for n in names if n not in merged["iou_metrics"]]
         _merge(merged, evaluator, path, report)
-    return merged if merged["iou_metrics"] else dict(several[0])
+    found = [merged, *others] if merged["iou_metrics"] else others
+    if not found:
+        return dict(several[0])
+    return found if len(found) > 1 else found[0]
 
 
 def _merge(merged, evaluator, path, report):
     """Adds the keys of one IoUMetric to those of the ones before it."""
-    report.drop(path, [key for key in evaluator if key in _NO_EFFECT])
     for key, value in evaluator.items():
         if key in _FIELDS and merged.setdefault(key, value) != value:
             report.lacks(f"{path}.{key}", f"several IoUMetric of different {key}")
-        elif key in ("output_dir", "format_only") and value:
+    rest = {k: v for k, v in evaluator.items() if k not in (*_FIELDS, "type")}
+    _note_unused(rest, path, report)
+
+
+def _note_unused(keys, path, report):
+    """Reports keys of an evaluator that have no effect here."""
+    report.drop(path, [key for key in keys if key in _NO_EFFECT])
+    for key, value in keys.items():
+        if key in _FORMATS and value:
             report.note(
                 f"{path}.{key}: not used; --mode=test --format_only=DIR writes label "
                 "maps, and without it the test scores them"
             )
-        elif key not in (*_FIELDS, *_NO_EFFECT, "type", "output_dir", "format_only"):
+        elif key not in (*_FORMATS, *_NO_EFFECT):
             report.note(f"{path}.{key}: not used")
 
 

@@ -24,6 +24,7 @@ from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.evaluation.report import report
 from jaxseg.evaluation.runner import Runner, by_bucket, images_together
 from jaxseg.inference.predictor import Predictor
+from jaxseg.metrics import BoundaryIoUMetric, CalibrationMetric, HausdorffMetric
 from jaxseg.metrics.iou_metric import IoUMetric
 from jaxseg.metrics.metric import Scores
 from jaxseg.resolve import resolve
@@ -487,3 +488,24 @@ def test_a_data_set_without_labels_is_predicted():
             assert mean.shape == (*pred.shape, len(CLASSES))
             np.testing.assert_allclose(mean.sum(-1), 1, atol=1e-6)
             np.testing.assert_array_equal(mean.argmax(-1), pred)
+
+
+def test_metrics_of_every_kind_count_side_by_side():
+    found = [
+        IoUMetric(("mIoU",)),
+        CalibrationMetric(),
+        BoundaryIoUMetric(),
+        HausdorffMetric(),
+    ]
+    settings = dataclasses.replace(settings_of(Scenes()), val_evaluator=tuple(found))
+    evaluator = Evaluator(Predictor(Painter(), jax.devices()[:2]), settings)
+    scores = evaluator({})
+    # As of the first test; a one-hot vector has the probability e / (e + 5).
+    assert (scores.summary["aAcc"], scores.summary["mIoU"]) == (77.27, 53.32)
+    confidence = 100 * np.e / (np.e + 5)
+    assert scores.summary["ECE"] == pytest.approx(77.27 - confidence, abs=0.01)
+    for name in ("BoundaryIoU", "HD95"):
+        assert np.isnan(scores.per_class[name][5])
+        assert np.isfinite(scores.summary[f"m{name}"])
+    # One more output, and no more programs.
+    assert evaluator.predictor.compilations == {"network": 3, "rest": 3}

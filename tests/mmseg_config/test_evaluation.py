@@ -44,12 +44,26 @@ def test_metrics_of_v0(metric, names):
 
 
 def test_metrics_that_are_not_ours_are_named():
-    raw = {"data": {}, "evaluation": {"metric": ["mIoU", "cityscapes"]}}
-    assert translate(raw)[1].missing == [("val_evaluator", "CityscapesMetric")]
     depth = {"type": "DepthMetric", "max_depth_eval": 10.0}
     config, report = translate({"val_evaluator": depth})
     assert config == {"val_evaluator": depth}
     assert report.missing == [("val_evaluator", "DepthMetric")]
+
+
+def test_the_official_scores_of_cityscapes():
+    official = {"type": "CityscapesMetric"}
+    raw = {"data": {}, "evaluation": {"metric": ["mIoU", "cityscapes"]}}
+    assert translate(raw) == ({"val_evaluator": [IOU, official]}, Report())
+    raw["evaluation"]["metric"] = "cityscapes"
+    assert translate(raw)[0] == {"val_evaluator": official}
+    metric = {**official, "output_dir": "out", "keep_results": True}
+    config, report = translate({"val_evaluator": [IOU, metric | {"prefix": "x"}]})
+    assert config == {"val_evaluator": [IOU, official]}
+    assert [note.partition(":")[0] for note in report.notes] == [
+        "val_evaluator.output_dir",
+        "val_evaluator.keep_results",
+    ]
+    assert translate({"val_evaluator": metric})[0] == {"val_evaluator": official}
 
 
 def test_the_keys_of_v1():

@@ -1,0 +1,192 @@
+"""Cityscapes' official scores: IoU and iIoU of classes and categories."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxseg.config import ConfigError
+from jaxseg.metrics.metric import Counts, Metric, Scores
+
+# https://github.com/mcordts/cityscapesScripts, helpers/labels.py: the id of each label
+# that is evaluated, its category; and of those with instances their mean size in
+# pixels, from evaluation/evalPixelLevelSemanticLabeling.py.
+_LABELS = {
+    "road": (7, "flat"),
+    "sidewalk": (8, "flat"),
+    "building": (11, "construction"),
+    "wall": (12, "construction"),
+    "fence": (13, "construction"),
+    "pole": (17, "object"),
+    "traffic light": (19, "object"),
+    "traffic sign": (20, "object"),
+    "vegetation": (21, "nature"),
+    "terrain": (22, "nature"),
+    "sky": (23, "sky"),
+    "person": (24, "human"),
+    "rider": (25, "human"),
+    "car": (26, "vehicle"),
+    "truck": (27, "vehicle"),
+    "bus": (28, "vehicle"),
+    "train": (31, "vehicle"),
+    "motorcycle": (32, "vehicle"),
+    "bicycle": (33, "vehicle"),
+}
+_MEAN_SIZE = {
+    "person": 3462.4756337644,
+    "rider": 3930.4788056518,
+    "car": 12794.0202738185,
+    "truck": 27855.1264367816,
+    "bus": 35732.1511111111,
+    "train": 67583.7075812274,
+    "motorcycle": 6298.7200839748,
+    "bicycle": 4672.3249222261,
+}
+_COUNT = 34  # ids from 0
+_IDS = np.array([number for number, _ in _LABELS.values()])
+_CATEGORIES = tuple(dict.fromkeys(category for _, category in _LABELS.values()))
+# Those whose labels all have instances.
+_WITH_INSTANCES = ("human", "vehicle")
+_LABEL_END, _IDS_END, _INSTANCES_END = (
+    f"{kind}.png" for kind in ("labelTrainIds", "labelIds", "instanceIds")
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CityscapesMetric(Metric):
+    """The scores of cityscapesscripts' evalPixelLevelSemanticLabeling, in percent.
+
+    It reads `*_labelIds.png` and `*_instanceIds.png` beside the labels of the data set,
+    and counts what cityscapesscripts counts; no files are written. iIoU weighs each
+    pixel by the mean size of its class's instances over the size of its own instance.
+
+    Attributes:
+        ignore_index: of the data set's labels; the scores look at the ids instead.
+    """
+
+    ignore_index: int | None = None
+    sees_images = True
+
+    def score_names(self) -> tuple[str, ...]:
+        return (
+            *("averageScoreClasses", "averageScoreInstClasses"),
+            *("averageScoreCategories", "averageScoreInstCategories"),
+        )
+
+    def of_image(
+        self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
+    ) -> np.ndarray:
+        """The confusion of ids; then right and missed, of classes and categories."""
+        if num_classes != len(_LABELS):
+            raise ConfigError(
+                f"CityscapesMetric scores the {len(_LABELS)} classes of Cityscapes, and "
+                f"the data set has {num_classes}"
+            )
+        path = sample.get("seg_map_path", "")
+        if not path.endswith(_LABEL_END):
+            raise ConfigError(
+                f"CityscapesMetric needs labels *{_LABEL_END}, beside which are "
+                f"*{_IDS_END} and *{_INSTANCES_END}; the label is {path or 'no file'}"
+            )
+        start = path.removesuffix(_LABEL_END)
+        ids = _read(start + _IDS_END, pred.shape)
+        instances = _read(start + _INSTANCES_END, pred.shape)
+        pred = _IDS[pred]
+        pairs = ids.ravel().astype(np.int64) * _COUNT + pred.ravel()
+        confusion = np.bincount(pairs, minlength=_COUNT**2)
+        return np.concatenate([confusion, _instance_sums(pred, instances).ravel()])
+
+    def compute(self, counts: Counts, classes: Sequence[str]) -> Scores:
+        sums = counts.rows.sum(0)
+        confusion = sums[: _COUNT**2].reshape(_COUNT, _COUNT)
+        right, missed = sums[_COUNT**2 :].reshape(-1, 2).T
+        iou = np.array([_iou(confusion, [number]) for number in _IDS])
+        names = list(_MEAN_SIZE)
+        inst = np.full(len(_LABELS), np.nan)
+        for place, name in enumerate(names):
+            wrong = _wrong(confusion, [_LABELS[name][0]])
+            number = list(_LABELS).index(name)
+            inst[number] = _ratio(right[place], missed[place], wrong)
+        ids = {c: [i for i, of in _LABELS.values() if of == c] for c in _CATEGORIES}
+        of_category = np.array([_iou(confusion, ids[c]) for c in _CATEGORIES])
+        inst_of_category = [
+            _ratio(
+                right[len(names) + i], missed[len(names) + i], _wrong(confusion, ids[c])
+            )
+            for i, c in enumerate(_WITH_INSTANCES)
+        ]
+        means = map(_mean, (iou, inst, of_category, np.array(inst_of_category)))
+        summary = dict(zip(self.score_names(), means, strict=True))
+        return Scores(
+            {name: float(np.round(100 * value, 2)) for name, value in summary.items()},
+            {
+                "officialIoU": np.round(100 * iou, 2),
+                "iIoU": np.round(100 * inst, 2),
+            },
+        )
+
+
+def _read(path, shape):
+    try:
+        with Image.open(path) as image:
+            found = np.asarray(image)
+    except OSError as error:
+        raise ConfigError(f"CityscapesMetric cannot read {path}: {error}") from error
+    if found.shape != shape:
+        raise ConfigError(
+            f"{path} has the shape {list(found.shape)}, its prediction {list(shape)}"
+        )
+    return found
+
+
+def _instance_sums(pred: np.ndarray, instances: np.ndarray) -> np.ndarray:
+    """Weighted pixels of instances that are right and missed: (classes + categories, 2).
+
+    Args:
+        pred: predicted ids (H, W).
+        instances: id * 1000 + number of the instance, (H, W).
+    """
+    found, inverse = np.unique(instances, return_inverse=True)
+    inverse = inverse.ravel()
+    sizes = np.bincount(inverse)
+    right = np.bincount(inverse, (pred == instances // 1000).ravel())
+    # Of a category, a label of it that is not evaluated would be right, too; none is
+    # ever predicted.
+    human = np.isin(pred, (24, 25)).ravel()
+    in_category = np.bincount(inverse, human), np.bincount(inverse, pred.ravel() >= 26)
+    names = {_LABELS[name][0]: place for place, name in enumerate(_MEAN_SIZE)}
+    weights = dict(zip(names, _MEAN_SIZE.values(), strict=True))
+    sums = np.zeros((len(names) + 2, 2))
+    for place in np.flatnonzero(found > 1000):
+        number, size = int(found[place]) // 1000, sizes[place]
+        if number not in names:
+            continue
+        weight = weights[number] / float(size)
+        category = int(number >= 26)
+        hits = right[place], in_category[category][place]
+        for row, hit in zip((names[number], len(names) + category), hits):
+            sums[row] += hit * weight, (size - hit) * weight
+    return sums
+
+
+def _wrong(confusion, ids):
+    """Pixels of other evaluated labels that are predicted as one of some ids."""
+    others = [number for number in _IDS if number not in ids]
+    return confusion[np.ix_(others, ids)].sum()
+
+
+def _iou(confusion, ids):
+    right = confusion[np.ix_(ids, ids)].sum()
+    return _ratio(right, confusion[ids].sum() - right, _wrong(confusion, ids))
+
+
+def _ratio(right, missed, wrong):
+    union = right + missed + wrong
+    return right / union if union else np.nan
+
+
+def _mean(values):
+    there = values[~np.isnan(values)]
+    return there.mean() if len(there) else np.nan
