@@ -1,5 +1,6 @@
-"""MAT: the label in a MATLAB file, of version 5 by SciPy, of 7.3 (HDF5) by h5py."""
+"""MAT: the label in a MATLAB file, of version 5, or of 7.3 (HDF5) by h5py."""
 
+import struct
 import zlib
 
 import numpy as np
@@ -7,15 +8,10 @@ import numpy as np
 from input_pipeline.errors import DataError
 from input_pipeline.formats.files import open_file
 from input_pipeline.formats.limits import check_size
+from input_pipeline.formats.mat5 import find_matrices
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _HDF5_AT = 512  # MATLAB puts a text before it
-
-# Classes of MATLAB, as SciPy names them, whose arrays are numbers.
-_NUMBERS = (
-    *("double", "single", "logical", "int8", "uint8", "int16", "uint16", "int32"),
-    *("uint32", "int64", "uint64"),
-)
 
 
 def read_mat(path: str, max_pixels: int, variable: str = "") -> np.ndarray:
@@ -47,24 +43,16 @@ def read_mat(path: str, max_pixels: int, variable: str = "") -> np.ndarray:
 
 
 def _of_version_5(path, file, max_pixels, variable):
-    from scipy.io import loadmat, whosmat  # here: most data sets have no use for it
-    from scipy.io.matlab import MatReadError
-
     try:
-        held = {
-            name: shape
-            for name, shape, kind in whosmat(file)
-            if kind in _NUMBERS and _is_matrix(shape)
-        }
+        held = find_matrices(file.read())
         name = _chosen(path, held, variable)
-        check_size(path, held[name], "float64", max_pixels)
-        file.seek(0)
-        return np.asarray(loadmat(file, variable_names=[name])[name])
+        check_size(path, held[name].shape, "float64", max_pixels)
+        return held[name].read()
     except DataError:
         raise
     except (
-        *(MatReadError, ValueError, TypeError, KeyError, OSError, zlib.error),
-        *(NotImplementedError, OverflowError, MemoryError, IndexError),
+        *(ValueError, KeyError, OSError, StopIteration, struct.error, zlib.error),
+        *(MemoryError, OverflowError),
     ) as error:
         raise DataError(
             f"{path}: no MATLAB file that can be read, or a damaged one ({error})."
