@@ -5,7 +5,7 @@ label_map = inference_model(model, "image.jpg")
 show_result(model, "image.jpg", label_map, out_file="result.png")
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from PIL import Image
 
 from jaxseg.inference.loaded import SegModel, load_model
 from jaxseg.visualize import as_rgb, overlay
+
+_Image = str | Path | np.ndarray
+_Result = np.ndarray | tuple[np.ndarray, np.ndarray]
 
 __all__ = ["SegModel", "inference_model", "init_model", "show_result"]
 
@@ -46,25 +49,33 @@ def init_model(
 
 def inference_model(
     model: SegModel,
-    image: str | Path | np.ndarray,
+    image: _Image | Sequence[_Image],
     return_logits: bool = False,
     channel_order: str = "rgb",
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-    """Predicts one image.
+) -> _Result | list[_Result]:
+    """Predicts an image, or several; an array is in RGB order, not in OpenCV's BGR.
+
+    Pixels of `cv2.imread` or `mmcv.imread`, which mmseg's `inference_model` takes, need
+    `channel_order="bgr"`: without it the classes are wrong, and nothing else says so.
 
     Args:
         model: from `init_model`.
-        image: a file, or an array (H, W, 3) uint8, in RGB order unless channel_order
-            says otherwise.
+        image: a file, or an array (H, W, 3) uint8; or a list or tuple of them, of any
+            sizes.
         return_logits: also return the logits; where the config has `tta` enabled, the
             mean probabilities of its scales and flips.
-        channel_order: what an array has: `rgb`, or `bgr` as `cv2.imread` gives and
-            mmseg's `inference_model` takes. Files are read in the order that they have.
+        channel_order: what an array has: `rgb`, or `bgr`. Files are read in the order
+            that they have.
 
     Returns:
         Label map (H, W) at the image's own size, uint8 (uint16 of more than 256
-        classes); with return_logits also (H, W, out_channels) float32.
+        classes); with return_logits also (H, W, out_channels) float32. Of a list, a
+        list of them in its order.
     """
+    if isinstance(image, (list, tuple)):
+        return [
+            model.predict(_in_rgb(one, channel_order), return_logits) for one in image
+        ]
     return model.predict(_in_rgb(image, channel_order), return_logits)
 
 

@@ -77,6 +77,22 @@ def test_a_file_makes_the_same_model_as_its_dict(model, tmp_path):
     np.testing.assert_array_equal(inference_model(init_model(path), image), expected)
 
 
+def test_a_list_gives_a_list(model, tmp_path):
+    images = [image_of(16, 24), image_of(24, 16)]
+    path = tmp_path / "image.png"
+    Image.fromarray(images[1]).save(path)
+    found = inference_model(model, [images[0], path])
+    assert [one.shape for one in found] == [(16, 24), (24, 16)]
+    for one, image in zip(found, images):
+        np.testing.assert_array_equal(one, inference_model(model, image))
+    turned = tuple(image[..., ::-1] for image in images)
+    pairs = inference_model(model, turned, True, channel_order="bgr")
+    for (label_map, logits), expected in zip(pairs, found):
+        np.testing.assert_array_equal(label_map, expected)
+        assert logits.shape == (*expected.shape, 5)
+    assert inference_model(model, []) == []
+
+
 def test_an_array_in_the_order_of_cv2():
     model = init_model(config_of())
     image = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
