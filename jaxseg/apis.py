@@ -3,22 +3,133 @@
 model = init_model("work_dirs/digits_unet")
 label_map = inference_model(model, "image.jpg")
 show_result(model, "image.jpg", label_map, out_file="result.png")
+
+And what the command line does:
+
+config = load_config("my_data.py")
+config.train_cfg.max_iters = 2000
+train(config, "work_dirs/mine")
+scores = evaluate("work_dirs/mine")
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from input_pipeline.sources import SegDataset
+from jaxseg import load_config as loading
+from jaxseg.checkpoint.layout import run_of
+from jaxseg.config import ConfigError
+from jaxseg.config_object import Config
+from jaxseg.evaluation.run import evaluate_checkpoint
 from jaxseg.inference.loaded import SegModel, load_model
+from jaxseg.inference.pictures import Prediction, predict_files
+from jaxseg.metrics.metric import Scores
+from jaxseg.settings.read import read_settings
+from jaxseg.train.loop import train
 from jaxseg.visualize import as_rgb, overlay
 
 _Image = str | Path | np.ndarray
 _Result = np.ndarray | tuple[np.ndarray, np.ndarray]
 
-__all__ = ["SegModel", "inference_model", "init_model", "show_result"]
+__all__ = [
+    "Config",
+    "SegModel",
+    "build_dataset",
+    "evaluate",
+    "inference_model",
+    "init_model",
+    "load_config",
+    "predict",
+    "show_result",
+    "train",
+]
+
+
+def load_config(
+    source: str | Path | Mapping[str, Any],
+    overrides: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+) -> Config:
+    """Reads a config of ours, or an unmodified one of mmseg 0.x or 1.x.
+
+    Args:
+        source: as `--config`: a `.py` or `.json` file, `file.py:argument`, or a dict.
+        overrides: values by their paths, `{"model.backbone.depth": 101}`.
+
+    Returns:
+        The config, whose keys are attributes, too: to look at, to change, and to hand
+        to `train` and the others.
+
+    Raises:
+        ConfigError: as on the command line.
+    """
+    pairs = overrides.items() if isinstance(overrides, Mapping) else overrides
+    return Config(loading.load_config(source, overrides=list(pairs)))
+
+
+def build_dataset(config: Mapping[str, Any], split: str = "train") -> SegDataset:
+    """The data set of a config: `len(dataset)`, `dataset.sample(0, rng)`.
+
+    Args:
+        config: a whole config, from `load_config`.
+        split: 'train', 'val' or 'test'.
+
+    Raises:
+        ConfigError, DataError: if there is none, or it cannot be used.
+    """
+    if split not in ("train", "val", "test"):
+        raise ConfigError(f"split is {split!r}, allowed: 'train', 'val', 'test'")
+    loader = getattr(read_settings(config, (split,)), f"{split}_dataloader")
+    if loader is None:
+        raise ConfigError(f"{split}_dataloader is missing: there is no data set in it")
+    return loader.dataset
+
+
+def evaluate(
+    checkpoint: str | Path,
+    config: Mapping[str, Any] | None = None,
+    split: str = "val",
+    folder: str | Path | None = None,
+) -> Scores:
+    """Scores a checkpoint, and writes what `--mode eval` writes.
+
+    Args:
+        checkpoint: a work directory, one step of it, `work_dirs/NAME:best`, or a file of
+            weights.
+        config: a whole config; None takes the one saved in the checkpoint.
+        split: 'val' or 'test'.
+        folder: gets the scores as files; None takes the run's work directory, or the
+            current directory of a file of weights.
+
+    Returns:
+        The scores: `summary` by name, in percent, and `per_class`.
+
+    Raises:
+        ConfigError: if the config has no such loader, or its data does not fit.
+    """
+    if folder is None:
+        folder = run_of(checkpoint) or "."
+    return evaluate_checkpoint(config, checkpoint, Path(folder), split)
+
+
+def predict(
+    model: SegModel, images: Sequence[str | Path], output: str | Path
+) -> list[Prediction]:
+    """Predicts image files, and writes what `--mode predict` writes.
+
+    Args:
+        model: from `init_model`.
+        images: files.
+        output: the folder for `labels/NAME.png` and `overlays/NAME.jpg`.
+
+    Returns:
+        One a file: its `label_map`, a path; or the `error` of a file that cannot be
+        read or does not fit.
+    """
+    return list(predict_files(model, [Path(image) for image in images], Path(output)))
 
 
 def init_model(

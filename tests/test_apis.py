@@ -1,7 +1,11 @@
 """init_model, inference_model and show_result, as a notebook uses them."""
 
 import json
+import os
+import pathlib
 import re
+import subprocess
+import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +16,8 @@ from input_pipeline.errors import DataError
 from jaxseg.apis import inference_model, init_model, show_result
 from jaxseg.config import ConfigError
 from tests.small_unet import small_unet
+
+TINY = pathlib.Path(__file__).parent / "tiny.py"
 
 
 def config_of(channels=3, head=None, loading=None):
@@ -223,3 +229,34 @@ def test_wrong_configs(tmp_path):
         init_model(dict(modle={}))
     with pytest.raises(ConfigError, match="no `model`"):
         init_model({})
+
+
+@pytest.mark.long
+def test_a_notebook_trains_evaluates_and_predicts(tiny_data, tmp_path):
+    """In a process of its own, in which nobody has parsed absl's flags."""
+    program = f"""
+import jaxseg.apis as apis
+config = apis.load_config({f"{TINY}:{tiny_data}"!r})
+config.train_cfg = dict(max_iters=4)
+config.train_dataloader.num_workers = 1
+if __name__ == "__main__":
+    assert apis.train(config, "run") == 0
+    scores = apis.evaluate("run")
+    image = {str(tiny_data / "images" / "val" / "00.png")!r}
+    (done,) = apis.predict(apis.init_model("run"), [image], "out")
+    assert done.error is None, done.error
+    print(sorted(scores.summary), done.label_map)
+"""
+    (tmp_path / "notebook.py").write_text(program)
+    result = subprocess.run(
+        [sys.executable, "notebook.py"],
+        cwd=tmp_path,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(TINY.parents[1]), "XLA_FLAGS": ""},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr
+    last = result.stdout.splitlines()[-1]
+    assert last == "['aAcc', 'mAcc', 'mIoU'] out/labels/00.png"

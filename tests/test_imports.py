@@ -15,6 +15,7 @@ ROOMS = (
     "jaxseg",
     "jaxseg.errors",
     "jaxseg.config",
+    "jaxseg.config_object",
     "jaxseg.annotations",
     "jaxseg.registry",
     "jaxseg.visualize",
