@@ -46,6 +46,7 @@ SCHEDULES = {
     "cityscapes_ocrnet_hr18": lambda t, end: poly(t, 0.01, 0, end),
     "cityscapes_pspnet": lambda t, end: poly(t, 0.01, 0, end),
     "digits_unet": lambda t, end: cosine(t, 0.3, 60, end) if t else 0.3 * 0.04,
+    "dinov2_linear_own_folders": lambda t, end: poly(t, 1e-3, 0, end, 1.0, 0.0),
     "drive_unet": lambda t, end: poly(t, 0.01, 0, end),
     "mask2former_own_folders": lambda t, end: poly(t, 1e-4, 0, end, eta_min=0.0),
     "segformer_own_folders": lambda t, end: (

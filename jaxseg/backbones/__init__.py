@@ -6,6 +6,8 @@ from jaxseg.backbones.bisenetv2 import BiSeNetV2
 from jaxseg.backbones.cgnet import CGNet
 from jaxseg.backbones.convnext import ConvNeXt
 from jaxseg.backbones.ddrnet import DDRNet
+from jaxseg.backbones.dinov2 import DINOv2
+from jaxseg.backbones.dinov3 import DINOv3
 from jaxseg.backbones.drn import DRN
 from jaxseg.backbones.erfnet import ERFNet
 from jaxseg.backbones.fast_scnn import FastSCNN
@@ -44,6 +46,8 @@ __all__ = [
     "CGNet",
     "ConvNeXt",
     "DDRNet",
+    "DINOv2",
+    "DINOv3",
     "DeconvModule",
     "ERFNet",
     "FastSCNN",

@@ -3,6 +3,7 @@
 from jaxseg.heads.ann_head import ANNHead
 from jaxseg.heads.apc_head import APCHead
 from jaxseg.heads.aspp_head import ASPPHead
+from jaxseg.heads.bn_head import BNHead
 from jaxseg.heads.cc_head import CCHead
 from jaxseg.heads.da_head import DAHead
 from jaxseg.heads.ddr_head import DDRHead
@@ -49,6 +50,7 @@ __all__ = [
     "ANNHead",
     "APCHead",
     "ASPPHead",
+    "BNHead",
     "CCHead",
     "ClassificationCost",
     "CrossEntropyLossCost",

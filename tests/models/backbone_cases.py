@@ -161,6 +161,28 @@ BACKBONES = {
         ((9, 7, 4), (4, 3, 6)),
         rate="drop_path_rate",
     ),
+    "DINOv2": Case(
+        dict(
+            img_size=42,
+            embed_dims=8,
+            num_layers=2,
+            num_heads=2,
+            num_register_tokens=2,
+            swiglu=True,
+            interpolate_antialias=True,
+            out_indices=[0, 1],
+            drop_path_rate=0.1,
+        ),
+        ((37, 29, 3),),
+        ((3, 3, 8), (3, 3, 8)),
+        rate="drop_path_rate",
+    ),
+    "DINOv3": Case(
+        dict(embed_dims=8, num_layers=2, num_heads=2, drop_path_rate=0.1),
+        ((37, 29, 3),),
+        ((3, 2, 8),),
+        rate="drop_path_rate",
+    ),
     "DDRNet": Case(
         dict(channels=4, ppm_channels=4),
         ((37, 23, 3),),

@@ -132,6 +132,13 @@ HEADS = {
     "DepthwiseSeparableASPPHead": head(
         (17, 13), in_channels=8, dilations=[1, 2], c1_in_channels=4, c1_channels=3
     ),
+    "BNHead": head(
+        (17, 13),
+        channels=18,
+        in_channels=[4, 6, 8],
+        in_index=[0, 1, 2],
+        input_transform="resize_concat",
+    ),
     "CCHead": head((5, 4), in_channels=8, channels=8),
     "DAHead": head((5, 4), (5, 4, 3), (5, 4, 3), in_channels=8, pam_channels=4),
     "DDRHead": Case(

@@ -14,6 +14,7 @@ from jaxseg.weights.state_dict import to_state_dict
 from tests.models.cases import (
     MODULES,
     NOT_IN_MMSEG,
+    OF_DINO,
     OF_VAN,
     build,
     dear_ones_long,
@@ -61,7 +62,7 @@ QUICK = {
     [
         pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK))
         for name in MODULES
-        if name not in NOT_IN_MMSEG
+        if name not in NOT_IN_MMSEG | OF_DINO
     ],
 )
 def test_moments_are_those_of_mmseg(name):
@@ -113,3 +114,23 @@ def test_a_residual_branch_may_start_with_ones():
     )
     values = draw(resnet, (jnp.zeros((1, 8, 8, 3)),))
     np.testing.assert_array_equal(values["layer1.0.bn2.weight"], 1)
+
+
+@pytest.mark.parametrize("name", dear_ones_long(sorted(OF_DINO)))
+def test_moments_are_those_of_dino(name):
+    """Linear layers and the table 0.02, its tokens 1e-6; the classifier is mmseg's."""
+    for key, values in draw(build(name), maps(name, batch=1)).items():
+        shape = values.shape[1:]
+        if key.startswith("patch_embed."):  # torch's default
+            bound = (3 * 14**2 if name == "DINOv2" else 3 * 16**2) ** -0.5
+            assert 0.95 * bound < np.abs(values).max() <= bound
+        elif len(shape) == 1:
+            np.testing.assert_array_equal(
+                values, float(key.endswith(("weight", "gamma")))
+            )
+        else:
+            std = 0.01 if key.startswith("conv_seg.") else 0.02
+            std = 1e-6 if key.endswith(("cls_token", "register_tokens")) else std
+            error = 5 * math.sqrt(2 / values.size)
+            assert values.std() == pytest.approx(std, rel=error), key
+            assert abs(values.mean()) <= error * std, key

@@ -2,6 +2,11 @@
 
 from jaxseg.weights.huggingface.beit import BEIT, BEIT_UPERNET
 from jaxseg.weights.huggingface.convnext import CONVNEXT, CONVNEXT_V2
+from jaxseg.weights.huggingface.dinov2 import (
+    DINOV2,
+    DINOV2_WITH_REGISTERS,
+    DINOV3,
+)
 from jaxseg.weights.huggingface.family import BackboneFamily, SegmentorFamily
 from jaxseg.weights.huggingface.segformer import MIT, SEGFORMER
 from jaxseg.weights.huggingface.swin import SWIN
@@ -12,6 +17,9 @@ BACKBONES: dict[str, BackboneFamily] = {
     "beit": BEIT,
     "convnext": CONVNEXT,
     "convnextv2": CONVNEXT_V2,
+    "dinov2": DINOV2,
+    "dinov2_with_registers": DINOV2_WITH_REGISTERS,
+    "dinov3_vit": DINOV3,
     "segformer": MIT,
     "swin": SWIN,
 }

@@ -5,7 +5,7 @@
 It needs torch and transformers (5.24.0 made what is there). A case has `config` (the
 config.json), `shapes` (of the checkpoint's entries by key, as save_pretrained writes
 them), `size` of the image and `logits` at the image's size, every fifth pixel of each
-axis.
+axis; of a backbone, its maps.
 """
 
 import json
@@ -96,7 +96,42 @@ def beit():
     )
 
 
+TINY_VIT = dict(
+    hidden_size=16, num_hidden_layers=2, num_attention_heads=2, out_indices=[1, 2]
+)
+
+
+def dinov2():
+    return t.Dinov2Backbone(t.Dinov2Config(image_size=56, **TINY_VIT))
+
+
+def dinov2_with_registers():
+    return t.Dinov2WithRegistersBackbone(
+        t.Dinov2WithRegistersConfig(
+            image_size=70, patch_size=14, use_swiglu_ffn=True, **TINY_VIT
+        )
+    )
+
+
+def dinov3():
+    return t.DINOv3ViTBackbone(
+        t.DINOv3ViTConfig(intermediate_size=32, num_register_tokens=4, **TINY_VIT)
+    )
+
+
+def dinov3_gated():
+    return t.DINOv3ViTBackbone(
+        t.DINOv3ViTConfig(
+            intermediate_size=32, use_gated_mlp=True, hidden_act="silu", **TINY_VIT
+        )
+    )
+
+
 MODELS = {
+    "dinov2": (dinov2, (42, 70)),
+    "dinov2_with_registers": (dinov2_with_registers, (42, 98)),
+    "dinov3": (dinov3, (48, 80)),
+    "dinov3_gated": (dinov3_gated, (32, 48)),
     "beit": (beit, (64, 64)),
     "segformer": (segformer, (64, 96)),
     "upernet_convnext": (upernet_convnext, (64, 96)),
@@ -105,7 +140,10 @@ MODELS = {
 }
 
 
-def logits_of(model, outputs, size):
+def logits_of(outputs, size):
+    """(N, C, H, W): of a backbone the channels of its maps, one behind the other."""
+    if "feature_maps" in outputs:
+        return torch.cat(outputs.feature_maps, dim=1)
     return torch.nn.functional.interpolate(
         outputs.logits, size=size, mode="bilinear", align_corners=False
     )
@@ -122,8 +160,9 @@ def make(name):
         loaded = type(build()).from_pretrained(folder, dtype=torch.float64)
     image = torch.from_numpy(drawn_image(*size)).double().permute(0, 3, 1, 2)
     with torch.no_grad():
-        logits = logits_of(loaded, loaded.eval()(image), size)
-    logits = logits.permute(0, 2, 3, 1)[:, ::5, ::5].numpy().astype(np.float32)
+        logits = logits_of(loaded.eval()(image), size).permute(0, 2, 3, 1)
+    step = 5 if logits.shape[1:3] == size else 1
+    logits = logits[:, ::step, ::step].numpy().astype(np.float32)
     np.savez_compressed(
         FOLDER / f"{name}.npz",
         config=json.dumps(json.loads(config), sort_keys=True),

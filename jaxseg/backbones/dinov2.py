@@ -1,0 +1,247 @@
+"""DINOv2's Vision Transformer: https://arxiv.org/abs/2304.07193."""
+
+import math
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxseg.backbones.backbone import Backbone, chosen_maps
+from jaxseg.errors import FieldError
+from jaxseg.layers.activation import GELU, Act
+from jaxseg.layers.conv import torch_start
+from jaxseg.layers.dinov2_block import DINOv2Block, no_rotation
+from jaxseg.layers.embed import PatchEmbed
+from jaxseg.layers.norm import LN, Norm
+from jaxseg.layers.position import resize_positions
+from jaxseg.layers.remat import remat_if
+from jaxseg.layers.transformer import truncated_normal
+from jaxseg.ops.narrow import spread, wide
+from jaxseg.weights.key_table import KeyTable
+
+
+def _converted(weights, part):
+    """One weight of what DINOv3 and timm split, and a position of the class token."""
+    del part
+    result = dict(weights)
+    for key in weights:
+        if key.endswith((".mlp.w1.weight", ".mlp.w1.bias")):
+            pair = key, key.replace(".mlp.w1.", ".mlp.w2.")
+            if pair[1] in result:
+                arrays = [np.asarray(result.pop(name)) for name in pair]
+                result[key.replace(".w1.", ".w12.")] = np.concatenate(arrays)
+        elif key.endswith(".qkv.bias_mask"):
+            mask, name = np.asarray(result.pop(key)), key.removesuffix("_mask")
+            if name in result and np.shape(result[name]) == mask.shape:
+                # What is masked is no number in DINOv3's files.
+                result[name] = np.where(mask == 1, np.asarray(result[name]), 0)
+    table = result.get("pos_embed")
+    if np.ndim(table) == 3 and math.isqrt(table.shape[1]) ** 2 == table.shape[1]:
+        # timm's models with registers have added it to the class token.
+        first = np.zeros_like(table, shape=(1, 1, table.shape[2]))
+        result["pos_embed"] = np.concatenate([first, table], axis=1)
+    return result
+
+
+_SMALL = nn.initializers.normal(1e-6)
+
+# The original's names are ours, but for those of the patches; timm's and DINOv3's.
+KEY_TABLE = KeyTable(
+    renames=(
+        (r"^patch_embed\.proj\.", "patch_embed.projection."),
+        (r"^(reg_token|storage_tokens)$", "register_tokens"),
+        (r"^blocks\.\d+\.(\d+)\.", r"blocks.\1."),  # in chunks, for FSDP
+        # timm's SwiGLU.
+        (r"\.mlp\.fc1\.", ".mlp.w12."),
+        (r"\.mlp\.fc2\.", ".mlp.w3."),
+    ),
+    # Of a model with fewer blocks the others are left out.
+    unused=(
+        "mask_token",
+        "head.",
+        "norm.",
+        "rope_embed.",
+        *(f"blocks.{i}." for i in range(40)),
+    ),
+    convert=_converted,
+)
+
+
+class DINOv2(Backbone):
+    """ViT-S, B, L and g of DINOv2, with or without registers.
+
+    Attributes:
+        img_size: (height, width) or side that the position table was made for.
+        patch_size: side of a patch in pixels.
+        embed_dims: channels of a token.
+        num_layers: number of blocks.
+        num_heads: attention heads.
+        mlp_ratio: width of the FFN over embed_dims; of SwiGLU's two thirds are taken,
+            in multiples of 8, as in the original.
+        swiglu: whether the FFN is SwiGLU's, as of ViT-g.
+        num_register_tokens: tokens beside the class token that stand for no patch.
+        out_indices: the blocks that are returned; -1 is the last.
+        qkv_bias: whether q, k and v have a bias.
+        drop_path_rate: stochastic depth, the same in all blocks.
+        init_values: starting value of the factors of a block's branches.
+        norm_cfg, act_cfg: flavours of the layers.
+        final_norm: whether every map that is returned goes through the last norm.
+        interpolate_antialias: smooth the position table where it shrinks, as the models
+            with registers do.
+        output_prefix_tokens: return (map, the class token and the registers, (N, 1 +
+            registers, C)) in place of each map.
+        frozen: the weights stay as they are, and no gradient is computed.
+        with_cp: compute a block's activations again in the backward pass.
+    """
+
+    img_size: int | tuple[int, int] = 518
+    patch_size: int = 14
+    embed_dims: int = 384
+    num_layers: int = 12
+    num_heads: int = 6
+    mlp_ratio: float = 4.0
+    swiglu: bool = False
+    num_register_tokens: int = 0
+    out_indices: int | tuple[int, ...] = -1
+    qkv_bias: bool = True
+    drop_path_rate: float = 0.0
+    init_values: float = 1.0
+    norm_cfg: Norm = LN(eps=1e-6)
+    act_cfg: Act = GELU()
+    final_norm: bool = True
+    interpolate_antialias: bool = False
+    output_prefix_tokens: bool = False
+    frozen: bool = False
+    with_cp: bool = False
+
+    key_table = KEY_TABLE
+
+    def __post_init__(self):
+        if self.embed_dims % self.num_heads:
+            raise FieldError(
+                f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
+                "must divide"
+            )
+        chosen_maps(self.out_indices, self.num_layers)
+        super().__post_init__()
+
+    @property
+    def frozen_modules(self) -> tuple[str, ...]:
+        """All of it, where it is frozen."""
+        return ("",) if self.frozen else ()
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
+        trains = train and not self.frozen
+        x, grid = self._tokens(x, train)  # (N, 1 + registers + h * w, C)
+        rotate, wanted, outs = self.rotation(grid), self._wanted, []
+        for i in range(self.num_layers):
+            x = self._block(f"blocks.{i}")(x, trains, rotate)
+            if i in wanted:
+                outs.append(x)
+        if self.final_norm:
+            norm = self.norm_cfg(name="norm")
+            outs = [norm(x, train) for x in outs]
+        if self.frozen:
+            outs = [jax.lax.stop_gradient(x) for x in outs]
+        return tuple(self._as_map(x, grid) for x in outs)
+
+    @property
+    def _wanted(self):
+        return chosen_maps(self.out_indices, self.num_layers)
+
+    def rotation(self, grid: tuple[int, int]) -> Callable[[jax.Array], jax.Array]:
+        """What puts the places of (h, w) patches into queries and keys: here nothing."""
+        del grid
+        return no_rotation
+
+    def _block(self, name):
+        return remat_if(DINOv2Block, self.with_cp)(
+            self.num_heads,
+            ffn_channels(self.embed_dims, self.mlp_ratio, self.swiglu),
+            self.swiglu,
+            self.qkv_bias,
+            self.key_bias,
+            self.drop_path_rate,
+            self.init_values,
+            self.norm_cfg,
+            self.act_cfg,
+            name=name,
+        )
+
+    @property
+    def key_bias(self) -> bool:
+        """Whether keys have a bias where queries have one."""
+        return True
+
+    def _tokens(self, x, train):
+        """The class token, the registers and the patches, with their positions."""
+        start = torch_start(self.in_channels * self.patch_size**2)
+        x = PatchEmbed(self.embed_dims, self.patch_size, **start, name="patch_embed")(
+            x, train
+        )
+        grid = x.shape[1:3]
+        x = x.reshape(len(x), -1, self.embed_dims)
+        token = self.param("cls_token", _SMALL, (1, 1, self.embed_dims))
+        tokens = jnp.concatenate([spread(token, x[:, :1]), x], axis=1)
+        tokens = self.with_positions(tokens, grid)
+        if not self.num_register_tokens:
+            return tokens, grid
+        shape = (1, self.num_register_tokens, self.embed_dims)
+        registers = self.param("register_tokens", _SMALL, shape)
+        registers = jnp.broadcast_to(registers, (len(x), *shape[1:])).astype(x.dtype)
+        return jnp.concatenate([tokens[:, :1], registers, tokens[:, 1:]], 1), grid
+
+    @property
+    def _table_grid(self):
+        size = self.img_size
+        size = (size, size) if isinstance(size, int) else size
+        return tuple(side // self.patch_size for side in size)
+
+    def with_positions(self, x: jax.Array, grid: tuple[int, int]) -> jax.Array:
+        """The class token and (h, w) patches, with the table's positions added."""
+        shape = (1, 1 + math.prod(self._table_grid), self.embed_dims)
+        table = self.param("pos_embed", truncated_normal, shape)
+        if grid != self._table_grid:
+            table = self._resized(table, grid)
+        return (wide(x) + table).astype(x.dtype)
+
+    def _resized(self, table, grid):
+        if not self.interpolate_antialias:
+            return resize_positions(table, self._table_grid, grid, "bicubic")
+        patches = table[:, 1:].reshape(1, *self._table_grid, self.embed_dims)
+        shape = (1, *grid, self.embed_dims)
+        patches = jax.image.resize(patches, shape, "cubic", antialias=True)
+        return jnp.concatenate([table[:, :1], patches.reshape(1, -1, shape[-1])], 1)
+
+    def resize_weight(self, key: str, weight: np.ndarray) -> np.ndarray:
+        """A stored weight of another shape at this model's size.
+
+        Args:
+            key: below the backbone.
+            weight: that of a checkpoint. The position table is taken to be of a square
+                image.
+
+        Returns:
+            The position table resized as for an image, anything else unchanged.
+        """
+        if key != "pos_embed" or weight.ndim != 3 or weight.shape[1] < 2:
+            return weight
+        side = math.isqrt(weight.shape[1] - 1)
+        return np.asarray(
+            resize_positions(weight, (side, side), self._table_grid, "bicubic")
+        )
+
+    def _as_map(self, x, grid):
+        first = 1 + self.num_register_tokens
+        features = x[:, first:].reshape(len(x), *grid, self.embed_dims)
+        return (features, x[:, :first]) if self.output_prefix_tokens else features
+
+
+def ffn_channels(width: int, ratio: float, swiglu: bool) -> int:
+    """The width of an FFN's middle, as the original computes it."""
+    hidden = int(width * ratio)
+    return (int(hidden * 2 / 3) + 7) // 8 * 8 if swiglu else hidden
