@@ -18,10 +18,11 @@ from absl import app, flags
 
 from jaxseg.checkpoint.layout import run_of
 from jaxseg.command_line import command, sign_messages
-from jaxseg.config import split_overrides
+from jaxseg.config import nearest, split_overrides
 from jaxseg.evaluation.outputs import Outputs
 from jaxseg.evaluation.run import evaluate_checkpoint, predict_split
 from jaxseg.inference.loaded import load_model
+from jaxseg.inference.output_formats import DEFAULT_FORMATS, FORMATS
 from jaxseg.inference.pictures import NotPredictedError, find_images, predict_files
 from jaxseg.load_config import EVALUATION, INFERENCE, TEST, TRAINING, load_config
 from jaxseg.runtime import hosts
@@ -66,8 +67,17 @@ _INPUT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "predict: the folder for labels/NAME.png (class indices with the palette) and "
-    "overlays/NAME.jpg. Default: output, in the work directory of the checkpoint's run.",
+    "predict: the folder for the label maps and pictures of --output_format. Default: "
+    "output, in the work directory of the checkpoint's run.",
+)
+_OUTPUT_FORMAT = flags.DEFINE_list(
+    "output_format",
+    list(DEFAULT_FORMATS),
+    "predict: what --output gets, with commas between several. mask: class "
+    "indices with the palette, labels/NAME.png. color: colors/NAME.png. overlay: the "
+    "colours over the image, overlays/NAME.jpg. probability: probabilities/NAME.npy, "
+    "float32 (height, width, classes). polygons: GeoJSON in pixels, "
+    "polygons/NAME.json. rle: COCO's run lengths, rle/NAME.json.",
 )
 _FORMAT_ONLY = flags.DEFINE_string(
     "format_only",
@@ -232,6 +242,13 @@ def _evaluate(config, split: str) -> None:
 def _predict(config, more_images: list[str]) -> None:
     if _INPUT.value is None:
         raise flags.Error("--input is missing: which images?")
+    formats = tuple(dict.fromkeys(_OUTPUT_FORMAT.value))
+    for name in formats or ("",):
+        if name not in FORMATS:
+            raise flags.Error(
+                f"--output_format has {name!r}{nearest(name, FORMATS)}; allowed: "
+                f"{', '.join(FORMATS)}"
+            )
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     # A shell writes the files of a glob that is not quoted one behind the other.
     patterns = (_INPUT.value, *more_images)
@@ -239,9 +256,9 @@ def _predict(config, more_images: list[str]) -> None:
     model = load_model(config, _checkpoint())
     mine = len(images[jax.process_index() :: jax.process_count()])
     bad = []
-    for done, result in enumerate(predict_files(model, images, output), 1):
+    for done, result in enumerate(predict_files(model, images, output, formats), 1):
         if result.error is None:
-            print(f"{done}/{mine}  {result.image} -> {result.label_map}", flush=True)
+            print(f"{done}/{mine}  {result.image} -> {result.file}", flush=True)
         else:
             print(f"{done}/{mine}  {result.image}: left out", flush=True)
             bad.append(result)

@@ -127,7 +127,7 @@ def test_predict(trained, command, photos, tmp_path, pattern, names):
 def test_help_explains_every_flag(command):
     text = command("-h").finish(1)  # absl's exit code
     names = [flag.name for flag in main.flags.FLAGS.get_key_flags_for_module(main)]
-    assert len(names) == 19
+    assert len(names) == 20
     for name in names:
         assert re.search(rf"--(\[no\])?{name}:", text), name
     assert "--config.PATH=VALUE" in text
@@ -157,6 +157,11 @@ WRONG = [
         [TINY, "--config.model.decode_head.in_channels=5"],
         "error: model.decode_head.in_channels is 5 for in_index=1, but that feature",
     ),
+    (
+        ["--mode=predict", "--input=x", "--output_format=mask,colour"],
+        "error: --output_format has 'colour' (did you mean 'color'?); allowed: mask,",
+    ),
+    (["--mode=predict", "--out=x"], "error: --out is for --mode=eval and --mode=test,"),
     (["--mode=predict", "--input=no/*.png"], "error: --input no/*.png: no image there"),
     (["--mode=eval", "--checkpoint={data}"], "error: {data}: no finished checkpoint"),
 ]

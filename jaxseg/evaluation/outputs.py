@@ -10,7 +10,8 @@ from PIL import Image
 
 from input_pipeline.sources import SegDataset
 from input_pipeline.submission import submitted_names, submitted_values
-from jaxseg.inference.pictures import save_palette_png, unique_stems
+from jaxseg.inference.label_files import save_palette_png
+from jaxseg.inference.pictures import unique_stems
 from jaxseg.visualize import as_rgb, save_prediction_grid
 
 

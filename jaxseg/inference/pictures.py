@@ -5,6 +5,7 @@ import dataclasses
 import glob
 import logging
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from jaxseg.config import ConfigError
 from jaxseg.errors import JaxsegError
 from jaxseg.inference.label_maps import predict_label_maps
 from jaxseg.inference.loaded import SegModel
+from jaxseg.inference.output_formats import DEFAULT_FORMATS, predict_to_files
 from jaxseg.inference.predictor import Predictor
 from jaxseg.settings.tta import TestTimeAug
-from jaxseg.visualize import as_rgb, overlay, save_prediction_grid
+from jaxseg.visualize import as_rgb, save_prediction_grid
 
 _log = logging.getLogger("jaxseg")
 
@@ -39,8 +41,12 @@ def find_images(pattern: str, output: Path | None = None) -> list[Path]:
             left out, for it would be the pictures of an earlier run.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is none, or the path is a URL.
     """
+    if pattern.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"--input {pattern} is a URL; fetch it first: curl -LO {shlex.quote(pattern)}"
+        )
     path = Path(pattern)
     if path.is_file():
         return [path]
@@ -74,36 +80,26 @@ def _images_below(folder):
     return found
 
 
-def save_palette_png(path: Path, label_map: np.ndarray, palette: Any) -> None:
-    """Writes an index PNG: its pixels are the classes, its palette their colours.
-
-    Of more than 256 classes it is a 16-bit grey PNG, which has no palette.
-    """
-    if label_map.dtype != np.uint8:
-        Image.fromarray(label_map).save(path)
-        return
-    image = Image.frombytes("P", label_map.shape[::-1], label_map.tobytes())
-    image.putpalette(np.asarray(palette, np.uint8).ravel().tolist())
-    image.save(path)
-
-
 @dataclasses.dataclass(frozen=True)
 class Prediction:
     """What became of one image.
 
     Attributes:
         image: its file.
-        label_map: the index PNG that was written, or None.
+        file: the file of the first format, such as its index PNG; or None.
         error: why there is none, or None.
     """
 
     image: Path
-    label_map: Path | None = None
+    file: Path | None = None
     error: Exception | None = None
 
 
 def predict_files(
-    model: SegModel, images: list[Path], output: Path
+    model: SegModel,
+    images: list[Path],
+    output: Path,
+    formats: tuple[str, ...] = DEFAULT_FORMATS,
 ) -> Iterator[Prediction]:
     """Predicts images one by one; of several processes each takes its share.
 
@@ -113,8 +109,10 @@ def predict_files(
     Args:
         model: from `load_model`.
         images: files.
-        output: folder; gets `labels/NAME.png` (class indices with the palette) and
-            `overlays/NAME.jpg`. Names keep their folders below the common one.
+        output: folder; gets a folder a format: `labels/NAME.png` (class indices with
+            the palette), `overlays/NAME.jpg`, ... Names keep their folders below the
+            common one.
+        formats: some of `FORMATS`.
 
     Yields:
         Each image of this process, when it is done.
@@ -123,20 +121,12 @@ def predict_files(
     # Several processes share the images.
     mine = slice(jax.process_index(), None, jax.process_count())
     for path, stem in zip(images[mine], stems[mine], strict=True):
-        index_png = output / "labels" / f"{stem}.png"
         try:
-            label_map = model.predict(path)
-            pixels = as_rgb(model.read_pixels(path))
+            file = predict_to_files(model, path, stem, output, formats)
         except (JaxsegError, DataError) as error:
             yield Prediction(path, error=error)
             continue
-        picture = output / "overlays" / f"{stem}.jpg"
-        for file in (index_png, picture):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        save_palette_png(index_png, label_map, model.palette)
-        shown = overlay(pixels, label_map, model.palette)
-        Image.fromarray(shown).save(picture, quality=95)
-        yield Prediction(path, index_png)
+        yield Prediction(path, file)
 
 
 def unique_stems(images: Sequence[Path]) -> list[Path]:

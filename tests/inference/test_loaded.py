@@ -296,7 +296,7 @@ def test_scales_and_flips_are_averaged_where_the_config_asks_for_it(trained, tmp
     # And so do the files that --mode predict writes.
     Image.fromarray(image).save(tmp_path / "a.png")
     [done] = predict_files(model, [tmp_path / "a.png"], tmp_path / "output")
-    np.testing.assert_array_equal(np.asarray(Image.open(done.label_map)), label_map)
+    np.testing.assert_array_equal(np.asarray(Image.open(done.file)), label_map)
 
 
 def test_a_tta_in_reserve_changes_nothing(trained):

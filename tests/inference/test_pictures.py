@@ -6,10 +6,10 @@ from PIL import Image
 
 from input_pipeline.errors import DataError
 from jaxseg.config import ConfigError
+from jaxseg.inference.label_files import save_palette_png
 from jaxseg.inference.pictures import (
     find_images,
     predict_files,
-    save_palette_png,
     save_validation_grids,
 )
 from jaxseg.settings import tta as augmentation
@@ -56,6 +56,10 @@ def test_find_images(photos, monkeypatch):
     assert names(find_images(f"{photos}/a.jpg"), photos) == ["a.jpg"]
     monkeypatch.chdir(photos)
     assert names(find_images("."), "") == everything
+    with pytest.raises(
+        ConfigError, match=r"is a URL; fetch it first: curl -LO 'https:"
+    ):
+        find_images("https://example.org/a.jpg?size=2")
     for nothing in ("missing.png", f"{photos}/*.gif", f"{photos}/deep/*"):
         with pytest.raises(ConfigError, match="no image there; .* a file, a glob, or"):
             find_images(nothing)
@@ -66,7 +70,7 @@ def test_every_image_gets_its_own_files(photos, tmp_path):
     done = list(predict_files(Thirds(), find_images(str(photos)), output))
     assert [one.image for one in done] == find_images(str(photos))
     stems = ["a_jpg", "a_png", "deep/er/b", "v1.2"]
-    assert [str(one.label_map.relative_to(output)) for one in done] == [
+    assert [str(one.file.relative_to(output)) for one in done] == [
         f"labels/{stem}.png" for stem in stems
     ]
     written = {str(p.relative_to(output)) for p in output.rglob("*.*")}
@@ -84,8 +88,8 @@ def test_no_two_images_share_a_name(tmp_path):
         Image.new("RGB", (6, 4)).save(path)
     output = tmp_path / "output"
     done = list(predict_files(Thirds(), images, output))
-    assert len({one.label_map for one in done}) == 4
-    assert names([one.label_map for one in done], output) == [
+    assert len({one.file for one in done}) == 4
+    assert names([one.file for one in done], output) == [
         "labels/a.png.png",
         "labels/a_jpg.png",
         "labels/a_png.bmp.png",
@@ -147,16 +151,16 @@ def test_one_file_and_relative_paths(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(photos)
     output = tmp_path / "output"
     [done] = predict_files(Thirds(), find_images("deep/er/b.PNG"), output)
-    assert done.label_map == output / "labels" / "b.png"
+    assert done.file == output / "labels" / "b.png"
     several = find_images("a.jpg") + find_images(f"{photos}/deep")
-    paths = [done.label_map for done in predict_files(Thirds(), several, output)]
+    paths = [done.file for done in predict_files(Thirds(), several, output)]
     assert names(paths, output) == ["labels/a.png", "labels/deep/er/b.png"]
 
 
 def test_labels_and_overlay_are_right_when_read_again(photos, tmp_path):
     image, model = photos / "a.png", Thirds()
     [done] = predict_files(model, [image], tmp_path)
-    read = Image.open(done.label_map)
+    read = Image.open(done.file)
     assert read.mode == "P"
     expected = model.predict(image)
     np.testing.assert_array_equal(np.asarray(read), expected)

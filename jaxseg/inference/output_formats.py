@@ -1,0 +1,95 @@
+"""Output formats: what `--mode predict` writes of an image."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxseg.inference.label_files import save_palette_png
+from jaxseg.inference.loaded import SegModel
+from jaxseg.inference.outlines import geojson_of, run_lengths_of
+from jaxseg.inference.postprocess import probabilities
+from jaxseg.visualize import as_rgb, colorize, overlay
+
+# Each with its folder and suffix.
+FORMATS = {
+    "mask": ("labels", ".png"),
+    "color": ("colors", ".png"),
+    "overlay": ("overlays", ".jpg"),
+    "probability": ("probabilities", ".npy"),
+    "polygons": ("polygons", ".json"),
+    "rle": ("rle", ".json"),
+}
+DEFAULT_FORMATS = ("mask", "overlay")
+
+
+def predict_to_files(
+    model: SegModel, path: Path, stem: Path, output: Path, formats: tuple[str, ...]
+) -> Path:
+    """Predicts an image, and writes it in some formats.
+
+    Args:
+        model: from `load_model`.
+        path: the image.
+        stem: name of its files, without a suffix.
+        output: the folder above those of the formats.
+        formats: some of `FORMATS`.
+
+    Returns:
+        The file of the first format.
+
+    Raises:
+        DataError, ConfigError: as `SegModel.predict`.
+    """
+    mean = None
+    if "probability" in formats:
+        label_map, values = model.predict(path, return_logits=True)
+        # With tta they are probabilities already.
+        mean = values if model.tta is not None else np.asarray(probabilities(values))
+    else:
+        label_map = model.predict(path)
+    pixels = as_rgb(model.read_pixels(path)) if "overlay" in formats else None
+    files = {}
+    for name in formats:
+        folder, suffix = FORMATS[name]
+        files[name] = output / folder / f"{stem}{suffix}"
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+        _write(name, files[name], model, label_map, mean, pixels)
+    return files[formats[0]]
+
+
+def _write(
+    name: str,
+    file: Path,
+    model: SegModel,
+    label_map: np.ndarray,
+    mean: Any,
+    pixels: Any,
+) -> None:
+    if name == "mask":
+        save_palette_png(file, label_map, model.palette)
+    elif name == "color":
+        Image.fromarray(colorize(label_map, model.palette)).save(file)
+    elif name == "overlay":
+        shown = overlay(pixels, label_map, model.palette)
+        Image.fromarray(shown).save(file, quality=95)
+    elif name == "probability":
+        np.save(file, mean)
+    elif name == "polygons":
+        file.write_text(json.dumps(geojson_of(label_map, model.classes)))
+    else:
+        file.write_text(json.dumps(_annotations(label_map, model.classes)))
+
+
+def _annotations(label_map, classes):
+    """Of each class that occurs, what an entry of COCO's `annotations` has."""
+    found = []
+    for number, name in enumerate(classes):
+        mask = label_map == number
+        if mask.any():
+            rle = run_lengths_of(mask)
+            entry = {"category_id": number, "category": name, "segmentation": rle}
+            found.append(entry | {"area": int(mask.sum()), "iscrowd": 1})
+    return found
