@@ -26,6 +26,7 @@ from jaxseg.config import ConfigError
 from jaxseg.config_object import Config
 from jaxseg.evaluation.run import evaluate_checkpoint
 from jaxseg.inference.loaded import SegModel, load_model
+from jaxseg.inference.output_formats import DEFAULT_FORMATS, check_formats
 from jaxseg.inference.pictures import Prediction, predict_files
 from jaxseg.metrics.metric import Scores
 from jaxseg.settings.read import read_settings
@@ -116,20 +117,29 @@ def evaluate(
 
 
 def predict(
-    model: SegModel, images: Sequence[str | Path], output: str | Path
+    model: SegModel,
+    images: Sequence[str | Path],
+    output: str | Path,
+    formats: Sequence[str] = DEFAULT_FORMATS,
 ) -> list[Prediction]:
     """Predicts image files, and writes what `--mode predict` writes.
 
     Args:
         model: from `init_model`.
         images: files.
-        output: the folder for `labels/NAME.png` and `overlays/NAME.jpg`.
+        output: the folder for `labels/NAME.png`, `overlays/NAME.jpg`, ...
+        formats: what is written: some of `mask`, `color`, `overlay`, `probability`,
+            `polygons`, `rle`.
 
     Returns:
-        One a file: its `label_map`, a path; or the `error` of a file that cannot be
-        read or does not fit.
+        One a file: `file`, the path of its first format; or the `error` of a file that
+        cannot be read or does not fit.
+
+    Raises:
+        ConfigError: if a format is unknown.
     """
-    return list(predict_files(model, [Path(image) for image in images], Path(output)))
+    paths = [Path(image) for image in images]
+    return list(predict_files(model, paths, Path(output), check_formats(formats)))
 
 
 def init_model(

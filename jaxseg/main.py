@@ -18,11 +18,11 @@ from absl import app, flags
 
 from jaxseg.checkpoint.layout import run_of
 from jaxseg.command_line import command, sign_messages
-from jaxseg.config import nearest, split_overrides
+from jaxseg.config import split_overrides
 from jaxseg.evaluation.outputs import Outputs
 from jaxseg.evaluation.run import evaluate_checkpoint, predict_split
 from jaxseg.inference.loaded import load_model
-from jaxseg.inference.output_formats import DEFAULT_FORMATS, FORMATS
+from jaxseg.inference.output_formats import DEFAULT_FORMATS, check_formats
 from jaxseg.inference.pictures import NotPredictedError, find_images, predict_files
 from jaxseg.load_config import EVALUATION, INFERENCE, TEST, TRAINING, load_config
 from jaxseg.runtime import hosts
@@ -242,13 +242,7 @@ def _evaluate(config, split: str) -> None:
 def _predict(config, more_images: list[str]) -> None:
     if _INPUT.value is None:
         raise flags.Error("--input is missing: which images?")
-    formats = tuple(dict.fromkeys(_OUTPUT_FORMAT.value))
-    for name in formats or ("",):
-        if name not in FORMATS:
-            raise flags.Error(
-                f"--output_format has {name!r}{nearest(name, FORMATS)}; allowed: "
-                f"{', '.join(FORMATS)}"
-            )
+    formats = check_formats(_OUTPUT_FORMAT.value)
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     # A shell writes the files of a glob that is not quoted one behind the other.
     patterns = (_INPUT.value, *more_images)

@@ -245,7 +245,7 @@ if __name__ == "__main__":
     image = {str(tiny_data / "images" / "val" / "00.png")!r}
     (done,) = apis.predict(apis.init_model("run"), [image], "out")
     assert done.error is None, done.error
-    print(sorted(scores.summary), done.label_map)
+    print(sorted(scores.summary), done.file)
 """
     (tmp_path / "notebook.py").write_text(program)
     result = subprocess.run(

@@ -159,7 +159,7 @@ WRONG = [
     ),
     (
         ["--mode=predict", "--input=x", "--output_format=mask,colour"],
-        "error: --output_format has 'colour' (did you mean 'color'?); allowed: mask,",
+        "error: output_format has 'colour' (did you mean 'color'?); allowed: mask,",
     ),
     (["--mode=predict", "--out=x"], "error: --out is for --mode=eval and --mode=test,"),
     (["--mode=predict", "--input=no/*.png"], "error: --input no/*.png: no image there"),

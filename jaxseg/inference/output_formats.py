@@ -1,12 +1,14 @@
 """Output formats: what `--mode predict` writes of an image."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from jaxseg.config import ConfigError, nearest
 from jaxseg.inference.label_files import save_palette_png
 from jaxseg.inference.loaded import SegModel
 from jaxseg.inference.outlines import geojson_of, run_lengths_of
@@ -23,6 +25,21 @@ FORMATS = {
     "rle": ("rle", ".json"),
 }
 DEFAULT_FORMATS = ("mask", "overlay")
+
+
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats, each once.
+
+    Raises:
+        ConfigError: if there is none, or one that is unknown.
+    """
+    for name in formats or ("",):
+        if name not in FORMATS:
+            raise ConfigError(
+                f"output_format has {name!r}{nearest(name, FORMATS)}; allowed: "
+                f"{', '.join(FORMATS)}"
+            )
+    return tuple(dict.fromkeys(formats))
 
 
 def predict_to_files(
