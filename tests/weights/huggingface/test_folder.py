@@ -3,13 +3,20 @@
 import json
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 
 from jaxseg.inference.convert import convert_checkpoint
 from jaxseg.inference.loaded import build_segmentor, load_model
+from jaxseg.resolve import resolve_model
+from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.weights.files.weights_file import write_weights
 from jaxseg.weights.load import LoadError, read_checkpoint
+from jaxseg.weights.load_pretrained import load_pretrained
+from jaxseg.weights.pretrained import Pretrained
+from jaxseg.weights.starting_weights import load_from
+from jaxseg.weights.state_dict import to_state_dict
 from tests.weights.huggingface.drawn import drawn_weights
 from tests.weights.huggingface.test_cases import write_folder
 
@@ -53,6 +60,24 @@ def test_a_folder_is_converted_as_any_checkpoint(folder, tmp_path):
     lines = convert_checkpoint(None, folder, tmp_path / "run")
     assert "step 0" in lines[-1]
     assert load_model(tmp_path / "run").classes[0] == "sky"
+
+
+def test_a_training_starts_from_a_folder(folder):
+    """Of all of it, with fresh classifiers of other classes, or of the backbone."""
+    config = read_checkpoint(folder).config["model"]
+    head = config["decode_head"] | {"num_classes": 3}
+    model = resolve_model(config | {"decode_head": head})
+    shapes = jax.eval_shape(lambda: init_variables(model, 0, 3, (64, 64)))
+    zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+    weights = read_checkpoint(folder).weights
+    whole = to_state_dict(load_from(str(folder), zeros, model))
+    pretrained = Pretrained(str(folder))
+    part = to_state_dict(load_pretrained("backbone", pretrained, zeros, model))
+    for key, array in whole.items():
+        theirs = 0 if "conv_seg" in key else weights[key]
+        np.testing.assert_array_equal(array, theirs, key)
+        theirs = theirs if key.startswith("backbone.") else 0
+        np.testing.assert_array_equal(part[key], theirs, key)
 
 
 def test_weights_come_in_pieces(folder):
