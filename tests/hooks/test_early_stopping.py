@@ -4,6 +4,7 @@ import pytest
 
 from jaxseg.hooks.early_stopping import EarlyStoppingHook
 from jaxseg.hooks.hook import Training
+from jaxseg.hooks.rule import rule_of
 
 LOSSES = dict(monitor="val_loss", min_delta=0.0)
 
@@ -48,3 +49,10 @@ def test_a_run_that_is_continued_waits_on():
     assert training.stop_reason is None
     hook.after_evaluation(training, 3, {"mIoU": 35})
     assert "in 2 evaluations" in training.stop_reason
+
+
+def test_errors_and_distances_are_better_when_they_are_less():
+    names = ("mIoU", "ECE", "0_ECE", "mHD95", "decode.loss_ce", "mBoundaryIoU")
+    rules = [rule_of(name, None) for name in names]
+    assert rules == ["greater", "less", "less", "less", "less", "greater"]
+    assert rule_of("ECE", "greater") == "greater"
