@@ -1,5 +1,6 @@
 """Every test sees eight CPU devices, and absl flags that count as parsed."""
 
+import gc
 import os
 import pathlib
 import signal
@@ -17,6 +18,10 @@ import numpy as np
 import pytest
 from absl import flags
 from PIL import Image
+
+# JAX keeps the programs that it traced, and each is thousands of objects: with Python's
+# own thresholds the search for cycles among them takes an eighth of the tests' time.
+gc.set_threshold(50_000, 10, 5)
 
 # grain's worker processes refuse to start from a program that never parsed them.
 flags.FLAGS.mark_as_parsed()
