@@ -112,6 +112,8 @@ class Evaluator(Runner):
         totals = tuple(self.predictor.put_variables(empty[m]) for m in on_device)
         images, done = ImageCounts(self.metrics, self._num_classes), 0
         keeps = bool(sinks) or images.are_wanted
+        # Beside a confidence the device keeps them in a wider type.
+        dtype = np.uint8 if self._num_classes <= 256 else np.uint16
         with contextlib.closing(self.batches(dataset)) as batches:
             for bucket, samples in batches:
                 totals, maps = self._add(
@@ -120,6 +122,7 @@ class Evaluator(Runner):
                 for sample, pred in zip(
                     samples, cut_out(maps, samples) if keeps else ()
                 ):
+                    pred = pred.astype(dtype, copy=False)
                     images.add(sample, pred)
                     for sink in sinks:
                         sink(sample, pred, None)

@@ -499,7 +499,10 @@ def test_metrics_of_every_kind_count_side_by_side():
     ]
     settings = dataclasses.replace(settings_of(Scenes()), val_evaluator=tuple(found))
     evaluator = Evaluator(Predictor(Painter(), jax.devices()[:2]), settings)
-    scores = evaluator({})
+    types = set()
+    sink = lambda sample, pred, probabilities: types.add(pred.dtype)
+    scores = evaluator.scores(evaluator.count({}, sinks=[sink]))
+    assert types == {np.dtype(np.uint8)}
     # As of the first test; a one-hot vector has the probability e / (e + 5).
     assert (scores.summary["aAcc"], scores.summary["mIoU"]) == (77.27, 53.32)
     confidence = 100 * np.e / (np.e + 5)
