@@ -32,7 +32,7 @@ def lost_digits(program: ClosedJaxpr) -> list[str]:
     values alike. The forms of every platform are read.
     """
     found = []
-    for equation in _equations(program.jaxpr):
+    for equation in equations(program.jaxpr):
         name = equation.primitive.name
         arrays = [v for v in (*equation.invars, *equation.outvars) if _narrow(v)]
         rounded = [v.val for v in equation.invars if isinstance(v, Literal)]
@@ -51,11 +51,12 @@ def lost_digits(program: ClosedJaxpr) -> list[str]:
     ]
 
 
-def _equations(program: Jaxpr) -> Iterator[Any]:
+def equations(program: Jaxpr) -> Iterator[Any]:
+    """All operations of a program, those of its parts too."""
     for equation in program.eqns:
         yield equation
         for inner in _programs(list(equation.params.values())):
-            yield from _equations(inner.jaxpr if _is_closed(inner) else inner)
+            yield from equations(inner.jaxpr if _is_closed(inner) else inner)
 
 
 def _programs(value):
@@ -73,7 +74,7 @@ def _is_closed(program):
 def _constants(program):
     """The arrays that a program holds, those of its parts too."""
     yield from program.consts
-    for equation in _equations(program.jaxpr):
+    for equation in equations(program.jaxpr):
         for variable in equation.invars:
             if isinstance(variable, Literal) and np.ndim(variable.val):
                 yield variable.val
@@ -103,6 +104,11 @@ def _is_rounded(value):
     return bool((digits * 2**_DIGITS % 1 != 0).any())
 
 
-def trace(function, *args) -> tuple[ClosedJaxpr, Any]:
-    """What a function computes, and the shapes of what it gives."""
-    return jax.make_jaxpr(function, return_shape=True)(*args)
+def trace(function, *args, axes=()) -> tuple[ClosedJaxpr, Any]:
+    """What a function computes, and the shapes of what it gives.
+
+    Args:
+        function, args: it is called with the shapes of these.
+        axes: (name, size) of each mesh axis over which it runs.
+    """
+    return jax.make_jaxpr(function, axis_env=axes, return_shape=True)(*args)

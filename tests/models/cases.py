@@ -229,3 +229,13 @@ def weights(module, *inputs):
             for path, leaf in traverse_util.flatten_dict(target).items()
         }
     )
+
+
+@functools.cache
+def weights_of(name):
+    """Weights of an entry, float32 where its maps are bfloat16 too.
+
+    The tests of one entry follow each other (`scope="session"` where they name their
+    entries), so that they find them.
+    """
+    return weights(build(name), *maps(name, "bfloat16"))

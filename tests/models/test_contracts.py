@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from jaxseg import backbones, heads, layers, losses, necks, segmentors
+from jaxseg.layers.data_axis import over_data_axis
+from jaxseg.layers.norm import BN as LocalBN
 from jaxseg.losses.decode import decode_losses
 from jaxseg.resolve import resolve
 from tests.models.cases import (
@@ -25,9 +27,10 @@ from tests.models.cases import (
     dear_ones_long,
     maps,
     weights,
+    weights_of,
 )
 from tests.models.segmentors import SEGMENTORS
-from tests.narrow_types import lost_digits, trace
+from tests.narrow_types import equations, lost_digits, trace
 
 
 def test_every_entry_has_a_case():
@@ -45,28 +48,28 @@ def test_every_entry_has_a_case():
         assert set(table.__all__) - OF_MASKS == set(cases), table.__name__
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", MODULES, scope="session")
 def test_shapes_in_evaluation_without_a_random_stream(name):
     module, inputs = build(name), maps(name)
-    variables = jax.eval_shape(
-        lambda x: module.init(jax.random.key(0), *x, False), inputs
+    outputs = jax.eval_shape(
+        lambda v, x: module.apply(v, *x, False), weights_of(name), inputs
     )
-    outputs = jax.eval_shape(lambda v, x: module.apply(v, *x, False), variables, inputs)
     found = [out.shape for out in jax.tree.leaves(outputs)]
     assert found == [(2, *shape) for shape in MODULES[name].outputs]
 
 
 @pytest.mark.parametrize(
-    "name", dear_ones_long(name for name in MODULES if MODULES[name].rate)
+    "name",
+    dear_ones_long(name for name in MODULES if MODULES[name].rate),
+    scope="session",
 )
 def test_training_needs_the_dropout_stream_only_for_a_rate(name):
     rate = MODULES[name].rate
     others = [key for key in MODULES[name].config if key.endswith("_rate")]
     none = dict.fromkeys([rate, *others], 0.0)
-    inputs = maps(name)
+    inputs, variables = maps(name), weights_of(name)
     for changes, needed in ((none, False), ({rate: 0.1}, True)):
         module = build(name, **changes)
-        variables = weights(module, *inputs)
 
         def train(variables, x, module=module):
             rngs = {"sample": jax.random.key(1)}
@@ -81,17 +84,18 @@ def test_training_needs_the_dropout_stream_only_for_a_rate(name):
 
 def train_step(module, variables, inputs):
     """(value, (outputs, statistics)) and gradients of the outputs' mean squares."""
+    rngs = {name: jax.random.key(1, impl="rbg") for name in ("dropout", "sample")}
 
     def total(params):
-        outputs, new = module.apply(
-            variables | {"params": params},
-            *inputs,
-            True,
-            mutable=["batch_stats"],
-            rngs={
-                name: jax.random.key(1, impl="rbg") for name in ("dropout", "sample")
-            },
-        )
+        # As a segmentor does.
+        with jax.default_matmul_precision("highest"):
+            outputs, new = module.apply(
+                variables | {"params": params},
+                *inputs,
+                True,
+                mutable=["batch_stats"],
+                rngs=rngs,
+            )
         outputs = jax.tree.leaves(outputs)
         wide = [out.astype(jnp.float32) for out in outputs]
         return sum(jnp.square(out).mean() for out in wide), (outputs, new)
@@ -99,22 +103,38 @@ def train_step(module, variables, inputs):
     return jax.value_and_grad(total, has_aux=True)(variables["params"])
 
 
-@pytest.mark.parametrize("name", dear_ones_long(MODULES))
-def test_gradients_are_finite_under_jit(name):
-    module, inputs = build(name), maps(name)
+@pytest.mark.parametrize("name", dear_ones_long(MODULES), scope="session")
+def test_gradients_are_finite_under_jit_and_multiplied_in_float32(name):
+    variables, inputs = weights_of(name), maps(name)
     step = jax.jit(train_step, static_argnums=0)
-    (value, (_, new)), gradients = step(module, weights(module, *inputs), inputs)
+    # What the process has set is not asked, by the gradients neither.
+    with jax.default_matmul_precision("bfloat16"):
+        traced = step.trace(build(name), variables, inputs)
+    highest = (jax.lax.Precision.HIGHEST,) * 2
+    for one in equations(traced.jaxpr.jaxpr):
+        if one.primitive.name in ("dot_general", "conv_general_dilated"):
+            assert one.params["precision"] == highest, one
+    (value, (_, new)), gradients = traced.lower().compile()(variables, inputs)
     assert jnp.isfinite(value) and value > 0
     for leaf in jax.tree.leaves((gradients, new)):
         assert np.isfinite(leaf).all()
 
 
-@pytest.mark.parametrize("name", dear_ones_long(MODULES))
+def synced(name):
+    """An entry whose batch norms are those of all devices."""
+    of_device = getattr(build(name), "norm_cfg", None) == LocalBN()
+    return build(name, **({"norm_cfg": dict(type="SyncBN")} if of_device else {}))
+
+
+@pytest.mark.parametrize("name", dear_ones_long(MODULES), scope="session")
 def test_bfloat16_is_the_type_of_the_maps_alone(name):
-    module, inputs = build(name), maps(name, "bfloat16")
-    variables = weights(module, *inputs)
-    step = functools.partial(train_step, module)
-    program, ((_, (outputs, new)), gradients) = trace(step, variables, inputs)
+    """As on one of eight devices, which ask each other for sums alone."""
+    variables, inputs = weights_of(name), maps(name, "bfloat16")
+    step = functools.partial(train_step, synced(name))
+    with over_data_axis("data"):
+        program, ((_, (outputs, new)), gradients) = trace(
+            step, variables, inputs, axes=[("data", 8)]
+        )
     # The places of points are no map.
     places = {jnp.dtype("float32")} if name == "PointHead" else set()
     assert {out.dtype for out in outputs} == {jnp.dtype("bfloat16")} | places
@@ -122,6 +142,11 @@ def test_bfloat16_is_the_type_of_the_maps_alone(name):
         jnp.dtype("float32")
     }
     assert lost_digits(program) == []
+    assert {
+        one.primitive.name
+        for one in equations(program.jaxpr)
+        if "data" in one.params.get("axes", one.params.get("axis_name", ()))
+    } <= {"psum", "axis_index"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
