@@ -1,6 +1,6 @@
 """Makes iou_metric.npz: predictions, labels, and what IoUMetric says of them.
 
-    python tests/evaluation/make_iou_metric.py
+    python tests/metrics/make_iou_metric.py
 
 in an environment with mmsegmentation 1.2.2, mmengine 0.10.7 and torch 2.13. The file
 holds `pred_I` and `label_I` of every image, `areas_K` (intersection, union, prediction
