@@ -400,6 +400,20 @@ SEGMENTORS = {
         backbone=dict(BACKBONES["MAE"].config, type="MAE", img_size=SIDE),
         decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
     ),
+    "dinov2": dict(
+        backbone=dict(BACKBONES["DINOv2"].config, type="DINOv2"),
+        decode_head=head(
+            "BNHead",
+            in_channels=[8, 8],
+            in_index=[0, 1],
+            channels=16,
+            input_transform="resize_concat",
+        ),
+    ),
+    "dinov3": dict(
+        backbone=dict(BACKBONES["DINOv3"].config, type="DINOv3"),
+        decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
+    ),
     "swin": dict(
         backbone=dict(BACKBONES["SwinTransformer"].config, type="SwinTransformer"),
         decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
