@@ -205,6 +205,8 @@ def test_who_opts_in():
     # These run at exact sizes, and on one device.
     assert {*MODULES, *PORTS} - padding == {
         "BEiT",
+        "DINOv2",
+        "DINOv3",
         "ISAHead",
         "ICNet",
         "IterativeDecodeHead",
