@@ -11,8 +11,9 @@ from typing import Any
 import common
 
 CLASSES = 11
-CROP = (192, 256)
-SCALE = (480, 360)
+# Images of half the width and height: trainings on two cores end within minutes.
+CROP = (96, 128)
+SCALE = (240, 180)
 CE = dict(type="CrossEntropyLoss", avg_non_ignore=True)
 
 
