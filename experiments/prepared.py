@@ -20,15 +20,34 @@ from input_pipeline import datasets
 def get_config(folder: str) -> dict[str, Any]:
     prepared = json.loads(pathlib.Path(folder, "prepared.json").read_text())
     crop_size = tuple(prepared["crop_size"])
-    classes = getattr(datasets, prepared["dataset"]).CLASSES
+    kind = getattr(datasets, prepared["dataset"])
 
     def dataset(part):
         return dict(type=prepared["dataset"], data_root=str(folder), **part)
 
     scale = tuple(prepared["scale"])
     train, val = [dataset(part) for part in prepared["train"]], dataset(prepared["val"])
-    return dict(
-        model=common.segformer_b0(len(classes), crop_size),
+    config = dict(
+        model=common.segformer_b0(len(kind.CLASSES), crop_size),
         **common.loaders(train, val, scale, crop_size),
         **common.adamw_schedule(20000),
     )
+    return _of_pairs(config) if issubclass(kind, datasets.BaseCDDataset) else config
+
+
+def _of_pairs(config: dict[str, Any]) -> dict[str, Any]:
+    """Change detection: both images of a place side by side in six channels."""
+    model = config["model"]
+    model["backbone"]["in_channels"] = 6
+    for key in ("mean", "std"):
+        model["data_preprocessor"][key] = common.IMAGENET[key] * 2
+    model["data_preprocessor"]["bgr_to_rgb"] = False
+    for loader in ("train_dataloader", "val_dataloader"):
+        dataset = config[loader]["dataset"]
+        _, *others = dataset["pipeline"]
+        dataset["pipeline"] = [
+            dict(type="LoadMultipleRSImageFromFile"),
+            dict(type="ConcatCDInput"),
+            *(step for step in others if step["type"] != "PhotoMetricDistortion"),
+        ]
+    return config | dict(adapt_in_channels=True)

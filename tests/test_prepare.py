@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import numpy as np
 import pytest
 
 from input_pipeline.prepare.converters import CONVERTERS
@@ -40,6 +41,19 @@ def test_from_the_download_to_a_config(tmp_path, capsys):
     assert config["model"]["decode_head"]["num_classes"] == 2
     settings = read_settings(config)
     assert len(settings.train_dataloader.dataset) == 2
+
+
+def test_pairs_of_images_train_too(tmp_path):
+    folder = tmp_path / "LEVIRCD"
+    sources = made.write(tmp_path, CASES["levir_cd"].archives)
+    arguments = ["levir_cd", *sources, "--output", str(folder)]
+    assert main([*arguments, "--partial", "--num_processes", "1"]) == 0
+    config = load_config(f"{ROOT}/experiments/prepared.py:{folder}")
+    assert config["model"]["backbone"]["in_channels"] == 6
+    settings = read_settings(config)
+    for loader in (settings.train_dataloader, settings.val_dataloader):
+        sample = loader.dataset.sample(0, np.random.default_rng(0))
+        assert sample["img"].shape[2] == 6 and "gt_seg_map" in sample
 
 
 def unwrapped(capsys):
