@@ -10,16 +10,20 @@ from input_pipeline.datasets.coco_stuff import COCOStuffDataset
 from input_pipeline.datasets.dark_zurich import DarkZurichDataset
 from input_pipeline.datasets.digits import DigitsDataset
 from input_pipeline.datasets.drive import DRIVEDataset
+from input_pipeline.datasets.dsb2018 import DSB2018Dataset
 from input_pipeline.datasets.face import FaceOccludedDataset
 from input_pipeline.datasets.file_list import FileListDataset
 from input_pipeline.datasets.folder import BaseSegDataset
 from input_pipeline.datasets.hrf import HRFDataset
 from input_pipeline.datasets.hub import HubDataset
+from input_pipeline.datasets.inria_aerial import InriaAerialDataset
 from input_pipeline.datasets.isaid import iSAIDDataset
 from input_pipeline.datasets.isprs import ISPRSDataset, PotsdamDataset
+from input_pipeline.datasets.kitti import KITTIDataset
 from input_pipeline.datasets.lip import LIPDataset
 from input_pipeline.datasets.loveda import LoveDADataset
 from input_pipeline.datasets.mapillary import MapillaryDataset_v1, MapillaryDataset_v2
+from input_pipeline.datasets.msrc import MSRCDataset
 from input_pipeline.datasets.night_driving import NightDrivingDataset
 from input_pipeline.datasets.packed import PackedDataset
 from input_pipeline.datasets.pascal_context import (
@@ -27,6 +31,7 @@ from input_pipeline.datasets.pascal_context import (
     PascalContextDataset59,
 )
 from input_pipeline.datasets.refuge import REFUGEDataset
+from input_pipeline.datasets.stanford_background import StanfordBackgroundDataset
 from input_pipeline.datasets.stare import STAREDataset
 from input_pipeline.datasets.synapse import SynapseDataset
 from input_pipeline.datasets.tars import WebDataset
@@ -49,6 +54,7 @@ __all__ = [
     "CityscapesDataset",
     "ConcatDataset",
     "DRIVEDataset",
+    "DSB2018Dataset",
     "DarkZurichDataset",
     "DigitsDataset",
     "FaceOccludedDataset",
@@ -56,9 +62,12 @@ __all__ = [
     "HRFDataset",
     "HubDataset",
     "ISPRSDataset",
+    "InriaAerialDataset",
+    "KITTIDataset",
     "LEVIRCDDataset",
     "LIPDataset",
     "LoveDADataset",
+    "MSRCDataset",
     "MapillaryDataset_v1",
     "MapillaryDataset_v2",
     "MultiImageMixDataset",
@@ -71,6 +80,7 @@ __all__ = [
     "REFUGEDataset",
     "RepeatDataset",
     "STAREDataset",
+    "StanfordBackgroundDataset",
     "SynapseDataset",
     "TFDSDataset",
     "WebDataset",

@@ -2,6 +2,7 @@
 
 from tests.input_pipeline.prepare import (
     aerial_cases,
+    divided_cases,
     retina_cases,
     scene_cases,
     street_cases,
@@ -29,5 +30,12 @@ CASES = {
     "stare": retina_cases.stare(),
     "synapse": scene_cases.synapse(),
     "vaihingen": aerial_cases.vaihingen(),
+    "camvid": divided_cases.camvid(),
+    "camvid_colours": divided_cases.camvid_colours(),
+    "dsb2018": divided_cases.dsb2018(),
+    "inria_aerial": divided_cases.inria_aerial(),
+    "kitti": divided_cases.kitti(),
+    "msrc": divided_cases.msrc(),
+    "stanford_background": divided_cases.stanford_background(),
     "voc_aug": scene_cases.voc_aug(),
 }
