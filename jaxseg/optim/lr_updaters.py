@@ -1,6 +1,7 @@
 """Learning rate hooks of MMSegmentation 0.x (`lr_config`)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class LrUpdater:
             iterations of one; the warm-up goes on in every iteration.
         warmup_by_epoch: `warmup_iters` counts epochs.
     """
+
+    is_momentum: ClassVar[bool] = False
 
     warmup: str | None = None
     warmup_iters: int = 0

@@ -15,7 +15,7 @@ parameters move in the last of them.
 
 import math
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -155,34 +155,25 @@ def make_optimizer(
             f"{base.name} does not have"
         )
 
-    trained = sorted({group for group in groups.values() if group}, reverse=True)
-    labels = {group: f"group_{i}" for i, group in enumerate(trained)} | {None: "frozen"}
-    transforms = {
-        labels[group]: trained_from(
-            _follow(
-                base,
-                schedule_of(base.lr * group.multipliers.lr_mult),
-                momentum,
-                group.multipliers,
-            ),
-            group.until,
-        )
-        for group in trained
-    }
-    tree = traverse_util.unflatten_dict({p: labels[g] for p, g in groups.items()})
-    transform = optax.partition(transforms | {"frozen": optax.set_to_zero()}, tree)
+    transform = _of_groups(
+        groups, lambda group: _follow(base, schedule_of, momentum, group)
+    )
+    is_trained = traverse_util.unflatten_dict(
+        {p: g is not None for p, g in groups.items()}
+    )
     clip = None
     if wrapper.clip_grad is not None:
         clip = build(ClipGrad, wrapper.clip_grad, "optim_wrapper.clip_grad")
-        is_trained = jax.tree.map(lambda label: label != "frozen", tree)
         transform = optax.chain(optax.masked(clip.transform(), is_trained), transform)
-    if any(group.until for group in trained):
-        until = {path: group.until if group else 0 for path, group in groups.items()}
+    until = {path: group.until if group else 0 for path, group in groups.items()}
+    if any(until.values()):
         transform = optax.chain(
             without_frozen(traverse_util.unflatten_dict(until)), transform
         )
     if wrapper.accumulative_counts > 1:
-        transform = _accumulate(transform, wrapper.accumulative_counts, max_iters, tree)
+        transform = _accumulate(
+            transform, wrapper.accumulative_counts, max_iters, is_trained
+        )
     return Optimizer(
         transform,
         schedule_of(base.lr),
@@ -252,16 +243,30 @@ def _momentum(
     return schedule_of(base.momentum)
 
 
+def _of_groups(
+    groups: Mapping[tuple[str, ...], _Group | None],
+    transform_of: Callable[[_Group], optax.GradientTransformationExtraArgs],
+) -> optax.GradientTransformationExtraArgs:
+    """One transformation a group, and none of what is frozen for good."""
+    trained = sorted({group for group in groups.values() if group}, reverse=True)
+    labels = {group: f"group_{i}" for i, group in enumerate(trained)}
+    transforms = {labels[group]: transform_of(group) for group in trained}
+    labels[None], transforms["frozen"] = "frozen", optax.set_to_zero()
+    tree = traverse_util.unflatten_dict({p: labels[g] for p, g in groups.items()})
+    return optax.partition(transforms, tree)
+
+
 def _follow(
     base: BaseOptimizer,
-    schedule: optax.Schedule,
+    schedule_of: Callable[[float], optax.Schedule],
     momentum: optax.Schedule,
-    group: Multipliers,
+    group: _Group,
 ) -> optax.GradientTransformationExtraArgs:
     """The optimiser of one group, made anew for the learning rate of every step."""
+    schedule = schedule_of(base.lr * group.multipliers.lr_mult)
     decay = base.weight_decay
     if decay is not None:
-        decay *= group.decay_mult
+        decay *= group.multipliers.decay_mult
 
     def init(params):
         return base.factory(schedule(0), decay, momentum(0)).init(params)
@@ -270,14 +275,15 @@ def _follow(
         optimizer = base.factory(schedule(step), decay, momentum(step))
         return optimizer.update(updates, state, params)
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    transform = optax.GradientTransformationExtraArgs(init, update)
+    return trained_from(transform, group.until)
 
 
 def _accumulate(
     transform: optax.GradientTransformationExtraArgs,
     counts: int,
     max_iters: int,
-    labels: Any,
+    is_trained: Any,
 ) -> optax.GradientTransformationExtraArgs:
     """Hands every `counts` gradients on as one, their mean; zero updates in between.
 
@@ -294,7 +300,7 @@ def _accumulate(
     # Frozen parameters have no sum of gradients either.
     return optax.partition(
         {"trained": trained, "frozen": optax.set_to_zero()},
-        jax.tree.map(lambda s: "frozen" if s == "frozen" else "trained", labels),
+        jax.tree.map(lambda one: "trained" if one else "frozen", is_trained),
     )
 
 

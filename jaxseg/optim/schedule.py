@@ -53,7 +53,7 @@ def make_schedule(
         ConfigError: The config is wrong; the message names the config path.
     """
     built = _checked(param_scheduler, epoch_length)
-    rates = {i: one for i, one in built.items() if not _is_momentum(one)}
+    rates = {i: one for i, one in built.items() if not one.is_momentum}
     return _schedule_of(rates, max_iters, epoch_length)
 
 
@@ -64,12 +64,8 @@ def make_momentum_schedule(
 ) -> Callable[[float], optax.Schedule] | None:
     """As `make_schedule`, of the momentum; None where no scheduler changes it."""
     built = _checked(param_scheduler, epoch_length)
-    momenta = {i: one for i, one in built.items() if _is_momentum(one)}
+    momenta = {i: one for i, one in built.items() if one.is_momentum}
     return _schedule_of(momenta, max_iters, epoch_length) if momenta else None
-
-
-def _is_momentum(scheduler):
-    return getattr(scheduler, "is_momentum", False)
 
 
 def _checked(param_scheduler, epoch_length):
@@ -105,11 +101,12 @@ def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
             raise ConfigError(
                 f"param_scheduler.{i}: `type` is missing, found {scheduler!r}"
             )
-        others = [one for one in built if not _is_momentum(one)]
-        if isinstance(scheduler, LrUpdater) and len(others) > 1:
+    rates = [one for one in built if not one.is_momentum]
+    for i, scheduler in enumerate(built):
+        if isinstance(scheduler, LrUpdater) and len(rates) > 1:
             raise ConfigError(
                 f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "
-                f"(it has a warm-up of its own), found {len(others)} entries"
+                f"(it has a warm-up of its own), found {len(rates)} entries"
             )
     return built
 

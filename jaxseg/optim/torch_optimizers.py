@@ -76,12 +76,10 @@ class SGD(TorchOptimizer):
             raise FieldError("nesterov: needs a momentum")
 
     def transform(self, learning_rate, weight_decay):
-        trace = optax.trace(self.momentum, self.nesterov)
-        return optax.chain(
-            optax.add_decayed_weights(weight_decay),
-            trace if _is_there(self.momentum) else optax.identity(),
-            optax.scale_by_learning_rate(learning_rate),
-        )
+        trace = optax.identity()
+        if _is_there(self.momentum):
+            trace = optax.trace(self.momentum, self.nesterov)
+        return _decayed(weight_decay, trace, learning_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +92,8 @@ class Adam(TorchOptimizer):
     weight_decay: float = 0.0
 
     def transform(self, learning_rate, weight_decay):
-        return optax.chain(
-            optax.add_decayed_weights(weight_decay),
-            _scale_by_adam(self.betas, self.eps),
-            optax.scale_by_learning_rate(learning_rate),
-        )
+        moments = _scale_by_adam(self.betas, self.eps)
+        return _decayed(weight_decay, moments, learning_rate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +106,8 @@ class AdamW(TorchOptimizer):
     weight_decay: float = 0.01
 
     def transform(self, learning_rate, weight_decay):
-        return optax.chain(
-            _scale_by_adam(self.betas, self.eps),
-            optax.add_decayed_weights(weight_decay),
-            optax.scale_by_learning_rate(learning_rate),
-        )
+        moments = _scale_by_adam(self.betas, self.eps)
+        return _decayed(weight_decay, moments, learning_rate, decoupled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,11 +228,17 @@ class NAdam(TorchOptimizer):
             self.betas[0] * (1 - 0.5 * 0.96 ** (count * self.momentum_decay))
         )
 
-        def direction(count, product, grads, mu, nu):
+        def init(params):
+            zeros = jax.tree.map(jnp.zeros_like, params)
+            count, product = jnp.zeros((), jnp.int32), jnp.ones(())
+            return _NAdamState(count, product, zeros, jax.tree.map(jnp.copy, zeros))
+
+        def update(grads, state, params=None):
+            count = state.count + 1
             now, following = momentum(count), momentum(count + 1)
-            product = product * now
-            mu = optax.tree.update_moment(grads, mu, self.betas[0], 1)
-            nu = optax.tree.update_moment(grads, nu, self.betas[1], 2)
+            product = state.product * now
+            mu = optax.tree.update_moment(grads, state.mu, self.betas[0], 1)
+            nu = optax.tree.update_moment(grads, state.nu, self.betas[1], 2)
             of_grad = (1 - now) / (1 - product)
             of_mu = following / (1 - product * following)
             scale = _one_minus_power(self.betas[1], count)
@@ -250,19 +248,7 @@ class NAdam(TorchOptimizer):
                 ),
                 *(grads, mu, nu),
             )
-            return moved, product, (mu, nu)
-
-        def init(params):
-            zeros = jax.tree.map(jnp.zeros_like, params)
-            count, product = jnp.zeros((), jnp.int32), jnp.ones(())
-            return _NAdamState(count, product, zeros, jax.tree.map(jnp.copy, zeros))
-
-        def update(grads, state, params=None):
-            count = state.count + 1
-            moved, product, moments = direction(
-                count, state.product, grads, state.mu, state.nu
-            )
-            return moved, _NAdamState(count, product, *moments)
+            return moved, _NAdamState(count, product, mu, nu)
 
         moments = optax.GradientTransformation(init, update)
         decoupled = self.decoupled_weight_decay
