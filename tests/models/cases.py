@@ -192,9 +192,9 @@ def dear_ones_long(names):
     ]
 
 
-# Of other repositories: mmseg has no starting values of theirs.
 OF_DINO = {"BNHead", "DINOv2", "DINOv3"}
-NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"} | OF_VAN
+# Of other repositories: mmseg has no starting values of theirs.
+NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"} | OF_VAN | OF_DINO
 
 
 def build(name, **changes):
