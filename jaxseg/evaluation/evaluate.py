@@ -1,6 +1,5 @@
 """Evaluator: scores of a model on a data set, by mmseg's definition."""
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from jaxseg.config import ConfigError
 from jaxseg.evaluation.gather import sum_over_hosts
 from jaxseg.evaluation.images import ImageCounts
-from jaxseg.evaluation.runner import Runner, Sink, cut_out, no_progress, size_of
+from jaxseg.evaluation.runner import Runner, Sink, no_progress, results_of, size_of
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics.metric import Counts, Metric, Scores, join_counts
 from jaxseg.ops.confusion import read_total
@@ -110,24 +109,19 @@ class Evaluator(Runner):
         on_device = [metric for metric, total in empty.items() if total is not None]
         # Where the sums will be: otherwise the first one is a program of its own.
         totals = tuple(self.predictor.put_variables(empty[m]) for m in on_device)
-        images, done = ImageCounts(self.metrics, self._num_classes), 0
-        keeps = bool(sinks) or images.are_wanted
-        # Beside a confidence the device keeps them in a wider type.
-        dtype = np.uint8 if self._num_classes <= 256 else np.uint16
-        with contextlib.closing(self.batches(dataset)) as batches:
-            for bucket, samples in batches:
-                totals, maps = self._add(
-                    totals, variables, samples, bucket, metrics=on_device, keeps=keeps
-                )
-                for sample, pred in zip(
-                    samples, cut_out(maps, samples) if keeps else ()
-                ):
-                    pred = pred.astype(dtype, copy=False)
-                    images.add(sample, pred)
-                    for sink in sinks:
-                        sink(sample, pred, None)
-                done += len(samples)
-                progress(done)
+        images = ImageCounts(self.metrics, self._num_classes)
+        sinks = [images.add, *sinks] if images.are_wanted else sinks
+
+        def run(samples, bucket):
+            nonlocal totals
+            if not on_device:  # and then no labels either
+                return self.predicted(variables, samples, bucket)
+            totals, maps = self._add(
+                totals, variables, samples, bucket, metrics=on_device, keeps=bool(sinks)
+            )
+            return results_of(samples, maps) if sinks else ()
+
+        self.each_batch(dataset, run, sinks, progress)
         sums = dict(zip(on_device, totals, strict=True))
         sums = {m: sum_over_hosts(read_total(total)) for m, total in sums.items()}
         return images.of_all_hosts(sums)

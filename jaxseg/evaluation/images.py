@@ -24,15 +24,17 @@ class ImageCounts:
         }
         self.are_wanted = bool(self._rows)
 
-    def add(self, sample: Mapping[str, Any], pred: np.ndarray) -> None:
-        """Counts one image.
+    def add(
+        self, sample: Mapping[str, Any], pred: np.ndarray, probabilities: Any
+    ) -> None:
+        """Counts one image; a `runner.Sink`.
 
         Args:
             sample: with its `number` in the data set.
             pred: its label map (H, W).
+            probabilities: not looked at.
         """
-        if self.are_wanted:
-            self._names[sample["number"]] = sample["img_path"]
+        self._names[sample["number"]] = sample["img_path"]
         for metric, rows in self._rows.items():
             rows[sample["number"]] = metric.of_image(pred, sample, self._num_classes)
 

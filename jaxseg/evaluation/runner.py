@@ -2,7 +2,9 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -25,8 +27,9 @@ from jaxseg.settings.tta import TestTimeAug
 # otherwise be kept in memory whole.
 _MOST_WAITING = 64
 
-# Gets a sample, its label map (H, W) at the original size and, of a run that keeps
-# them, its probabilities (H, W, out_channels), else None.
+# A sample, its label map (H, W) at the original size and, of a run that keeps them, its
+# probabilities (H, W, out_channels), else None; and what gets them.
+Result = tuple[Mapping[str, Any], np.ndarray, np.ndarray | None]
 Sink = Callable[[Mapping[str, Any], np.ndarray, np.ndarray | None], None]
 
 
@@ -90,17 +93,48 @@ class Runner:
             ConfigError: if a sample has channels or a size that the model does not take,
                 or, with tta, not its own size.
         """
-        variables, done = self.prepare(variables), 0
-        with contextlib.closing(self.batches(self.dataset)) as batches:
+        variables = self.prepare(variables)
+        run = functools.partial(self.predicted, variables, probabilities=probabilities)
+        self.each_batch(self.dataset, run, sinks, progress)
+
+    def each_batch(
+        self,
+        dataset: SegDataset,
+        run: Callable[[list[dict], Bucket], Iterable[Result]],
+        sinks: Sequence[Sink],
+        progress: Callable[[int], None],
+    ) -> None:
+        """Runs a function on every group of samples, and hands on what it gives.
+
+        Args:
+            dataset: the data set, or a part of it.
+            run: takes samples of a bucket to the result of each, or to none.
+            sinks: get each result.
+            progress: called with the number of images that are done.
+        """
+        done = 0
+        with contextlib.closing(self.batches(dataset)) as batches:
             for bucket, samples in batches:
-                for one in self._predicted(variables, samples, bucket, probabilities):
+                for result in run(samples, bucket):
                     for sink in sinks:
-                        sink(*one)
+                        sink(*result)
                 done += len(samples)
                 progress(done)
 
-    def _predicted(self, variables, samples, bucket, probabilities):
-        """Each sample with its label map, and its probabilities or None."""
+    def predicted(
+        self,
+        variables: Any,
+        samples: Sequence[dict],
+        bucket: Bucket,
+        probabilities: bool = False,
+    ) -> Iterator[Result]:
+        """The results of samples of one bucket, whose labels are not looked at.
+
+        Args:
+            variables: from `prepare`.
+            samples, bucket: from `batches`.
+            probabilities: whether they are wanted, too.
+        """
         with self.naming(samples):
             maps, means = self.predictor.predict_bucket(
                 variables,
@@ -110,9 +144,7 @@ class Runner:
                 self.directions,
                 probabilities,
             )
-        nothing = [None] * len(samples)
-        means = cut_out(means, samples) if probabilities else nothing
-        return zip(samples, cut_out(maps, samples), means, strict=True)
+        return results_of(samples, maps, means)
 
     def prepare(self, variables: Any) -> Any:
         """Chooses the buckets, once, and puts the variables where the model runs."""
@@ -157,17 +189,18 @@ class Runner:
         sizes = (size,) if self._tta is None else self._tta.scaled_sizes(size)
         return self.predictor.bucket_of((*sizes, size_of(sample)))
 
-    def filled(self, samples: Sequence[dict]) -> list[dict]:
-        """The samples with copies of the last, so that one program serves for all."""
-        missing = self._together - len(samples)
-        return [*samples, *[samples[-1]] * missing]
+    def filled(self, items: Sequence[Any]) -> list[Any]:
+        """One item a sample, and copies of the last: one program serves for all."""
+        missing = self._together - len(items)
+        return [*items, *[items[-1]] * missing]
 
     def versions(self, samples: Sequence[dict]) -> list[Sequence[np.ndarray]]:
         """At each scale the images of the samples, filled up."""
-        images = [sample["img"] for sample in self.filled(samples)]
-        if self._tta is None:
-            return [images]
-        return list(zip(*map(self._tta.scaled, images), strict=True))
+        images = [sample["img"] for sample in samples]
+        scaled = [images]
+        if self._tta is not None:
+            scaled = zip(*map(self._tta.scaled, images), strict=True)
+        return list(map(self.filled, scaled))
 
     @property
     def directions(self) -> Sequence[str] | None:
@@ -214,13 +247,24 @@ def size_of(sample: Mapping[str, Any]) -> Size:
     return tuple(sample["ori_shape"][:2])
 
 
-def cut_out(arrays: Any, samples: Sequence[dict]) -> list[np.ndarray]:
-    """Of arrays (N, H, W, ...) the part that is each sample's own, on the host."""
-    parts = []
-    for one, sample in zip(np.asarray(arrays), samples, strict=False):
+def results_of(
+    samples: Sequence[dict], maps: Any, probabilities: Any = None
+) -> Iterator[Result]:
+    """The results of samples, on the host.
+
+    Args:
+        samples: as many as there are, or fewer.
+        maps: (N, H, W), of which a sample's own part is at the top left.
+        probabilities: (N, H, W, C) likewise, or None.
+    """
+    maps = np.asarray(maps)
+    means = itertools.repeat(None)
+    if probabilities is not None:
+        means = np.asarray(probabilities)
+    for sample, pred, mean in zip(samples, maps, means, strict=False):
         height, width = size_of(sample)
-        parts.append(one[:height, :width])
-    return parts
+        own = np.s_[:height, :width]
+        yield sample, pred[own], None if mean is None else mean[own]
 
 
 def _with_facts(samples: Iterator[dict], dataset: SegDataset) -> Iterator[dict]:

@@ -94,16 +94,16 @@ def stack(trees: Sequence[Any]) -> Any:
 
 
 def finish(
-    use: Callable[[jax.Array], jax.Array],
+    use: Callable[[jax.Array], Any],
     scores: Callable[[jax.Array, Any], jax.Array],
     source: Any,
     stages: Any,
     rows: jax.Array,
-) -> jax.Array:
+) -> Any:
     """From the network's logits to what is wanted at the original size.
 
     Args:
-        use: (N, rows, W, C) logits -> (N, rows, W, ...).
+        use: (N, rows, W, C) logits -> (N, rows, W, ...), one array or a tree of them.
         scores: `Segmentor.scores`.
         source: dict of the maps `logits` (N, h, w, c) and of `per_image`, or of what
             `stitch` takes.
@@ -111,7 +111,7 @@ def finish(
         rows: (N,) height of each result.
 
     Returns:
-        (N, H, W, ...), 0 below each result.
+        (N, H, W, ...), 0 below each result, as `use` gives them.
     """
     if "corners" in source:
         return map_resized(use, stitch(scores, **source), stages, rows)

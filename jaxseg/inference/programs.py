@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -268,8 +267,7 @@ class Programs:
 
         Args:
             totals: of those metrics.
-            y: (N, H, W) classes; with their confidence where a metric needs it, as
-                `_pick_with_confidence` gives them.
+            y: (N, H, W) classes; where a metric needs it, with their confidence.
             metrics: those metrics.
             keeps: whether the label maps are a result, too.
             count: the rest of what `Metric.update` takes.
@@ -277,11 +275,7 @@ class Programs:
         Returns:
             The new totals, and the label maps (N, H, W) or None.
         """
-        confidence = None
-        if _need_confidence(metrics):
-            pred, confidence = y[..., 0].astype(jnp.int32), y[..., 1]
-        else:
-            pred = y
+        pred, confidence = y if _need_confidence(metrics) else (y, None)
         totals = tuple(
             metric.update(total, pred, confidence=confidence, **count)
             for metric, total in zip(metrics, totals, strict=True)
@@ -289,10 +283,9 @@ class Programs:
         return totals, pred if keeps else None
 
     def _pick_with_confidence(self, values, are_probabilities=False):
-        """(..., 2) float32: the class, and the probability of it."""
+        """The class of each pixel, and the probability of it."""
         pred = self._pick(values, are_probabilities)
-        confidence = confidence_of(values, pred, are_probabilities)
-        return jnp.stack([pred.astype(jnp.float32), confidence], axis=-1)
+        return pred, confidence_of(values, pred, are_probabilities)
 
     def _pick(self, values, are_probabilities=False):
         threshold = self._model.threshold

@@ -19,17 +19,17 @@ _STRIP_BYTES = 64 << 20
 
 
 def map_resized(
-    fn: Callable[[jax.Array], jax.Array],
+    fn: Callable[[jax.Array], Any],
     x: jax.Array,
     stages: Sequence[tuple[Table, Table]],
     rows: jax.Array,
     scores: Callable[[jax.Array, Any], jax.Array] = lambda maps, per_image: maps,
     per_image: Any = (),
-) -> jax.Array:
+) -> Any:
     """Applies fn to maps that are resized once or twice, strip by strip of rows.
 
     Args:
-        fn: (N, rows, W, C) -> (N, rows, W, ...).
+        fn: (N, rows, W, C) -> (N, rows, W, ...), one array or a tree of them.
         x: maps (N, h, w, c).
         stages: for each resize the tables of the rows and of the columns, as of
             `sample_resize.padded_table` with a leading axis over the samples.
@@ -39,7 +39,7 @@ def map_resized(
         per_image: arrays (N, ...).
 
     Returns:
-        (N, H, W, ...), for tables of lengths H and W.
+        (N, H, W, ...), for tables of lengths H and W, one array or a tree of them.
     """
     (index, _), columns = stages[-1]
     height, width = index.shape[1], columns[0].shape[1]
@@ -72,12 +72,16 @@ def _in_strips(fn, scores, count, x, per_image, stages, rows):
         i, result = state
         # The last strip is moved back to the border.
         first = jnp.minimum(i * count, height - count)
-        new = strip(first)
-        return i + 1, jax.lax.dynamic_update_slice_in_dim(result, new, first, 1)
+        put = functools.partial(
+            jax.lax.dynamic_update_slice_in_dim, start_index=first, axis=1
+        )
+        return i + 1, jax.tree.map(put, result, strip(first))
 
     needed = -(-jnp.max(rows) // count)
-    like = jax.eval_shape(strip, 0)
-    result = jnp.zeros((x.shape[0], height, *like.shape[2:]), like.dtype)
+    result = jax.tree.map(
+        lambda like: jnp.zeros((x.shape[0], height, *like.shape[2:]), like.dtype),
+        jax.eval_shape(strip, 0),
+    )
     state = (jnp.zeros_like(needed), result)
     return jax.lax.while_loop(lambda state: state[0] < needed, body, state)[1]
 
