@@ -1,5 +1,6 @@
 """What is refused of a validation before any step."""
 
+import functools
 import types
 
 import cv2
@@ -32,6 +33,8 @@ from input_pipeline.transforms.transform import Transform
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.checks import (
+    check_classes,
+    check_ignored,
     check_model_sizes,
     check_sides,
     check_targets,
@@ -40,6 +43,7 @@ from jaxseg.evaluation.checks import (
 from jaxseg.segmentors import phases
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 from jaxseg.settings import tta as tta_settings
+from tests.evaluation.scenes import Scenes
 
 LOAD, LABEL, PACK = LoadImageFromFile(), LoadAnnotations(), PackSegInputs()
 RESIZE = Resize(scale=(48, 32), keep_ratio=True)
@@ -194,3 +198,35 @@ def test_samples_that_lack_what_a_loss_reads():
     model.target_keys = ("gt_normal_map",)
     with pytest.raises(ConfigError, match="no gt_normal_map, which .* need$"):
         check_targets(model, {"gt_seg_map": 0}, path)
+
+
+def test_heads_and_data_set_must_agree():
+    def model(classes=6, ignore_index=255, aux=()):
+        head = functools.partial(types.SimpleNamespace, has_own_classes=False)
+        return types.SimpleNamespace(
+            data_preprocessor=SegDataPreProcessor(),
+            heads={
+                "decode_head": head(num_classes=classes, ignore_index=ignore_index),
+                **{
+                    f"auxiliary_head.{i}": head(num_classes=n, ignore_index=255)
+                    for i, n in enumerate(aux)
+                },
+            },
+        )
+
+    dataset, path = Scenes(), "val_dataloader.dataset"
+    check_classes(model(aux=(6,)), dataset, path)
+    message = "model.decode_head.num_classes is 7, but val_dataloader.dataset has 6 cl"
+    with pytest.raises(ConfigError, match=message + r"asses: a, b, c, d, e, \.\.\."):
+        check_classes(model(7), dataset, path)
+    with pytest.raises(ConfigError, match=r"model.auxiliary_head.1.num_classes is 3"):
+        check_classes(model(aux=(6, 3)), dataset, path)
+    edges = model(aux=(6, 2))
+    edges.heads["auxiliary_head.1"].has_own_classes = True
+    check_classes(edges, dataset, path)
+    with pytest.raises(ConfigError, match="ignore_index is 0, that of val.* is 255"):
+        check_ignored(model(ignore_index=0), dataset, path)
+    alone = types.SimpleNamespace(metainfo={"classes": ["road"]}, ignore_index=255)
+    message = "val_dataloader.dataset has one class alone, 'road': every pixel that"
+    with pytest.raises(ConfigError, match=message):
+        check_classes(model(1), alone, path)

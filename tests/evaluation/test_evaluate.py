@@ -2,11 +2,8 @@
 
 import collections
 import dataclasses
-import functools
-import json
 import resource
 import sys
-import types
 
 import jax
 import jax.monitoring
@@ -15,93 +12,26 @@ import pytest
 from PIL import Image
 
 from input_pipeline.datasets import BaseSegDataset, ConcatDataset
-from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile, Resize
 from jaxseg.config import ConfigError
 from jaxseg.evaluation import evaluate
-from jaxseg.evaluation.checks import check_classes, check_ignored
 from jaxseg.evaluation.evaluate import Evaluator
-from jaxseg.evaluation.report import report
-from jaxseg.evaluation.runner import Runner, by_bucket, images_together
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import BoundaryIoUMetric, CalibrationMetric, HausdorffMetric
 from jaxseg.metrics.iou_metric import IoUMetric
-from jaxseg.metrics.metric import Scores
 from jaxseg.resolve import resolve
-from jaxseg.runtime.workdir import WorkdirError
-from jaxseg.segmentors import SegDataPreProcessor
 from jaxseg.segmentors.init_variables import init_variables
-from jaxseg.segmentors.phases import TestCfg
 from jaxseg.settings import tta as augmentation
-from jaxseg.settings.loaders import DataLoader
-from jaxseg.settings.read import read_settings
+from tests.evaluation.scenes import (
+    CLASSES,
+    LOADING,
+    SIZES,
+    Painter,
+    Scenes,
+    scenes,
+    settings_of,
+)
 from tests.small_unet import small_unet
-
-# Seven images of three sizes, in an order that leaves groups of every size unfinished.
-SIZES = [(16, 24), (24, 16), (16, 24), (9, 13), (16, 24), (24, 16), (16, 24)]
-CLASSES = ("a", "b", "c", "d", "e", "f")
-LOADING = (LoadImageFromFile(), LoadAnnotations())
-
-
-def scenes(sizes):
-    """(prediction, label): e is only predicted, f neither; a tenth is ignored."""
-    rng = np.random.default_rng(3)
-    for size in sizes:
-        label = rng.integers(0, 4, size)
-        pred = np.where(rng.random(size) < 0.7, label, rng.integers(0, 5, size))
-        label[rng.random(size) < 0.1] = 255
-        yield pred.astype(np.uint8), label.astype(np.uint8)
-
-
-class Scenes(SegDataset):
-    """Images whose first channel is what `Painter` predicts."""
-
-    ignore_index, reduce_zero_label, label_map = 255, False, None
-
-    def __init__(self, sizes=SIZES, pipeline=LOADING):
-        self.pipeline = pipeline
-        self.file_palette = ((0, 0, 0),) * len(CLASSES)
-        self.metainfo = dict(classes=CLASSES, palette=self.file_palette)
-        self._scenes = list(scenes(sizes))
-
-    def __len__(self):
-        return len(self._scenes)
-
-    def __getitem__(self, index):
-        pred, label = self._scenes[index]
-        image = np.repeat(pred[..., None], 3, axis=2)
-        name = f"scene {index}"
-        return dict(img=image, gt_seg_map=label, img_path=name) | self.facts()
-
-
-class Painter:
-    """A segmentor that predicts the image's first channel."""
-
-    test_cfg = TestCfg()
-    in_channels = 3
-    threshold = None
-    align_corners = False
-    data_preprocessor = SegDataPreProcessor()
-
-    def check_size(self, size):
-        pass
-
-    def apply(self, variables, images, method):
-        assert method == "maps"
-        return jax.nn.one_hot(images[..., 0].astype(np.uint8), len(CLASSES)), ()
-
-    def scores(self, maps, per_image):
-        assert per_image == ()
-        return maps
-
-
-def settings_of(dataset, batch_size=1, metrics=("mIoU",), tta=None):
-    return dataclasses.replace(
-        read_settings({}),
-        val_dataloader=DataLoader(dataset, batch_size, num_threads=1),
-        val_evaluator=(IoUMetric(metrics),),
-        tta=tta,
-    )
 
 
 def unet(**test_cfg):
@@ -280,36 +210,6 @@ def test_a_second_evaluation_compiles_nothing():
     assert evaluator.predictor.compilations == compiled == {"network": 3, "rest": 3}
 
 
-def test_an_accelerator_takes_the_batch_at_once():
-    gpus = [types.SimpleNamespace(platform="gpu")] * 4
-    assert images_together(1, gpus) == 4
-    assert images_together(8, gpus) == 8
-    assert images_together(9, gpus) == 12
-    assert images_together(9, jax.devices()[:4]) == 4
-
-
-def test_groups_hold_each_sample_once_and_few_wait():
-    pulled = []
-
-    def samples():
-        for i in range(500):
-            pulled.append(i)
-            size = (i % 100 + 1, 1)
-            yield dict(number=i, img=np.zeros((*size, 3)), gt_seg_map=np.zeros(size))
-
-    seen = []
-
-    def size_of(sample):
-        return sample["img"].shape
-
-    for size, group in by_bucket(samples(), 4, size_of):
-        assert {size_of(sample) for sample in group} == {size}
-        assert 1 <= len(group) <= 4
-        seen += [sample["number"] for sample in group]
-        assert len(pulled) - len(seen) <= 64
-    assert sorted(seen) == list(range(500))
-
-
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_images():
     # Of mmseg's IoUMetric, and of a list of label maps, it does: 64 KB an image, which
@@ -350,83 +250,10 @@ def test_scales_and_flips():
     assert predictor.compilations == {"network": 2, "rest": 3 + 1}
 
 
-def test_tta_wants_the_image_at_its_own_size():
-    dataset = Scenes(pipeline=(LOADING[0], Resize(scale=(8, 8)), LOADING[1]))
-    settings = settings_of(dataset, tta=augmentation.TestTimeAug())
-    with pytest.raises(
-        ConfigError,
-        match=r"scene 0 is 16x24, and 8x8 after the pipeline; .* changes its size",
-    ):
-        Evaluator(Predictor(Painter()), settings)({})
-
-
 def test_a_sample_without_a_label():
     settings = settings_of(Scenes(pipeline=LOADING[:1]))
     with pytest.raises(ConfigError, match="scene 0 has no label: .* LoadAnnotations"):
         Evaluator(Predictor(Painter()), settings)({})
-
-
-def test_a_sample_of_other_channels():
-    class Narrow(Painter):
-        in_channels = 4
-
-    with pytest.raises(ConfigError, match="scene 0 has 3 channels, .*in_channels is 4"):
-        Evaluator(Predictor(Narrow()), settings_of(Scenes()))({})
-
-
-def test_no_val_dataloader():
-    with pytest.raises(ConfigError, match="val_dataloader is missing"):
-        Evaluator(Predictor(Painter()), read_settings({}))
-
-
-def test_heads_and_data_set_must_agree():
-    def model(classes=6, ignore_index=255, aux=()):
-        head = functools.partial(types.SimpleNamespace, has_own_classes=False)
-        return types.SimpleNamespace(
-            data_preprocessor=SegDataPreProcessor(),
-            heads={
-                "decode_head": head(num_classes=classes, ignore_index=ignore_index),
-                **{
-                    f"auxiliary_head.{i}": head(num_classes=n, ignore_index=255)
-                    for i, n in enumerate(aux)
-                },
-            },
-        )
-
-    dataset, path = Scenes(), "val_dataloader.dataset"
-    check_classes(model(aux=(6,)), dataset, path)
-    message = "model.decode_head.num_classes is 7, but val_dataloader.dataset has 6 cl"
-    with pytest.raises(ConfigError, match=message + r"asses: a, b, c, d, e, \.\.\."):
-        check_classes(model(7), dataset, path)
-    with pytest.raises(ConfigError, match=r"model.auxiliary_head.1.num_classes is 3"):
-        check_classes(model(aux=(6, 3)), dataset, path)
-    edges = model(aux=(6, 2))
-    edges.heads["auxiliary_head.1"].has_own_classes = True
-    check_classes(edges, dataset, path)
-    with pytest.raises(ConfigError, match="ignore_index is 0, that of val.* is 255"):
-        check_ignored(model(ignore_index=0), dataset, path)
-    alone = types.SimpleNamespace(metainfo={"classes": ["road"]}, ignore_index=255)
-    message = "val_dataloader.dataset has one class alone, 'road': every pixel that"
-    with pytest.raises(ConfigError, match=message):
-        check_classes(model(1), alone, path)
-
-
-def test_report(tmp_path, capsys):
-    scores = Scores(
-        dict(aAcc=80.0, mIoU=75.125, mAcc=np.nan), dict(IoU=np.array([75.125, np.nan]))
-    )
-    report(scores, ("road", "car"), tmp_path / "new" / "eval.json")
-    assert json.loads((tmp_path / "new" / "eval.json").read_text()) == dict(
-        summary=dict(aAcc=80.0, mIoU=75.125, mAcc=None),
-        per_class=dict(IoU=dict(road=75.125, car=None)),
-    )
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["road", "75.12"]
-    assert lines[-2:] == ["aAcc 80.00  mAcc nan", "val mIoU 75.12"]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WorkdirError, match=r"file/eval.json: the scores cannot be wri"):
-        report(scores, ("road", "car"), tmp_path / "file" / "eval.json")
-    assert capsys.readouterr().out.splitlines() == lines
 
 
 def test_data_sets_that_are_scored_one_by_one():
@@ -466,30 +293,6 @@ def test_single_images_are_looked_at_in_the_order_of_the_data_set():
     assert counts.rows[:, :6].sum() == np.trace(counts.total)
 
 
-def test_a_data_set_without_labels_is_predicted():
-    dataset = Scenes(SIZES[:4], pipeline=LOADING[:1])
-    runner = Runner(
-        Predictor(Painter(), jax.devices()[:2]), settings_of(dataset), "val"
-    )
-    for probabilities in (False, True):
-        found, done = {}, []
-
-        def sink(sample, pred, mean, found=found):
-            found[sample["number"]] = pred, mean
-
-        runner.predict({}, [sink], done.append, probabilities)
-        assert done[-1] == 4
-        for number, (pred, _) in enumerate(scenes(SIZES[:4])):
-            np.testing.assert_array_equal(found[number][0], pred)
-            if not probabilities:
-                assert found[number][1] is None
-                continue
-            mean = found[number][1]
-            assert mean.shape == (*pred.shape, len(CLASSES))
-            np.testing.assert_allclose(mean.sum(-1), 1, atol=1e-6)
-            np.testing.assert_array_equal(mean.argmax(-1), pred)
-
-
 def test_metrics_of_every_kind_count_side_by_side():
     found = [
         IoUMetric(("mIoU",)),
@@ -512,3 +315,20 @@ def test_metrics_of_every_kind_count_side_by_side():
         assert np.isfinite(scores.summary[f"m{name}"])
     # One more output, and no more programs.
     assert evaluator.predictor.compilations == {"network": 3, "rest": 3}
+
+
+def test_labels_stay_on_the_host_with_the_metrics_that_look_at_them(monkeypatch):
+    predictor = Predictor(Painter(), jax.devices()[:2])
+    settings = dataclasses.replace(
+        settings_of(Scenes()), val_evaluator=(BoundaryIoUMetric(), HausdorffMetric())
+    )
+    evaluator = Evaluator(predictor, settings)
+    monkeypatch.setattr(predictor, "add_counts", None)  # it would send labels
+    found = evaluator.count({})
+    assert predictor.compilations == {"network": 3, "rest": 3}
+    for counts, metric in zip(found, evaluator.metrics, strict=True):
+        assert counts.total is None
+        assert counts.images == tuple(f"scene {i}" for i in range(len(SIZES)))
+        for row, (pred, label) in zip(counts.rows, scenes(SIZES), strict=True):
+            sample = dict(gt_seg_map=label, ignore_index=255)
+            np.testing.assert_array_equal(row, metric.of_image(pred, sample, 6))
