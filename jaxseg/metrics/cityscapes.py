@@ -148,25 +148,25 @@ def _instance_sums(pred: np.ndarray, instances: np.ndarray) -> np.ndarray:
         pred: predicted ids (H, W).
         instances: id * 1000 + number of the instance, (H, W).
     """
-    found, inverse = np.unique(instances, return_inverse=True)
-    inverse = inverse.ravel()
-    sizes = np.bincount(inverse)
-    right = np.bincount(inverse, (pred == instances // 1000).ravel())
+    pred, instances = pred.ravel(), instances.ravel()
+    sizes = np.bincount(instances)
+    right = np.bincount(instances, pred == instances // 1000)
     # Of a category, a label of it that is not evaluated would be right, too; none is
     # ever predicted.
-    human = np.isin(pred, (24, 25)).ravel()
-    in_category = np.bincount(inverse, human), np.bincount(inverse, pred.ravel() >= 26)
-    names = {_LABELS[name][0]: place for place, name in enumerate(_MEAN_SIZE)}
-    weights = dict(zip(names, _MEAN_SIZE.values(), strict=True))
-    sums = np.zeros((len(names) + 2, 2))
-    for place in np.flatnonzero(found > 1000):
-        number, size = int(found[place]) // 1000, sizes[place]
-        if number not in names:
+    in_category = [
+        np.bincount(instances, part) for part in (np.isin(pred, (24, 25)), pred >= 26)
+    ]
+    rows = {_LABELS[name][0]: row for row, name in enumerate(_MEAN_SIZE)}
+    mean_sizes = tuple(_MEAN_SIZE.values())
+    sums = np.zeros((len(rows) + len(_WITH_INSTANCES), 2))
+    for instance in np.flatnonzero(sizes):
+        number, size = instance // 1000, sizes[instance]
+        if number not in rows:
             continue
-        weight = weights[number] / float(size)
         category = int(number >= 26)
-        hits = right[place], in_category[category][place]
-        for row, hit in zip((names[number], len(names) + category), hits):
+        weight = mean_sizes[rows[number]] / float(size)
+        hits = right[instance], in_category[category][instance]
+        for row, hit in zip((rows[number], len(rows) + category), hits, strict=True):
             sums[row] += hit * weight, (size - hit) * weight
     return sums
 
