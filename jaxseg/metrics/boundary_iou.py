@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from jaxseg.errors import FieldError
-from jaxseg.metrics.metric import Counts, Metric, Scores
+from jaxseg.metrics.masks import class_masks
+from jaxseg.metrics.metric import Counts, Metric, Scores, mean_over_classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,25 +43,19 @@ class BoundaryIoUMetric(Metric):
         self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
     ) -> np.ndarray:
         """Two areas a class, one behind the other: intersection and union."""
-        label = np.asarray(sample["gt_seg_map"])
-        width = max(1, round(self.dilation_ratio * float(np.hypot(*label.shape))))
-        counts = label != sample["ignore_index"]
+        width = max(1, round(self.dilation_ratio * float(np.hypot(*pred.shape))))
         both = np.zeros((2, num_classes))
-        for number in np.union1d(label[counts], pred[counts]):
-            if 0 <= number < num_classes:
-                masks = ((part == number) & counts for part in (label, pred))
-                one, other = (boundary_of(mask, width) for mask in masks)
-                both[:, number] = (one & other).sum(), (one | other).sum()
+        for number, *masks in class_masks(pred, sample, num_classes):
+            one, other = (boundary_of(mask, width) for mask in masks)
+            both[:, number] = (one & other).sum(), (one | other).sum()
         return both.ravel()
 
     def compute(self, counts: Counts, classes: Sequence[str]) -> Scores:
         intersection, union = counts.rows.sum(0).reshape(2, -1)
         with np.errstate(invalid="ignore"):
             iou = 100 * intersection / union
-        there = ~np.isnan(iou)
-        mean = iou[there].mean() if there.any() else np.nan
         return Scores(
-            {"mBoundaryIoU": float(np.round(mean, 2))},
+            {"mBoundaryIoU": float(np.round(mean_over_classes(iou), 2))},
             {"BoundaryIoU": np.round(iou, 2)},
         )
 

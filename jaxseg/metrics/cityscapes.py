@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jaxseg.config import ConfigError
-from jaxseg.metrics.metric import Counts, Metric, Scores
+from jaxseg.metrics.metric import Counts, Metric, Scores, mean_over_classes
 
 # https://github.com/mcordts/cityscapesScripts, helpers/labels.py: the id of each label
 # that is evaluated, its category; and of those with instances their mean size in
@@ -117,7 +117,9 @@ class CityscapesMetric(Metric):
             )
             for i, c in enumerate(_WITH_INSTANCES)
         ]
-        means = map(_mean, (iou, inst, of_category, np.array(inst_of_category)))
+        means = map(
+            mean_over_classes, (iou, inst, of_category, np.array(inst_of_category))
+        )
         summary = dict(zip(self.score_names(), means, strict=True))
         return Scores(
             {name: float(np.round(100 * value, 2)) for name, value in summary.items()},
@@ -185,8 +187,3 @@ def _iou(confusion, ids):
 def _ratio(right, missed, wrong):
     union = right + missed + wrong
     return right / union if union else np.nan
-
-
-def _mean(values):
-    there = values[~np.isnan(values)]
-    return there.mean() if len(there) else np.nan

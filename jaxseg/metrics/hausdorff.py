@@ -8,7 +8,8 @@ import numpy as np
 from scipy import spatial
 
 from jaxseg.errors import FieldError
-from jaxseg.metrics.metric import Counts, Metric, Scores
+from jaxseg.metrics.masks import class_masks
+from jaxseg.metrics.metric import Counts, Metric, Scores, mean_over_classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,24 +41,20 @@ class HausdorffMetric(Metric):
         self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
     ) -> np.ndarray:
         """The distance of each class; NaN where it is in neither."""
-        label = np.asarray(sample["gt_seg_map"])
-        counts = label != sample["ignore_index"]
         found = np.full(num_classes, np.nan)
-        for number in np.union1d(label[counts], pred[counts]):
-            if 0 <= number < num_classes:
-                masks = [(part == number) & counts for part in (label, pred)]
-                if all(mask.any() for mask in masks):
-                    found[number] = hd95(*masks, self.spacing)
-                else:
-                    found[number] = np.hypot(*np.multiply(label.shape, self.spacing))
+        for number, *masks in class_masks(pred, sample, num_classes):
+            if all(mask.any() for mask in masks):
+                found[number] = hd95(*masks, self.spacing)
+            else:
+                found[number] = np.hypot(*np.multiply(pred.shape, self.spacing))
         return found
 
     def compute(self, counts: Counts, classes: Sequence[str]) -> Scores:
         there = ~np.isnan(counts.rows)
         with np.errstate(invalid="ignore"):
             means = np.where(there, counts.rows, 0).sum(0) / there.sum(0)
-        mean = means[~np.isnan(means)].mean() if there.any() else np.nan
-        return Scores({"mHD95": float(np.round(mean, 2))}, {"HD95": np.round(means, 2)})
+        mean = float(np.round(mean_over_classes(means), 2))
+        return Scores({"mHD95": mean}, {"HD95": np.round(means, 2)})
 
 
 def hd95(

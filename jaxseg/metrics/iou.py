@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxseg.metrics.metric import Scores
+from jaxseg.metrics.metric import Scores, mean_over_classes
 
 _SCORES = {
     "mIoU": ("mIoU", "mAcc"),
@@ -98,7 +98,7 @@ def scores_of_areas(
         weighted = np.nan_to_num(weighted, nan=nan_to_num)
         ratios = {k: np.nan_to_num(v, nan=nan_to_num) for k, v in ratios.items()}
 
-    summary = {f"m{name}": _mean(values) for name, values in ratios.items()}
+    summary = {f"m{name}": mean_over_classes(values) for name, values in ratios.items()}
     summary = {"aAcc": accuracy, **summary, "fwIoU": weighted}
     return Scores(
         {
@@ -132,12 +132,6 @@ def _ratios(right, labelled, predicted, metrics, beta) -> dict[str, np.ndarray]:
         ratios["Precision"] = precision
         ratios["Recall"] = recall
     return ratios
-
-
-def _mean(values: np.ndarray) -> float:
-    """The mean over the numbers that are no NaN; NaN when there are none."""
-    numbers = values[~np.isnan(values)]
-    return numbers.mean() if len(numbers) else np.nan
 
 
 def format_table(per_class: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:

@@ -21,6 +21,12 @@ class Scores(NamedTuple):
     per_class: dict[str, np.ndarray]
 
 
+def mean_over_classes(values: np.ndarray) -> float:
+    """The mean over the numbers that are no NaN; NaN when there are none."""
+    numbers = values[~np.isnan(values)]
+    return numbers.mean() if len(numbers) else np.nan
+
+
 @dataclasses.dataclass(frozen=True)
 class Counts:
     """What a metric has counted over all images of all hosts.
