@@ -11,8 +11,7 @@ from PIL import Image
 from input_pipeline.sources import SegDataset
 from input_pipeline.submission import submitted_names, submitted_values
 from jaxseg.inference.label_files import save_palette_png
-from jaxseg.inference.pictures import unique_stems
-from jaxseg.visualize import as_rgb, save_prediction_grid
+from jaxseg.inference.pictures import save_sample_grid, unique_stems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +74,7 @@ class _Named:
 
     def __init__(self, folder: Path, dataset: SegDataset):
         self._folder = folder
-        self._palette = dataset.metainfo["palette"]
-        self._classes = dataset.metainfo["classes"]
+        self._dataset = dataset
         images = list(dict.fromkeys(image for image, _ in dataset.files()))
         stems = unique_stems([Path(image) for image in images]) if images else []
         self._stems = dict(zip(images, stems, strict=True))
@@ -96,7 +94,8 @@ class LabelMaps(_Named):
     def __call__(
         self, sample: Mapping[str, Any], pred: np.ndarray, probabilities: Any
     ) -> None:
-        save_palette_png(self._path(sample, ".png"), pred, self._palette)
+        palette = self._dataset.metainfo["palette"]
+        save_palette_png(self._path(sample, ".png"), pred, palette)
         if probabilities is not None:
             np.save(self._path(sample, ".npy"), probabilities)
 
@@ -107,14 +106,4 @@ class Pictures(_Named):
     def __call__(
         self, sample: Mapping[str, Any], pred: np.ndarray, probabilities: Any
     ) -> None:
-        image = Image.fromarray(as_rgb(sample["img"]))
-        # The image is at the test scale, the maps at its original size.
-        image = np.asarray(image.resize(pred.shape[::-1], Image.BILINEAR))
-        save_prediction_grid(
-            self._path(sample, ".png"),
-            image,
-            sample.get("gt_seg_map"),
-            pred,
-            self._classes,
-            self._palette,
-        )
+        save_sample_grid(self._path(sample, ".png"), sample, pred, self._dataset)

@@ -6,7 +6,7 @@ import glob
 import logging
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -176,17 +176,31 @@ def save_validation_grids(
     chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     for place, index in enumerate(chosen):
         sample = dataset.sample(int(index), np.random.default_rng(0))
-        truth = sample["gt_seg_map"]
+        size = sample["gt_seg_map"].shape
         images = np.stack([sample["img"]] * len(predictor.devices))
-        label_maps = predict_label_maps(predictor, variables, images, truth.shape, tta)
-        image = Image.fromarray(as_rgb(sample["img"]))
-        # The image is at the test scale, the maps at its original size.
-        image = np.asarray(image.resize(truth.shape[::-1], Image.BILINEAR))
-        save_prediction_grid(
-            output / f"{place:02d}.png",
-            image,
-            truth,
-            np.asarray(label_maps)[0],
-            dataset.metainfo["classes"],
-            dataset.metainfo["palette"],
-        )
+        label_maps = predict_label_maps(predictor, variables, images, size, tta)
+        label_map = np.asarray(label_maps)[0]
+        save_sample_grid(output / f"{place:02d}.png", sample, label_map, dataset)
+
+
+def save_sample_grid(
+    path: Path, sample: Mapping[str, Any], label_map: np.ndarray, dataset: Any
+) -> None:
+    """Writes image | ground truth, where there is one | prediction of a sample.
+
+    Args:
+        path: the picture.
+        sample: its image is at the test scale, its label at the original size.
+        label_map: the prediction, at the original size.
+        dataset: whose classes and palette they are.
+    """
+    image = Image.fromarray(as_rgb(sample["img"]))
+    image = np.asarray(image.resize(label_map.shape[::-1], Image.BILINEAR))
+    save_prediction_grid(
+        path,
+        image,
+        sample.get("gt_seg_map"),
+        label_map,
+        dataset.metainfo["classes"],
+        dataset.metainfo["palette"],
+    )
