@@ -25,14 +25,43 @@ def geojson_of(label_map: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
         classes: names of the classes.
     """
     features = []
-    for number, name in enumerate(classes):
-        for rings in polygons_of(label_map == number):
+    for number, name, mask in _masks_of(label_map, classes):
+        for rings in polygons_of(mask):
             properties = {"class": name, "id": number}
             geometry = {"type": "Polygon", "coordinates": rings}
             features.append(
                 {"type": "Feature", "properties": properties, "geometry": geometry}
             )
     return {"type": "FeatureCollection", "features": features}
+
+
+def annotations_of(
+    label_map: np.ndarray, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Of each class that occurs, what an entry of COCO's `annotations` has.
+
+    Args:
+        label_map: (H, W) integers.
+        classes: names of the classes.
+    """
+    return [
+        {
+            "category_id": number,
+            "category": name,
+            "segmentation": run_lengths_of(mask),
+            "area": int(mask.sum()),
+            "iscrowd": 1,
+        }
+        for number, name, mask in _masks_of(label_map, classes)
+    ]
+
+
+def _masks_of(label_map, classes):
+    """The number, the name and the mask of each class that occurs."""
+    for number, name in enumerate(classes):
+        mask = label_map == number
+        if mask.any():
+            yield number, name, mask
 
 
 def polygons_of(mask: np.ndarray) -> Iterator[list[Ring]]:

@@ -11,7 +11,7 @@ from PIL import Image
 from jaxseg.config import ConfigError, nearest
 from jaxseg.inference.label_files import save_palette_png
 from jaxseg.inference.loaded import SegModel
-from jaxseg.inference.outlines import geojson_of, run_lengths_of
+from jaxseg.inference.outlines import annotations_of, geojson_of
 from jaxseg.inference.postprocess import probabilities
 from jaxseg.visualize import as_rgb, colorize, overlay
 
@@ -97,16 +97,4 @@ def _write(
     elif name == "polygons":
         file.write_text(json.dumps(geojson_of(label_map, model.classes)))
     else:
-        file.write_text(json.dumps(_annotations(label_map, model.classes)))
-
-
-def _annotations(label_map, classes):
-    """Of each class that occurs, what an entry of COCO's `annotations` has."""
-    found = []
-    for number, name in enumerate(classes):
-        mask = label_map == number
-        if mask.any():
-            rle = run_lengths_of(mask)
-            entry = {"category_id": number, "category": name, "segmentation": rle}
-            found.append(entry | {"area": int(mask.sum()), "iscrowd": 1})
-    return found
+        file.write_text(json.dumps(annotations_of(label_map, model.classes)))
