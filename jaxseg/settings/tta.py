@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from input_pipeline import transforms
 from input_pipeline.transforms import Resize, ResizeShortestEdge
 from input_pipeline.transforms.transform import does
-from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
-from jaxseg.resolve import lookup
+from jaxseg.settings.pipelines import kept_transforms
 
 _MAX_RATIO = 100  # of the size of an image
 _NO_BOUND = 1 << 30  # of the long side
@@ -99,13 +97,8 @@ def without_resizing(
         pipeline: the pipeline of a config.
         path: where it stands, for errors.
     """
-    if not isinstance(pipeline, (list, tuple)):
-        raise ConfigError(f"{path}: expected a list of dicts, found {pipeline!r:.80}")
-    kept = []
-    for i, entry in enumerate(pipeline):
-        if not isinstance(entry, Mapping):
-            raise ConfigError(f"{path}.{i}: expected a dict, found {entry!r:.80}")
-        cls = lookup(entry.get("type"), f"{path}.{i}", (transforms,))
-        if does(cls, "moves_pixels") or not does(cls, "changes_size"):
-            kept.append(entry)
-    return kept
+    return kept_transforms(
+        pipeline,
+        path,
+        lambda cls: does(cls, "moves_pixels") or not does(cls, "changes_size"),
+    )

@@ -1,12 +1,13 @@
 """Loaders without labels: a data set whose images are predicted, not scored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from input_pipeline import datasets, transforms
+from input_pipeline import datasets
 from input_pipeline.transforms.transform import does
 from jaxseg.annotations import annotations_of
 from jaxseg.registry import lookup
+from jaxseg.settings.pipelines import kept_transforms
 
 
 def without_labels(node: Any, path: str) -> Any:
@@ -28,19 +29,14 @@ def without_labels(node: Any, path: str) -> Any:
         if key in node:
             changed[key] = without_labels(node[key], f"{path}.{key}")
     if node.get("pipeline"):
-        changed["pipeline"] = _images_alone(node["pipeline"], f"{path}.pipeline")
+        changed["pipeline"] = kept_transforms(
+            node["pipeline"],
+            f"{path}.pipeline",
+            lambda transform: not does(transform, "makes_targets"),
+        )
     cls = lookup(node["type"], path, (datasets,)) if "type" in node else None
     if cls is not None and "data_prefix" in annotations_of(cls):
         prefix = cls.__dataclass_fields__["data_prefix"].default_factory()
         given = node.get("data_prefix") or {}
         changed["data_prefix"] = {**prefix, **given, "seg_map_path": None}
     return changed
-
-
-def _images_alone(pipeline: Sequence[Mapping[str, Any]], path: str):
-    kept = []
-    for i, entry in enumerate(pipeline):
-        cls = lookup(entry.get("type"), f"{path}.{i}", (transforms,))
-        if not does(cls, "makes_targets"):
-            kept.append(entry)
-    return kept
