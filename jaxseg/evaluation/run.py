@@ -45,6 +45,8 @@ def evaluate_checkpoint(
 
     Raises:
         ConfigError: if the config has no such loader, or its data does not fit.
+        WorkdirError: if the scores or tables cannot be written; the scores are printed
+            before.
     """
     model = load_model(config, checkpoint)
     settings = read_settings(model.config, (split,))
@@ -64,8 +66,8 @@ def evaluate_checkpoint(
     _log.info(predictor.count_of_compilations())
     if jax.process_index() == 0:
         name = "eval" if split == "val" else split
-        write_tables(evaluator, counts, scores, folder / name)
         report(scores, evaluator.classes, folder / f"{name}.json", split)
+        write_tables(evaluator, counts, scores, folder / name)
     return scores
 
 

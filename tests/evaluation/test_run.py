@@ -10,6 +10,7 @@ from PIL import Image
 from jaxseg.config import ConfigError
 from jaxseg.evaluation.outputs import Outputs
 from jaxseg.evaluation.run import evaluate_checkpoint, predict_split
+from jaxseg.runtime.workdir import WorkdirError
 from tests.tiny import get_config
 
 
@@ -46,6 +47,17 @@ def test_scores_tables_pictures_and_label_maps(config, tmp_path, capsys):
     with Image.open(tmp_path / "maps" / "02.png") as image:
         assert image.mode == "P"
         np.testing.assert_array_equal(np.asarray(image), mean.argmax(-1))
+
+
+def test_scores_are_reported_before_tables_that_cannot_be_written(
+    config, tmp_path, capsys
+):
+    (tmp_path / "test").write_text("a file where the folder of the tables would be")
+    with pytest.raises(WorkdirError, match="test: the tables cannot be written"):
+        evaluate_checkpoint(config, None, tmp_path, "test")
+    saved = json.loads((tmp_path / "test.json").read_text())
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"test mIoU {saved['summary']['mIoU']:.2f}"
 
 
 def test_a_submission_needs_no_labels(config, tiny_data, tmp_path):
