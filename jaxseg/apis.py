@@ -154,8 +154,9 @@ def init_model(
             of Hugging Face's, `hf://OWNER/NAME` or its folder.
         checkpoint: a work directory, its `checkpoints` folder or one step of it; a
             `.pth` of mmseg, `.safetensors` or `.npz` file; a model of Hugging Face's;
-            or a URL whose file name has a digest. Its classes and palette become the model's. None leaves the
-            model as a training would start it, without `pretrained`.
+            or a URL whose file name has a digest. Its classes and palette become the
+            model's. None leaves the model as a training would start it, without
+            `pretrained`.
 
     Returns:
         The model; its `encode_decode(images)` takes normalised float32 images

@@ -172,9 +172,14 @@ def test_the_bias_of_the_patches_is_there_if_it_is_in_the_checkpoint(tmp_path, c
 def test_inference_does_not_look_for_starting_weights(tmp_path):
     config = config_of()
     file = as_pth(tmp_path / "a.pth", random_variables(config))
+    trained, fresh = load_model(config, file), load_model(config)
+    # Looking for it would raise.
     config["model"]["pretrained"] = "open-mmlab://there_is_none"
-    load_model(config, file)
-    load_model(config)
+    for found, expected in (
+        (load_model(config, file), trained),
+        (load_model(config), fresh),
+    ):
+        jax.tree.map(np.testing.assert_array_equal, found.variables, expected.variables)
 
 
 def test_without_either():

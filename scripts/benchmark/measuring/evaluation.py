@@ -59,8 +59,8 @@ def run_evaluation(
     Returns:
         `device`; `setup`; by `buckets`, and `exact` if wanted, what `Evaluation.first`
         gives; by `evaluation`, `evaluation_network` and `reading` the seconds (`now`)
-        of a pass over all images, as `Timing.summary`; `agreement`: how many pixels are counted
-        elsewhere than in buckets; `against` as of `run_benchmark`.
+        of a pass over all images, as `Timing.summary`; `agreement`: how many pixels are
+        counted elsewhere than in buckets; `against` as of `run_benchmark`.
 
     Raises:
         ConfigError, DataError: if the config cannot be used.
