@@ -75,7 +75,7 @@ class Metric:
 
     needs_confidence: ClassVar[bool] = False
     sees_images: bool = False
-    ignore_index: int | None
+    ignore_index: int | None = None
 
     def score_names(self) -> tuple[str, ...]:
         """The names in the summary of its scores."""

@@ -19,6 +19,7 @@ from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.inference.predictor import Predictor
 from jaxseg.metrics import BoundaryIoUMetric, CalibrationMetric, HausdorffMetric
 from jaxseg.metrics.iou_metric import IoUMetric
+from jaxseg.metrics.metric import Metric, Scores
 from jaxseg.resolve import resolve
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings import tta as augmentation
@@ -315,6 +316,31 @@ def test_metrics_of_every_kind_count_side_by_side():
         assert np.isfinite(scores.summary[f"m{name}"])
     # One more output, and no more programs.
     assert evaluator.predictor.compilations == {"network": 3, "rest": 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class WrongPixels(Metric):
+    """A metric of a user's, which says no more than it must."""
+
+    sees_images = True
+
+    def score_names(self):
+        return ("wrong",)
+
+    def of_image(self, pred, sample, num_classes):
+        return np.array([(pred != sample["gt_seg_map"]).sum()], np.float64)
+
+    def compute(self, counts, classes):
+        return Scores({"wrong": float(counts.rows.sum())}, {})
+
+
+def test_a_metric_of_a_users():
+    settings = dataclasses.replace(
+        settings_of(Scenes()), val_evaluator=(IoUMetric(), WrongPixels())
+    )
+    scores = Evaluator(Predictor(Painter(), jax.devices()[:2]), settings)({})
+    wrong = sum((pred != label).sum() for pred, label in scenes(SIZES))
+    assert scores.summary["mIoU"] == 53.32 and scores.summary["wrong"] == wrong
 
 
 def test_labels_stay_on_the_host_with_the_metrics_that_look_at_them(monkeypatch):
