@@ -7,14 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.backbones.backbone import Backbone
-from jaxseg.errors import FieldError, ModelSizeError
+from jaxseg.errors import ModelSizeError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.dropout import DropPath, attention_dropout
 from jaxseg.layers.embed import PatchEmbed
 from jaxseg.layers.layer_scale import layer_scale
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.relative_position import resize_geometric
-from jaxseg.layers.transformer import FFN, Linear, dropout_rates, truncated_normal
+from jaxseg.layers.transformer import (
+    FFN,
+    Linear,
+    check_heads,
+    dropout_rates,
+    truncated_normal,
+)
 from jaxseg.ops.attention import attention
 from jaxseg.ops.narrow import spread
 from jaxseg.ops.relative_position import (
@@ -162,11 +168,7 @@ class BEiTBase(Backbone):
     )
 
     def __post_init__(self):
-        if self.embed_dims % self.num_heads:
-            raise FieldError(
-                f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
-                "must divide"
-            )
+        check_heads(self.embed_dims, self.num_heads)
         super().__post_init__()
 
     @property

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.backbones.backbone import Backbone, chosen_maps
-from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import torch_start
 from jaxseg.layers.dinov2_block import DINOv2Block, no_rotation
@@ -17,7 +16,7 @@ from jaxseg.layers.embed import PatchEmbed
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.position import resize_positions
 from jaxseg.layers.remat import remat_if
-from jaxseg.layers.transformer import truncated_normal
+from jaxseg.layers.transformer import check_heads, truncated_normal
 from jaxseg.ops.narrow import spread, wide
 from jaxseg.weights.key_table import KeyTable
 
@@ -90,8 +89,6 @@ class DINOv2(Backbone):
         final_norm: whether every map that is returned goes through the last norm.
         interpolate_antialias: smooth the position table where it shrinks, as the models
             with registers do.
-        output_prefix_tokens: return (map, the class token and the registers, (N, 1 +
-            registers, C)) in place of each map.
         frozen: the weights stay as they are, and no gradient is computed.
         with_cp: compute a block's activations again in the backward pass.
     """
@@ -112,18 +109,13 @@ class DINOv2(Backbone):
     act_cfg: Act = GELU()
     final_norm: bool = True
     interpolate_antialias: bool = False
-    output_prefix_tokens: bool = False
     frozen: bool = False
     with_cp: bool = False
 
     key_table = KEY_TABLE
 
     def __post_init__(self):
-        if self.embed_dims % self.num_heads:
-            raise FieldError(
-                f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
-                "must divide"
-            )
+        check_heads(self.embed_dims, self.num_heads)
         chosen_maps(self.out_indices, self.num_layers)
         super().__post_init__()
 
@@ -137,7 +129,8 @@ class DINOv2(Backbone):
         """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
         trains = train and not self.frozen
         x, grid = self._tokens(x, train)  # (N, 1 + registers + h * w, C)
-        rotate, wanted, outs = self.rotation(grid), self._wanted, []
+        rotate, outs = self.rotation(grid), []
+        wanted = chosen_maps(self.out_indices, self.num_layers)
         for i in range(self.num_layers):
             x = self._block(f"blocks.{i}")(x, trains, rotate)
             if i in wanted:
@@ -148,10 +141,6 @@ class DINOv2(Backbone):
         if self.frozen:
             outs = [jax.lax.stop_gradient(x) for x in outs]
         return tuple(self._as_map(x, grid) for x in outs)
-
-    @property
-    def _wanted(self):
-        return chosen_maps(self.out_indices, self.num_layers)
 
     def rotation(self, grid: tuple[int, int]) -> Callable[[jax.Array], jax.Array]:
         """What puts the places of (h, w) patches into queries and keys: here nothing."""
@@ -236,9 +225,8 @@ class DINOv2(Backbone):
         )
 
     def _as_map(self, x, grid):
-        first = 1 + self.num_register_tokens
-        features = x[:, first:].reshape(len(x), *grid, self.embed_dims)
-        return (features, x[:, :first]) if self.output_prefix_tokens else features
+        patches = x[:, 1 + self.num_register_tokens :]
+        return patches.reshape(len(x), *grid, self.embed_dims)
 
 
 def ffn_channels(width: int, ratio: float, swiglu: bool) -> int:

@@ -17,6 +17,7 @@ from jaxseg.layers.position import positions_of_image, resize_positions
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import (
     TransformerEncoderLayer,
+    check_heads,
     dropout_rates,
     truncated_normal,
 )
@@ -164,11 +165,7 @@ class VisionTransformer(Backbone):
     def __post_init__(self):
         if self.output_cls_token and not self.with_cls_token:
             raise FieldError("output_cls_token=True needs with_cls_token=True")
-        if self.embed_dims % self.num_heads:
-            raise FieldError(
-                f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
-                "must divide"
-            )
+        check_heads(self.embed_dims, self.num_heads)
         super().__post_init__()
 
     @nn.compact

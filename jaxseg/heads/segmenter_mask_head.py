@@ -11,6 +11,7 @@ from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.transformer import (
     Linear,
     TransformerEncoderLayer,
+    check_heads,
     dropout_rates,
     zero_bias,
 )
@@ -49,11 +50,7 @@ class SegmenterMaskTransformerHead(BaseDecodeHead, kw_only=True):
     takes_padding = True
 
     def __post_init__(self):
-        if self.embed_dims % self.num_heads:
-            raise FieldError(
-                f"embed_dims is {self.embed_dims}, which num_heads={self.num_heads} "
-                "must divide"
-            )
+        check_heads(self.embed_dims, self.num_heads)
         super().__post_init__()
         if self.out_channels != self.num_classes:
             raise FieldError(

@@ -43,10 +43,10 @@ class _Attention(nn.Module):
     key_bias: bool
 
     @nn.compact
-    def __call__(self, x, rotate, mask):
+    def __call__(self, x, rotate):
         parts = _QueriesKeysValues(self.qkv_bias, self.key_bias, name="qkv")(x)
         q, k, v = (y.reshape(*x.shape[:2], self.num_heads, -1) for y in parts)
-        y = attention(rotate(q), rotate(k), v, mask=mask).reshape(x.shape)
+        y = attention(rotate(q), rotate(k), v).reshape(x.shape)
         return Linear(x.shape[-1], name="proj")(y)
 
 
@@ -101,7 +101,6 @@ class DINOv2Block(nn.Module):
         x: jax.Array,
         train: bool,
         rotate: Callable[[jax.Array], jax.Array] = no_rotation,
-        mask: jax.Array | None = None,
     ) -> jax.Array:
         """Tokens (N, L, C) -> (N, L, C).
 
@@ -109,11 +108,10 @@ class DINOv2Block(nn.Module):
             x: the tokens.
             train: whether samples skip branches.
             rotate: puts positions into queries and keys, (N, L, heads, d).
-            mask: which keys a query sees, as of `ops.attention`.
         """
         y = self.norm_cfg(name="norm1")(x, train)
         y = _Attention(self.num_heads, self.qkv_bias, self.key_bias, name="attn")(
-            y, rotate, mask
+            y, rotate
         )
         x = x + self._scaled(1, y, train)
         y = self.norm_cfg(name="norm2")(x, train)

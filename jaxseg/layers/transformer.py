@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxseg.errors import FieldError
 from jaxseg.layers.activation import Act
 from jaxseg.layers.conv import Conv2d
 from jaxseg.layers.dropout import Dropout, DropPath, attention_dropout
@@ -24,6 +25,14 @@ def _tiny_normal(fan_in):
     """The starting values that mmseg's ViT gives the biases of its FFN."""
     del fan_in
     return nn.initializers.normal(1e-6)
+
+
+def check_heads(embed_dims: int, num_heads: int) -> None:
+    """Raises FieldError where the channels of a token are not heads of one width."""
+    if embed_dims % num_heads:
+        raise FieldError(
+            f"embed_dims is {embed_dims}, which num_heads={num_heads} must divide"
+        )
 
 
 def zero_bias(fan_in: int) -> Any:
