@@ -9,7 +9,8 @@ from jaxseg.resolve import resolve
 from jaxseg.segmentors import EncoderDecoder
 from scripts.benchmark.measuring.program_products import products
 from scripts.benchmark.measuring.program_text import read_program
-from tests.models.segmentors import SEGMENTORS, SIDE, model_config
+from tests.models.segmentor_parts import SIDE
+from tests.models.segmentors import SEGMENTORS, model_config
 from tests.stablehlo import precisions
 
 IMAGES = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)

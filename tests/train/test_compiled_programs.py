@@ -15,7 +15,8 @@ from jaxseg.train.sharding import make_mesh
 from scripts.benchmark.measuring.program_products import products
 from scripts.benchmark.measuring.program_text import read_program
 from scripts.benchmark.measuring.program_traffic import collectives
-from tests.models.segmentors import SEGMENTORS, SIDE, model_config, others_long
+from tests.models.segmentor_parts import SIDE
+from tests.models.segmentors import SEGMENTORS, model_config, others_long
 from tests.stablehlo import precisions
 
 BATCH = 16

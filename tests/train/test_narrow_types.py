@@ -9,7 +9,8 @@ import pytest
 
 from jaxseg.resolve import resolve
 from jaxseg.train.abstract_step import abstract_step
-from tests.models.segmentors import SIDE, model_config, others_long
+from tests.models.segmentor_parts import SIDE
+from tests.models.segmentors import model_config, others_long
 from tests.narrow_types import lost_digits, trace
 
 # Those whose heads have losses of their own.
