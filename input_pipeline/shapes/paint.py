@@ -127,19 +127,20 @@ class Painter:
         label = np.full(size, self.background, np.uint8 if fits else np.uint16)
         if image.id_map:
             return self._of_id_map(image, label, source, max_pixels)
-        if self.rules.draw_order == "file":  # one mask at a time is in memory
-            for shape in image.shapes:
-                self._paint(label, shape, image, source, max_pixels)
-            return label
-        pieces = []
-        for shape in image.shapes:
+
+        def area(shape):
             covered = self._covered(shape, image, size, source, max_pixels)
-            key = self.class_of(shape, source)
-            if self.rules.draw_order == "area":
-                key = -sum(int(mask.sum()) for mask, _, _ in covered)
-            pieces.append((key, shape))
-        for _, shape in sorted(pieces, key=lambda piece: piece[0]):
-            self._paint(label, shape, image, source, max_pixels)
+            return sum(int(mask.sum()) for mask, _, _ in covered)
+
+        shapes = image.shapes
+        if self.rules.draw_order == "class":
+            shapes = sorted(shapes, key=lambda shape: self.class_of(shape, source))
+        elif self.rules.draw_order == "area":
+            shapes = sorted(shapes, key=lambda shape: -area(shape))
+        for shape in shapes:  # one mask at a time is in memory
+            color = self.class_of(shape, source)
+            for mask, x, y in self._covered(shape, image, size, source, max_pixels):
+                label[y : y + mask.shape[0], x : x + mask.shape[1]][mask] = color
         return label
 
     def class_of(self, shape: Shape, source: str) -> int:
@@ -194,12 +195,6 @@ class Painter:
             f"label_map={{{name!r}: 'CLASS'}}, or {{{name!r}: {self.ignore_index}}} to "
             "ignore it; '*' stands for all other names."
         )
-
-    def _paint(self, label, shape, image, source, max_pixels):
-        color = self.class_of(shape, source)
-        for mask, x, y in self._covered(shape, image, label.shape, source, max_pixels):
-            window = label[y : y + mask.shape[0], x : x + mask.shape[1]]
-            window[mask] = color
 
     def _covered(self, shape, image, size, source, max_pixels):
         """[(truth values, x, y)] of what a shape covers."""
