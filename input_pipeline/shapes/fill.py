@@ -85,10 +85,14 @@ def draw_line(
     """The pixels of a line of some width, drawn by OpenCV; as `fill_polygon`."""
     if (points.max(0) < 0).any() or (points.min(0) > size[::-1]).any():
         return None
-    mask = np.zeros(size, np.uint8)
     corners = np.floor(points).astype(np.int32)
+    reach = line_width + 1  # more than a pixel is away from the line
+    left, top = np.maximum(corners.min(0) - reach, 0)
+    right, bottom = np.minimum(corners.max(0) + reach + 1, size[::-1])
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    corners -= np.array([left, top], np.int32)
     if len(points) == 1:
         cv2.circle(mask, tuple(map(int, corners[0])), line_width // 2, 1, -1)
     else:
         cv2.polylines(mask, [corners], False, 1, line_width)
-    return mask.astype(bool), 0, 0
+    return mask.astype(bool), int(left), int(top)

@@ -12,7 +12,7 @@ from input_pipeline.shapes.annotations import Annotations
 from input_pipeline.shapes.fill import draw_line, fill_polygon
 from input_pipeline.shapes.geojson import to_pixels
 from input_pipeline.shapes.read import one_of, read_annotations
-from input_pipeline.shapes.rle import runs_to_mask
+from input_pipeline.shapes.rle import runs_to_window
 from input_pipeline.shapes.shape import Bitmap, ImageShapes, Runs, Shape
 from input_pipeline.transforms.labels import class_of_id
 
@@ -247,7 +247,7 @@ class Painter:
 def _mask_of(mask: Runs | Bitmap | str, size, where, max_pixels):
     """(truth values, x, y) of a mask, cut to the image; None where it is outside."""
     if isinstance(mask, Runs):
-        return runs_to_mask(mask, size, where), 0, 0
+        return runs_to_window(mask, size, where)
     if isinstance(mask, str):
         return _binary_file(mask, size, max_pixels), 0, 0
     left, top = max(mask.x, 0), max(mask.y, 0)

@@ -72,7 +72,20 @@ def kaggle_runs(text: str, columns: bool, where: str) -> Runs:
 
 
 def runs_to_mask(runs: Runs, size: tuple[int, int], where: str) -> np.ndarray:
-    """(height, width) truth values.
+    """(height, width) truth values; errors as of `runs_to_window`."""
+    window, x, y = runs_to_window(runs, size, where)
+    mask = np.zeros(size, bool)
+    mask[y : y + window.shape[0], x : x + window.shape[1]] = window
+    return mask
+
+
+def runs_to_window(
+    runs: Runs, size: tuple[int, int], where: str
+) -> tuple[np.ndarray, int, int]:
+    """The columns of an image in which the runs lie, or the rows.
+
+    Returns:
+        (h, w) truth values, and x and y of their first pixel.
 
     Raises:
         DataError: runs of another size, or beyond the end of the image.
@@ -89,11 +102,15 @@ def runs_to_mask(runs: Runs, size: tuple[int, int], where: str) -> np.ndarray:
             f"{where}: a run length code ends at pixel {last} of an image of {total} "
             f"({size[0]}x{size[1]}, h x w)."
         )
-    steps = np.zeros(total + 1, np.int8)
-    np.add.at(steps, runs.starts, 1)
-    np.add.at(steps, runs.starts + runs.lengths, -1)
-    flat = np.cumsum(steps[:-1], dtype=np.int8).astype(bool)
-    return flat.reshape(size[::-1]).T if runs.columns else flat.reshape(size)
+    side = size[0] if runs.columns else size[1]
+    after = -(-last // side)
+    first = min(int(runs.starts.min(initial=total)) // side, after)
+    steps = np.zeros((after - first) * side + 1, np.int8)
+    starts = runs.starts - first * side
+    np.add.at(steps, starts, 1)
+    np.add.at(steps, starts + runs.lengths, -1)
+    lines = np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(-1, side)
+    return (lines.T, first, 0) if runs.columns else (lines, 0, first)
 
 
 def brush_bitmap(values: Any, size: tuple[int, int], where: str) -> Bitmap:
