@@ -5,15 +5,14 @@ https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 
 from xml.parsers import expat
 
-import numpy as np
-
 from input_pipeline.errors import DataError
 from input_pipeline.formats.limits import MAX_PIXELS, check_size
 from input_pipeline.shapes.annotations import Annotations
-from input_pipeline.shapes.rle import alternating_runs
+from input_pipeline.shapes.rle import alternating_runs, runs_to_mask
 from input_pipeline.shapes.shape import (
     Bitmap,
     ImageShapes,
+    Runs,
     Shape,
     box_polygon,
     ellipse_polygon,
@@ -110,9 +109,6 @@ def _mask(given, at):
     size = int(given["height"]), int(given["width"])
     check_size(at, size, "uint8", MAX_PIXELS)
     counts = [int(count) for count in given["rle"].split(",")]
-    starts, lengths = alternating_runs(counts, size[0] * size[1], at)
-    flat = np.zeros(size[0] * size[1] + 1, np.int8)
-    np.add.at(flat, starts, 1)
-    np.add.at(flat, starts + lengths, -1)
-    mask = np.cumsum(flat[:-1], dtype=np.int8).astype(bool).reshape(size)
+    runs = alternating_runs(counts, size[0] * size[1], at)
+    mask = runs_to_mask(Runs(*runs, columns=False), size, at)
     return Bitmap(mask, round(float(given["left"])), round(float(given["top"])))
