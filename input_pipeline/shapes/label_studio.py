@@ -5,7 +5,7 @@ from typing import Any
 
 from input_pipeline.errors import DataError
 from input_pipeline.shapes.annotations import Annotations
-from input_pipeline.shapes.rle import brush_bitmap
+from input_pipeline.shapes.rle import brush_runs
 from input_pipeline.shapes.shape import (
     ImageShapes,
     Shape,
@@ -93,7 +93,7 @@ def _shape(result, size, where, source):
     if kind == "brush":
         if value.get("format") != "rle":
             raise DataError(f"{at}: a brush whose format is {value.get('format')!r}.")
-        found["mask"] = brush_bitmap(value["rle"], size, at)
+        found["mask"] = brush_runs(value["rle"], size, at)
     elif kind == "polygon":
         points = points_of(value["points"], at, 3) * percent
         found["polygons"] = (polygon_of(points, at),)

@@ -7,7 +7,7 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.formats.limits import MAX_PIXELS, check_size
-from input_pipeline.shapes.shape import Bitmap, Runs
+from input_pipeline.shapes.shape import Runs
 
 
 def coco_runs(segmentation: Any, where: str) -> Runs:
@@ -113,7 +113,7 @@ def runs_to_window(
     return (lines.T, first, 0) if runs.columns else (lines, 0, first)
 
 
-def brush_bitmap(values: Any, size: tuple[int, int], where: str) -> Bitmap:
+def brush_runs(values: Any, size: tuple[int, int], where: str) -> Runs:
     """Label Studio's brush: bytes that hold RGBA values in runs, bit by bit.
 
     32 bits are the number of values, 5 the bits of a value less one, four times 4 the
@@ -145,7 +145,9 @@ def brush_bitmap(values: Any, size: tuple[int, int], where: str) -> Bitmap:
             bits.read(width) if repeated else bits.read_many(width, end - at)
         )
         at = end
-    return Bitmap(found[3::4].reshape(size) > 0, 0, 0)
+    edges = np.flatnonzero(np.diff(found[3::4] > 0, prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    return Runs(starts, ends - starts, columns=False, size=size)
 
 
 class _Bits:

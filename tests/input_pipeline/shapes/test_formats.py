@@ -12,6 +12,7 @@ from PIL import Image
 from input_pipeline.datasets import BaseSegDataset
 from input_pipeline.errors import DataError
 from input_pipeline.shapes.annotations import Annotations
+from input_pipeline.shapes.rle import brush_runs, runs_to_mask
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
 
 # . nothing, r a roof of 4x4, h its courtyard (a hole), t a tree in front of it
@@ -221,6 +222,19 @@ def brush(mask):
         bits += f"111{0:016b}{value:08b}"
     bits += "0" * (-len(bits) % 8)
     return [int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)]
+
+
+def test_a_brush_is_held_as_its_runs():
+    for rows, starts, lengths in (
+        ("0110 1011", [1, 4, 6], [2, 1, 2]),
+        ("1111 1111", [0], [8]),
+        ("0000 0000", [], []),
+    ):
+        mask = np.array([[value == "1" for value in row] for row in rows.split()])
+        runs = brush_runs(brush(mask), (2, 4), "it")
+        np.testing.assert_array_equal(runs.starts, starts)
+        np.testing.assert_array_equal(runs.lengths, lengths)
+        np.testing.assert_array_equal(runs_to_mask(runs, (2, 4), "it"), mask)
 
 
 def test_label_studio(folder):
