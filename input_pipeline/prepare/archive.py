@@ -375,7 +375,7 @@ def _damage(source: str, kind: str):
         yield
     except (
         *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
-        *(gzip.BadGzipFile, NotImplementedError, KeyError, RuntimeError, OSError),
+        *(UnicodeDecodeError, NotImplementedError, KeyError, RuntimeError, OSError),
     ) as error:
         raise DataError(
             f"{source}: the {kind} is truncated, damaged or of another kind than its "

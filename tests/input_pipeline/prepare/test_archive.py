@@ -217,6 +217,17 @@ def test_damaged_archives(tmp_path):
         list_members(str(tmp_path / "gone.zip"), scratch)
 
 
+@pytest.mark.parametrize("place", [b"PK\1\2", b"PK\3\4"], ids=["directory", "entry"])
+def test_a_name_that_is_no_text(tmp_path, place):
+    source = tmp_path / "x.zip"
+    made.write_zip(source, {"\u00e9.bin": b"content"})
+    raw = bytearray(source.read_bytes())
+    raw[raw.index("\u00e9".encode(), raw.index(place))] = 0xFF
+    source.write_bytes(raw)
+    with pytest.raises(DataError, match=r"x.zip: .*damaged.*'utf-8' codec"):
+        contents(str(source), tmp_path)
+
+
 def test_a_flipped_bit_is_found(tmp_path):
     source = tmp_path / "x.zip"
     made.write_zip(
