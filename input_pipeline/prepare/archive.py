@@ -27,6 +27,7 @@ from typing import BinaryIO
 from input_pipeline.errors import DataError
 from input_pipeline.folders import files_below
 from input_pipeline.formats.files import open_file
+from input_pipeline.prepare.disk import writing
 from input_pipeline.prepare.lzw import decompress_lzw
 
 MAX_MEMBERS = 2_000_000
@@ -285,27 +286,39 @@ def _with_inner_archives(
 
 
 def _spool(file: BinaryIO, target: pathlib.Path, limit: int, source: str) -> str:
+    """The path of a copy of all that a file has, made if it is not there."""
     if target.exists():
         return str(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as draft:
-        try:
-            written = 0
-            while chunk := file.read(_CHUNK):
-                written += len(chunk)
-                if written > limit:
-                    raise DataError(
-                        f"{source}: decompresses to more than {limit} bytes: a bomb."
-                    )
-                if written % (64 * _CHUNK) < _CHUNK:
-                    _check_disk(target.parent, source)
-                draft.write(chunk)
-            draft.close()
-            os.replace(draft.name, target)
-        except BaseException:
-            pathlib.Path(draft.name).unlink(missing_ok=True)
-            raise
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as draft:
+            try:
+                for number, chunk in enumerate(_chunks(file, limit, source)):
+                    if number % 64 == 0:
+                        _check_disk(target.parent, source)
+                    draft.write(chunk)
+                draft.close()
+                os.replace(draft.name, target)
+            except BaseException:
+                pathlib.Path(draft.name).unlink(missing_ok=True)
+                raise
     return str(target)
+
+
+def _chunks(file: BinaryIO, limit: int, source: str) -> Iterator[bytes]:
+    """What a file has, in pieces; an error of reading is one of the archive."""
+    taken = 0
+    while True:
+        with _damage(source, "archive"):
+            chunk = file.read(_CHUNK)
+        if not chunk:
+            return
+        taken += len(chunk)
+        if taken > limit:
+            raise DataError(
+                f"{source}: decompresses to more than {limit} bytes: a bomb."
+            )
+        yield chunk
 
 
 def _check_disk(folder: pathlib.Path, source: str) -> None:

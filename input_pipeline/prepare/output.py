@@ -19,6 +19,7 @@ import numpy as np
 from input_pipeline.errors import DataError
 from input_pipeline.prepare.archive import check_name
 from input_pipeline.prepare.converter import Task
+from input_pipeline.prepare.disk import writing
 
 JOURNAL = "prepare.jsonl"
 
@@ -39,7 +40,7 @@ class Output:
         self._journal = self.folder / JOURNAL
         self._facts = json.dumps(facts, sort_keys=True)
         self._done: dict[str, dict[str, int]] = {}
-        with _disk(self.folder):
+        with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if self._journal.exists():
                 self._read_journal()
@@ -61,7 +62,7 @@ class Output:
     def add(self, task: Task, files: dict[str, int]) -> None:
         """Notes that a task is done: {path below the folder: bytes}."""
         line = json.dumps({"task": task_key(task), "files": files})
-        with _disk(self._journal), open(self._journal, "a") as journal:
+        with writing(self._journal), open(self._journal, "a") as journal:
             journal.write(line + "\n")
 
     def _read_journal(self):
@@ -114,7 +115,7 @@ def write_file(folder: pathlib.Path, name: str, content: bytes) -> None:
     """
     check_name(str(folder), name)
     target = folder / name
-    with _disk(target):
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(folder.resolve()):
             raise DataError(f"{target}: a link leads out of {folder}; remove it.")
@@ -150,11 +151,3 @@ def _size(path: pathlib.Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
-
-
-@contextlib.contextmanager
-def _disk(path: pathlib.Path):
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error

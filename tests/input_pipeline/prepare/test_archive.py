@@ -228,6 +228,14 @@ def test_a_name_that_is_no_text(tmp_path, place):
         contents(str(source), tmp_path)
 
 
+def test_a_disk_that_cannot_be_written_is_no_damage(tmp_path):
+    source = made.write_tar(tmp_path / "x.tgz", FILES, "w:gz")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match=r"scratch/x.tgz.*: cannot be written") as error:
+        list_members(source, tmp_path / "file/scratch")
+    assert "download" not in str(error.value)
+
+
 def test_a_flipped_bit_is_found(tmp_path):
     source = tmp_path / "x.zip"
     made.write_zip(
