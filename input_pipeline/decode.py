@@ -179,7 +179,7 @@ def read_label(
         path: PNG, TIFF, BMP, GIF (first frame), WebP, PPM, a `.npy` array of integers,
             a matrix in a `.mat` file (MATLAB) or in a `.txt`.
         max_pixels: as in `read_image`.
-        mat_variable: which matrix of a `.mat` file; '' takes the only one.
+        mat_variable: as in `LoadAnnotations`.
 
     Returns:
         (H, W) integers: indices of a palette image, values of a grey one (its alpha

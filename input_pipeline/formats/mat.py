@@ -2,12 +2,13 @@
 
 import struct
 import zlib
+from typing import BinaryIO
 
 import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.formats.files import open_file
-from input_pipeline.formats.limits import check_size
+from input_pipeline.formats.limits import BYTES_PER_PIXEL, check_size
 from input_pipeline.formats.mat5 import find_matrices
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -20,19 +21,27 @@ def read_mat(path: str, max_pixels: int, variable: str = "") -> np.ndarray:
     Args:
         path: the file.
         max_pixels: the largest H * W.
-        variable: its name; '' takes the one matrix of numbers that there is.
+        variable: its name, or 'struct.field' (version 5); '' takes the one matrix of
+            numbers that there is outside of structs.
 
     Raises:
         DataError: no such file, none or several matrices, fractions, an oversized one;
             version 7.3 where h5py is not installed.
     """
     with open_file(path) as file:
-        start = file.read(_HDF5_AT + len(_HDF5))
-        file.seek(0)
-        if _HDF5 in (start[: len(_HDF5)], start[_HDF5_AT:]):
-            found = _of_hdf5(path, file, max_pixels, variable)
-        else:
-            found = _of_version_5(path, file, max_pixels, variable)
+        return decode_mat(file, path, max_pixels, variable)
+
+
+def decode_mat(
+    file: BinaryIO, path: str, max_pixels: int, variable: str = ""
+) -> np.ndarray:
+    """The matrix of an open .mat file, `path` being its name for errors; as `read_mat`."""
+    start = file.read(_HDF5_AT + len(_HDF5))
+    file.seek(0)
+    if _HDF5 in (start[: len(_HDF5)], start[_HDF5_AT:]):
+        found = _of_hdf5(path, file, max_pixels, variable)
+    else:
+        found = _of_version_5(path, file, max_pixels, variable)
     if found.dtype.kind == "f":
         if not (found == np.rint(found)).all() or np.abs(found).max() > 2**31:
             raise DataError(
@@ -44,7 +53,8 @@ def read_mat(path: str, max_pixels: int, variable: str = "") -> np.ndarray:
 
 def _of_version_5(path, file, max_pixels, variable):
     try:
-        held = find_matrices(file.read())
+        structure = variable.rpartition(".")[0]
+        held = find_matrices(file.read(), structure, max_pixels * BYTES_PER_PIXEL)
         name = _chosen(path, held, variable)
         check_size(path, held[name].shape, "float64", max_pixels)
         return held[name].read()
@@ -101,6 +111,7 @@ def _chosen(path, held, variable):
     if len(held) != 1:
         raise DataError(
             f"{path}: {len(held)} matrices of numbers ({names}); name the label by "
-            "mat_variable of LoadAnnotations. A struct or cell is not read."
+            "mat_variable of LoadAnnotations, in a struct as 'struct.field'. A cell is "
+            "not read."
         )
     return next(iter(held))

@@ -5,6 +5,7 @@ process on some damaged files.
 """
 
 import dataclasses
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ _CLASSES = {
     14: "i8",
     15: "u8",
 }
+_STRUCT = 2
 _COMPLEX = 0x800
 # Enough for the flags, the sizes and the name (63 letters) of a matrix.
 _START = 4096
@@ -68,21 +70,30 @@ class Matrix:
         content = self.content
         if self.packed:
             most = self.shape[0] * self.shape[1] * 8 + _START
-            content = memoryview(zlib.decompressobj().decompress(content, most))[8:]
+            content = _unpacked(content, self.order, most)[1]
         parts = _elements(content, self.order)
-        flags, *_ = struct.unpack_from(self.order + "I", next(parts)[1])
-        next(parts), next(parts)  # the sizes and the name
+        array, *_ = _opening(parts, self.order)
         kind, data = next(parts)
         values = np.frombuffer(data, self.order + _STORED[kind])
-        values = values.astype(_CLASSES[flags & 255])
+        values = values.astype(_CLASSES[array])
         return values.reshape(self.shape, order="F")
 
 
-def find_matrices(data: bytes) -> dict[str, Matrix]:
-    """The real matrices of numbers in a file, by name.
+def find_matrices(data: bytes, struct_name: str, most: int) -> dict[str, Matrix]:
+    """The real matrices of numbers in a file, or in one of its structs, by name.
+
+    Args:
+        data: all of the file.
+        struct_name: the struct whose fields are meant, which is not an array of several;
+            '' means the file's own variables.
+        most: the bytes that the struct may have.
+
+    Returns:
+        {variable: matrix}, or {'struct.field': matrix}.
 
     Raises:
-        ValueError, zlib.error, struct.error: no such file, or a damaged one.
+        ValueError, zlib.error, struct.error: no such file, a damaged one, or a struct
+            that is too large.
     """
     mark = data[126:_HEADER]
     if mark not in (b"IM", b"MI"):
@@ -93,20 +104,56 @@ def find_matrices(data: bytes) -> dict[str, Matrix]:
         packed = kind == _COMPRESSED
         start = content
         if packed:
-            unpacked = zlib.decompressobj().decompress(content, _START)
-            kind = struct.unpack_from(order + "I", unpacked)[0]
-            start = memoryview(unpacked)[8:]
+            kind, start = _unpacked(content, order, _START)
         if kind != _MATRIX:
             continue
-        parts = _elements(start, order)
-        flags = struct.unpack_from(order + "I", next(parts)[1])[0]
-        sizes, name = next(parts)[1], next(parts)[1]
-        shape = struct.unpack_from(f"{order}{len(sizes) // 4}i", sizes)
-        is_real = flags & 255 in _CLASSES and not flags & _COMPLEX
-        if is_real and len(shape) == 2 and min(shape) > 1:
-            called = bytes(name).decode("latin-1")
-            found[called] = Matrix(shape, content, packed, order)
+        array, shape, name = _opening(_elements(start, order), order)
+        if not struct_name and _is_matrix(array, shape):
+            found[name] = Matrix(shape, content, packed, order)
+        if name == struct_name and array == _STRUCT and math.prod(shape) == 1:
+            whole = _unpacked(content, order, most + 1)[1] if packed else content
+            if len(whole) > most:
+                raise ValueError(f"the struct {name} has more than {most} bytes")
+            fields = _fields(whole, order)
+            found |= {f"{name}.{field}": matrix for field, matrix in fields.items()}
     return found
+
+
+def _fields(content: memoryview, order: str) -> dict[str, Matrix]:
+    """The real matrices of numbers among the fields of a struct."""
+    parts = _elements(content, order)
+    _opening(parts, order)
+    (length,) = struct.unpack_from(order + "i", next(parts)[1])
+    names = bytes(next(parts)[1])
+    found = {}
+    for at in range(0, len(names), length):
+        field = next(parts)[1]
+        if not field:  # an empty matrix
+            continue
+        array, shape, _ = _opening(_elements(field, order), order)
+        if _is_matrix(array, shape):
+            name = names[at : at + length].split(b"\0")[0].decode("latin-1")
+            found[name] = Matrix(shape, field, False, order)
+    return found
+
+
+def _opening(parts: Iterator, order: str) -> tuple[int, tuple[int, ...], str]:
+    """What an array begins with: its class (0 if it is complex), its sizes, its name."""
+    flags = struct.unpack_from(order + "I", next(parts)[1])[0]
+    array = 0 if flags & _COMPLEX else flags & 255
+    sizes, name = next(parts)[1], next(parts)[1]
+    shape = struct.unpack_from(f"{order}{len(sizes) // 4}i", sizes)
+    return array, shape, bytes(name).decode("latin-1")
+
+
+def _is_matrix(array: int, shape: tuple[int, ...]) -> bool:
+    return array in _CLASSES and len(shape) == 2 and min(shape) > 1
+
+
+def _unpacked(content: memoryview, order: str, most: int) -> tuple[int, memoryview]:
+    """(type, content) of the element in a packed one, `most` bytes of it."""
+    data = zlib.decompressobj().decompress(content, 8 + most)
+    return struct.unpack_from(order + "I", data)[0], memoryview(data)[8:]
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

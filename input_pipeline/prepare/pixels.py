@@ -3,13 +3,15 @@
 Each function is the `make` of a task: it takes members and yields files.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from input_pipeline.decode import decode_image, decode_label
 from input_pipeline.errors import DataError
-from input_pipeline.formats.limits import MAX_PIXELS
+from input_pipeline.formats.limits import BYTES_PER_PIXEL, MAX_PIXELS
+from input_pipeline.formats.mat import decode_mat
 from input_pipeline.prepare.archive import Member, read_member
 from input_pipeline.prepare.converter import Outputs
 from input_pipeline.prepare.output import as_png
@@ -54,6 +56,26 @@ def ids_png(
         others: the result of all other ids; None refuses them.
     """
     label = read_ids(member)
+    yield to, as_png(replace_ids(label, dict(table), others, str(member)))
+
+
+def matrix_png(
+    member: Member,
+    to: str,
+    variable: str,
+    table: Sequence[tuple[int, int]],
+    others: int | None = None,
+) -> Outputs:
+    """A matrix of a .mat file as PNG, its ids replaced; as `ids_png`.
+
+    Args:
+        member: the file.
+        to: where to.
+        variable: name of the matrix, or 'struct.field'.
+        table, others: as of `ids_png`.
+    """
+    data = read_member(member, MAX_PIXELS * BYTES_PER_PIXEL)
+    label = decode_mat(io.BytesIO(data), str(member), MAX_PIXELS, variable)
     yield to, as_png(replace_ids(label, dict(table), others, str(member)))
 
 

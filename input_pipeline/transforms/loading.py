@@ -87,7 +87,8 @@ class LoadAnnotations(Transform):
     Attributes:
         reduce_zero_label: None, or the same value as the data set's.
         max_pixels: the largest height * width that is decoded.
-        mat_variable: name of the matrix in a `.mat` file; '' takes the only one.
+        mat_variable: name of the matrix in a `.mat` file, or 'struct.field'; '' takes
+            the only one.
 
     Raises:
         DataError: on a label that cannot be read, is of another size than the image, or

@@ -6,8 +6,7 @@ from typing import Any
 from input_pipeline.errors import DataError
 from input_pipeline.prepare.converter import Converter, Count, Plan, Task
 from input_pipeline.prepare.files import Files
-from input_pipeline.prepare.matlab import matrix_png
-from input_pipeline.prepare.pixels import copied, ids_png
+from input_pipeline.prepare.pixels import copied, ids_png, matrix_png
 from input_pipeline.prepare.splits import Split, folders, split_plan
 from input_pipeline.sources import some_of
 
@@ -37,7 +36,7 @@ def _plan_10k(files: Files, options: Mapping[str, Any]) -> Plan:
             label_to = f"annotations/{part}2014/{name}_labelTrainIds.png"
             tasks += [
                 Task(copied, (images[name],), (image_to,)),
-                Task(matrix_png, (labels[name],), (label_to, ("S",), TABLE_10K)),
+                Task(matrix_png, (labels[name],), (label_to, "S", TABLE_10K)),
             ]
         counts.append(Count(f"images of {part}", len(names), expected))
     return Plan(

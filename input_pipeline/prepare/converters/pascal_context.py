@@ -13,9 +13,8 @@ from input_pipeline.formats.json_text import parse_json
 from input_pipeline.prepare.archive import Member, read_member
 from input_pipeline.prepare.converter import Converter, Count, Outputs, Plan, Task
 from input_pipeline.prepare.files import Files
-from input_pipeline.prepare.matlab import matrix_png
 from input_pipeline.prepare.output import as_png
-from input_pipeline.prepare.pixels import copied, replace_ids, text
+from input_pipeline.prepare.pixels import copied, matrix_png, replace_ids, text
 from input_pipeline.shapes.rle import coco_runs, runs_to_mask
 from input_pipeline.sources import some_of
 
@@ -82,9 +81,7 @@ def _of_matrices(files: Files, matrices: Mapping[str, Member]):
         listed = files.lines(pattern, f"VOC 2010's {part}.txt")
         parts[part] = [name for name in listed if name in matrices]
     tasks = [
-        Task(
-            matrix_png, (matrices[name],), (_label_path(name), ("LabelMap",), TABLE, 0)
-        )
+        Task(matrix_png, (matrices[name],), (_label_path(name), "LabelMap", TABLE, 0))
         for name in itertools.chain(*parts.values())
     ]
     return parts, tasks

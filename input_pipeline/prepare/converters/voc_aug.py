@@ -6,8 +6,7 @@ from typing import Any
 from input_pipeline.errors import DataError
 from input_pipeline.prepare.converter import Converter, Count, Plan, Task
 from input_pipeline.prepare.files import Files
-from input_pipeline.prepare.matlab import matrix_png
-from input_pipeline.prepare.pixels import copied, text
+from input_pipeline.prepare.pixels import copied, matrix_png, text
 from input_pipeline.sources import some_of
 
 _IDS = tuple((label, label) for label in range(21)) + ((255, 255),)
@@ -43,8 +42,8 @@ def _plan(files: Files, options: Mapping[str, Any]) -> Plan:
     ]
     for name, member in matrices.items():
         to = f"SegmentationClassAug/{name}.png"
-        names = ("GTcls", "Segmentation")
-        tasks.append(Task(matrix_png, (member,), (to, names, _IDS)))
+        arguments = to, "GTcls.Segmentation", _IDS
+        tasks.append(Task(matrix_png, (member,), arguments))
     for part, names in (
         *(("train", train), ("val", val), ("aug", aug), ("trainaug", trainaug)),
     ):

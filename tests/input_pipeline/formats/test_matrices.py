@@ -25,6 +25,29 @@ def test_mat_of_version_5(tmp_path, dtype, packed):
     np.testing.assert_array_equal(read_label(path), LABEL.astype(dtype))
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_mat_with_a_struct(tmp_path, packed):
+    path = tmp_path / "a.mat"
+    # As SBD has it, between a cell and what is empty.
+    struct = {"Boundaries": np.array([[LABEL], [0]], object), "none": np.zeros((0, 0))}
+    struct |= {"Segmentation": LABEL.astype("uint8"), "More": LABEL + 0.0}
+    content = {"S": LABEL, "GTcls": struct, "list": np.array([struct, struct])}
+    savemat(path, content, do_compression=packed)
+    for name in ("S", "GTcls.Segmentation", "GTcls.More"):
+        np.testing.assert_array_equal(read_label(path, mat_variable=name), LABEL)
+    with pytest.raises(
+        DataError, match=r"'GTcls\.x'.*there are: GTcls\.Segmentation, GTcls\.More\."
+    ):
+        read_label(path, mat_variable="GTcls.x")
+    for name in ("S.x", "x.Segmentation", "list.Segmentation", "GTcls.Segmentation.x"):
+        with pytest.raises(DataError, match=f"called '{name}'.*there are: none"):
+            read_label(path, mat_variable=name)
+    with pytest.raises(DataError, match="struct GTcls has more than 60 bytes"):
+        read_label(path, max_pixels=5, mat_variable="GTcls.Segmentation")
+    with pytest.raises(DataError, match="too large"):
+        read_label(path, max_pixels=5, mat_variable="S")
+
+
 def test_mats_that_are_refused(tmp_path):
     path = tmp_path / "a.mat"
     savemat(path, {"a": LABEL, "b": LABEL + 1})

@@ -126,11 +126,19 @@ def test_mutants_of_annotations(tmp_path, name):
     assert painted > 1
 
 
-def test_mutants_of_mats(tmp_path):
+@pytest.mark.parametrize(
+    "content, name",
+    [
+        ({"S": SCENE_CLASSES, "n": 5}, ""),
+        ({"G": {"B": [1, 2], "S": SCENE_CLASSES}}, "G.S"),
+    ],
+    ids=["matrix", "struct"],
+)
+def test_mutants_of_mats(tmp_path, content, name):
     path = tmp_path / "a.mat"
-    savemat(path, {"S": SCENE_CLASSES, "n": 5}, do_compression=True)
+    savemat(path, content, do_compression=True)
     packed = path.read_bytes()
-    savemat(path, {"S": SCENE_CLASSES, "n": 5})
+    savemat(path, content)
     rng = random.Random(0)
     for whole in (packed, path.read_bytes()):
         for _ in range(100):
@@ -139,6 +147,6 @@ def test_mutants_of_mats(tmp_path):
                 data[rng.randrange(len(data))] = rng.randrange(256)
             path.write_bytes(data)
             try:
-                assert read_label(path, max_pixels=1000).ndim == 2
+                assert read_label(path, 1000, name).ndim == 2
             except DataError as error:
                 assert str(path) in str(error)
