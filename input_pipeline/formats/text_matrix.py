@@ -10,11 +10,10 @@ from input_pipeline.formats.limits import BYTES_PER_PIXEL, check_size
 
 
 def read_text_matrix(path: str, max_pixels: int) -> np.ndarray:
-    """The (H, W) int64 of a text file, a row a line, between blanks or commas.
+    """The (H, W) int64 of a text file; see `decode_text_matrix`.
 
     Raises:
-        DataError: no such file, a number that is no integer, rows of different
-            lengths, an oversized one.
+        DataError: no such file, or one that is too large; as `decode_text_matrix`.
     """
     try:
         size = os.stat(path).st_size
@@ -25,7 +24,22 @@ def read_text_matrix(path: str, max_pixels: int) -> np.ndarray:
             f"{path}: a text of {size} bytes; max_pixels={max_pixels} allows "
             f"{max_pixels * BYTES_PER_PIXEL}."
         )
-    text = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    return decode_text_matrix(read_bytes(path), path, max_pixels)
+
+
+def decode_text_matrix(text: bytes, path: str, max_pixels: int) -> np.ndarray:
+    """The (H, W) int64 of a text, a row a line, between blanks or commas.
+
+    Args:
+        text: all of the file.
+        path: its name, for errors.
+        max_pixels: the largest H * W.
+
+    Raises:
+        DataError: a number that is no integer, rows of different lengths, an oversized
+            matrix.
+    """
+    text = text.removeprefix(b"\xef\xbb\xbf")
     lines = text.translate(bytes.maketrans(b",;\t", b"   ")).splitlines()
     rows = [line for line in lines if line.strip()]
     width = len(rows[0].split()) if rows else 0

@@ -1,27 +1,21 @@
 """Stanford background: JPEG images, and labels as matrices of numbers in text files."""
 
-import numpy as np
-
-from input_pipeline.errors import DataError
-from input_pipeline.prepare.archive import Member
+from input_pipeline.formats.limits import MAX_PIXELS
+from input_pipeline.formats.text_matrix import decode_text_matrix
+from input_pipeline.prepare.archive import Member, read_member
 from input_pipeline.prepare.converter import Converter, Outputs
 from input_pipeline.prepare.divided import DIVIDED, divided_plan
-from input_pipeline.prepare.files import read_text
 from input_pipeline.prepare.output import as_png
 from input_pipeline.prepare.pixels import replace_ids
 
 _TABLE = {-1: 255} | {label: label for label in range(8)}
+_MOST_BYTES = 1 << 28
 
 
 def regions_png(member: Member, to: str) -> Outputs:
     """A matrix of numbers in a text file as PNG; -1, unknown, becomes 255."""
-    rows = [line.split() for line in read_text(member).splitlines() if line.strip()]
-    try:
-        label = np.array(rows, np.int64)
-    except (ValueError, OverflowError) as error:
-        raise DataError(f"{member}: no matrix of integers ({error}).") from error
-    if label.ndim != 2:
-        raise DataError(f"{member}: no matrix of integers, but {label.shape}.")
+    text = read_member(member, _MOST_BYTES)
+    label = decode_text_matrix(text, str(member), MAX_PIXELS)
     yield to, as_png(replace_ids(label, _TABLE, None, str(member)))
 
 
