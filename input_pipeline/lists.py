@@ -16,7 +16,11 @@ def read_names(path: str | os.PathLike) -> list[str]:
         DataError: no such file, or no text.
     """
     with open_file(path) as file:
-        data = file.read()
+        return decode_names(file.read(), str(path))
+
+
+def decode_names(data: bytes, path: str) -> list[str]:
+    """The lines of a text, `path` being its name for errors; as `read_names`."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from input_pipeline.errors import DataError
+from input_pipeline.lists import decode_names
 from input_pipeline.prepare.archive import Member, list_members, read_member
 from input_pipeline.sources import some_of
+
+_MOST_LIST_BYTES = 1 << 28
 
 
 class Files:
@@ -84,8 +87,8 @@ class Files:
 
     def lines(self, pattern: str, what: str) -> list[str]:
         """The lines of a text file, blank ones left out."""
-        text = read_text(self.one(pattern, what))
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        member = self.one(pattern, what)
+        return decode_names(read_member(member, _MOST_LIST_BYTES), str(member))
 
     def held(self) -> str:
         """A sentence with some of the paths that there are, one a folder."""
@@ -93,18 +96,6 @@ class Files:
         for member in self.members:
             folders.setdefault(os.path.dirname(member.path), member.path)
         return f"The sources hold:\n{some_of(sorted(folders.values()))}"
-
-
-def read_text(member: Member, limit: int = 1 << 28) -> str:
-    """A text file in UTF-8.
-
-    Raises:
-        DataError: another encoding, or too long a one.
-    """
-    try:
-        return read_member(member, limit).decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{member}: no text in UTF-8 ({error}).") from error
 
 
 def paired(
