@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from input_pipeline import datasets, transforms
@@ -111,7 +111,7 @@ def open_folders(
         "metainfo": {"classes": list(classes or ("unknown",))},
     }
     if not classes:
-        stems = [_stem(name, img) for name in found[0]]
+        stems = [stem_of(name, img) for name in found[0]]
         shapes = settings_of_shapes(labels, seg, found[1], stems)
         config |= shapes
         classes = bool(shapes)
@@ -198,7 +198,7 @@ def _pair_what_exists(name, config, path, cls, failure):
     )
     img_dir = os.path.join(source.data_root, only_images["img_path"] or "")
     images = {
-        _stem(os.path.relpath(image, img_dir or "."), source.img_suffix): image
+        stem_of(os.path.relpath(image, img_dir or "."), source.img_suffix): image
         for image, _ in source.files()
     }
     findings = []
@@ -243,7 +243,7 @@ def _labels_in(source, seg_prefix):
     )
     folder = os.path.join(source.data_root, seg_prefix) or "."
     return {
-        _stem(os.path.relpath(label, folder), source.seg_map_suffix): label
+        stem_of(os.path.relpath(label, folder), source.seg_map_suffix): label
         for label, _ in listed.files()
     }
 
@@ -255,7 +255,8 @@ def _listed(images, list_file):
     return there, [stem for stem in stems if stem not in images]
 
 
-def _stem(name, suffixes):
+def stem_of(name: str, suffixes: str | Collection[str]) -> str:
+    """A name without that of the suffixes (the longest) in which it ends."""
     suffixes = (suffixes,) if isinstance(suffixes, str) else suffixes
     fits = [suffix for suffix in suffixes if name.endswith(suffix)]
     return name.removesuffix(max(fits, key=len, default=""))
@@ -311,8 +312,10 @@ def _common_ends(names):
 
 
 def _num_pairs(images, labels, img_suffix, seg_map_suffix):
-    stems = {_stem(n, seg_map_suffix) for n in labels if n.endswith(seg_map_suffix)}
-    return sum(_stem(n, img_suffix) in stems for n in images if n.endswith(img_suffix))
+    stems = {stem_of(n, seg_map_suffix) for n in labels if n.endswith(seg_map_suffix)}
+    return sum(
+        stem_of(n, img_suffix) in stems for n in images if n.endswith(img_suffix)
+    )
 
 
 def _color_type(name, folder):

@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxseg.config import ConfigError
 from jaxseg.diagnose.diagnosis import Diagnosis
-from jaxseg.diagnose.sample import name_of
+from jaxseg.diagnose.splits import stem_of
 
 _EACH = 10  # every tenth image is for validation
 _MOST_CROP = 512
@@ -152,15 +152,12 @@ def check_is_new(path: pathlib.Path) -> list[pathlib.Path]:
 def _parts(source, dataset) -> tuple[list[str], list[str]]:
     """Stems of the images of training and of validation."""
     folder = dataset["data_prefix"]["img_path"]
-    suffixes = dataset["img_suffix"]
-    suffixes = [suffixes] if isinstance(suffixes, str) else suffixes
-    stems = []
-    for index in range(len(source)):
-        if "seg_map_path" not in source[index]:
-            continue
-        name = os.path.relpath(name_of(source, index), folder)
-        end = max((s for s in suffixes if name.endswith(s)), key=len, default="")
-        stems.append(name.removesuffix(end))
+    records = [source[index] for index in range(len(source))]
+    stems = [
+        stem_of(os.path.relpath(record["img_path"], folder), dataset["img_suffix"])
+        for record in records
+        if "seg_map_path" in record
+    ]
     val = [stem for stem in stems if stem.startswith("val/")]
     train = [stem for stem in stems if stem.startswith("train/")]
     if train and val:
@@ -168,7 +165,8 @@ def _parts(source, dataset) -> tuple[list[str], list[str]]:
     if len(stems) < 2:
         return stems, stems
     val = stems[::_EACH]
-    return [stem for stem in stems if stem not in set(val)], val
+    held_out = set(val)
+    return [stem for stem in stems if stem not in held_out], val
 
 
 def _as_call(dataset: dict[str, Any]) -> str:
