@@ -166,9 +166,12 @@ def _check_kinds(name, tally):
 
 
 def label_of(dataset: SegDataset, index: int) -> str:
-    """The label file of a sample, or what stands for it."""
+    """The label file of a sample, or what stands for it: of shapes, the image."""
     files = dataset.files()
-    return files[index][1] if files else f"sample {index}"
+    if not files:
+        return f"sample {index}"
+    image, label = files[index]
+    return label or image
 
 
 def check_leak(

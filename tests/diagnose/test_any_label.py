@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from input_pipeline.datasets import BaseSegDataset
+from input_pipeline.shapes.annotations import Annotations
+from jaxseg.diagnose.checks import check_split
+from jaxseg.diagnose.sample import SampleReader
+from jaxseg.diagnose.splits import Split
 from jaxseg.diagnose.suggest import label_settings
-from jaxseg.diagnose.tally import ClassTally
+from jaxseg.diagnose.tally import ClassTally, Tally
 from jaxseg.doctor import main
 from jaxseg.load_config import load_config
 from jaxseg.settings.read import read_settings
@@ -89,6 +94,27 @@ def test_bad_annotations_are_named_and_the_others_read(folder, capsys):
     assert "2 labels cannot be read" in text and "2 points; it needs 3" in text
     assert "1 of 4 images have no label" in text
     assert report["splits"]["data"]["num_labels"] == 1
+
+
+def test_shapes_without_a_class_are_named_by_their_image(folder):
+    labelme(folder, "roof")
+    (folder / "labels/2.json").write_text('{"shapes": []}')
+    dataset = BaseSegDataset(
+        data_prefix={
+            "img_path": str(folder / "images"),
+            "seg_map_path": str(folder / "labels"),
+        },
+        img_suffix=".png",
+        seg_map_suffix=".json",
+        metainfo={"classes": ["roof"]},
+        annotations=Annotations(background=255),
+    )
+    tally = Tally()
+    for index in range(4):
+        tally.add(SampleReader(dataset)(index))
+    found = check_split(Split("train", "", dataset, []), tally)
+    (files,) = (f.files for f in found if f.kind == "nothing labelled")
+    assert files == (str(folder / "images/2.png"),)
 
 
 def test_the_written_config_trains(folder, capsys):
