@@ -68,8 +68,8 @@ class FileListDataset(BaseSegDataset):
                 f"{source}: {len(missing)} files that it names do not exist "
                 f"(data_root={self.data_root!r}):\n{some_of(missing)}"
             )
-        first = pairs[0][1]
-        if has_shapes(os.path.dirname(first), os.path.splitext(first)[1]):
+        labels = [label for _, label in pairs]
+        if has_shapes(labels, os.path.splitext(labels[0])[1]):
             self._painter = self.make_painter()
         return pairs
 

@@ -13,7 +13,12 @@ from input_pipeline.errors import DataError
 from input_pipeline.folders import files_below
 from input_pipeline.lists import read_names
 from input_pipeline.shapes.annotations import Annotations
-from input_pipeline.shapes.match import has_shapes, shapes_in_file, shapes_of_masks
+from input_pipeline.shapes.match import (
+    has_shapes,
+    is_for_all,
+    shapes_in_file,
+    shapes_of_masks,
+)
 from input_pipeline.shapes.paint import Painter
 from input_pipeline.shapes.shape import ImageShapes
 from input_pipeline.sources import SegDataset, some_of
@@ -136,11 +141,13 @@ class BaseSegDataset(SegDataset):
             self._say_what_is_left(img_dir, found)
             return [(os.path.join(img_dir, image), None) for image in images]
         seg_path = os.path.join(self.data_root, self.data_prefix["seg_map_path"])
-        if has_shapes(seg_path, self.seg_map_suffix):
+        if is_for_all(seg_path, self.seg_map_suffix):
             self._painter = self.make_painter()
-        if os.path.isfile(seg_path) or "*" in seg_path + self.seg_map_suffix:
             return self._with_shapes(images, img_dir, seg_path)
         seg_dir, stored = self._open_folder("seg_map_path")
+        paths = (os.path.join(seg_dir, name) for name in stored)
+        if has_shapes(paths, self.seg_map_suffix):
+            self._painter = self.make_painter()
         self._say_what_is_left(img_dir, found, seg_dir)
         labels = self._pair(images, img_dir, seg_dir, stored)
         return self._complete(dict(zip(images, labels, strict=True)), img_dir, seg_dir)

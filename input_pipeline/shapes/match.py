@@ -3,7 +3,7 @@
 import collections
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from input_pipeline.errors import DataError
 from input_pipeline.folders import files_below
@@ -15,29 +15,32 @@ from input_pipeline.shapes.yolo import is_yolo
 from input_pipeline.sources import some_of
 
 
-def has_shapes(seg_path: str, seg_map_suffix: str) -> bool:
-    """Whether labels have to be painted.
+def is_for_all(seg_path: str, seg_map_suffix: str) -> bool:
+    """Whether labels are one file for all images, or several masks for each.
 
     Args:
-        seg_path: the folder of labels, or one file for all images; a '*' stands for the
-            name of a mask.
+        seg_path: that file, or the folder of labels; a '*' stands for the name of a
+            mask.
         seg_map_suffix: end of a label's name; likewise.
     """
-    if "*" in seg_path + seg_map_suffix or os.path.isfile(seg_path):
-        return True
+    return "*" in seg_path + seg_map_suffix or os.path.isfile(seg_path)
+
+
+def has_shapes(labels: Iterable[str], seg_map_suffix: str) -> bool:
+    """Whether label files, one an image, have shapes to be painted, and not pixels.
+
+    Args:
+        labels: paths of the files.
+        seg_map_suffix: end of their names; those with another one do not count.
+    """
     suffix = seg_map_suffix.lower()
-    if suffix.endswith(".txt") and os.path.isdir(seg_path):
-        return _first_is_yolo(seg_path, suffix)
-    return suffix.endswith(SUFFIXES)
-
-
-def _first_is_yolo(folder, suffix):
-    """Of the first file with something in it; a matrix of ids has no fractions."""
-    for name in files_below(folder):
-        if name.lower().endswith(suffix):
-            with open_file(os.path.join(folder, name)) as file:
+    if not suffix.endswith(".txt"):
+        return suffix.endswith(SUFFIXES)
+    for path in labels:
+        if path.lower().endswith(suffix):
+            with open_file(path) as file:
                 start = file.read(1 << 16)
-            if start.strip():
+            if start.strip():  # a matrix of ids has no fractions
                 return is_yolo(start)
     return True
 

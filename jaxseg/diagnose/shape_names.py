@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from input_pipeline.errors import DataError
 from input_pipeline.shapes.annotations import Annotations
-from input_pipeline.shapes.match import has_shapes, shapes_of_masks
+from input_pipeline.shapes.match import has_shapes, is_for_all, shapes_of_masks
 from input_pipeline.shapes.read import read_annotations
 
 
@@ -24,15 +24,15 @@ def settings_of_shapes(
         `metainfo`, and `label_map` where the files have numbers; empty if the labels
         are no shapes. The classes are 'background' and the names in their order.
     """
-    if not has_shapes(labels, seg_map_suffix):
-        return {}
     if "*" in labels + seg_map_suffix:
         found = shapes_of_masks(labels, seg_map_suffix, stems).values()
     else:
         paths = [labels]
-        if os.path.isdir(labels):
+        if not is_for_all(labels, seg_map_suffix):
             ends = seg_map_suffix.lower()
             paths = [os.path.join(labels, n) for n in names if n.lower().endswith(ends)]
+            if not has_shapes(paths, seg_map_suffix):
+                return {}
         found = [image for path in paths for image in _read(path)]
     shapes = [shape for image in found for shape in image.shapes]
     called = {shape.name for shape in shapes if shape.name is not None}

@@ -11,7 +11,7 @@ from input_pipeline.datasets import BaseSegDataset, ConcatDataset
 from input_pipeline.decode import SUFFIXES, read_image
 from input_pipeline.errors import DataError
 from input_pipeline.folders import files_below
-from input_pipeline.shapes.match import has_shapes
+from input_pipeline.shapes.match import has_shapes, is_for_all
 from input_pipeline.shapes.paint import Painter
 from input_pipeline.shapes.read import SUFFIXES as SHAPE_SUFFIXES
 from input_pipeline.sources import SegDataset
@@ -96,7 +96,7 @@ def open_folders(
         ConfigError: a folder that does not exist or holds no image.
     """
     found = _files_in(images, SUFFIXES), []
-    if os.path.isfile(labels) or "*" in labels + (seg_map_suffix or ""):
+    if is_for_all(labels, seg_map_suffix or ""):
         seg_map_suffix = seg_map_suffix or ".png"
         img = (img_suffix,) if img_suffix else _kinds(found[0])
         seg = seg_map_suffix
@@ -228,7 +228,7 @@ def _pair_what_exists(name, config, path, cls, failure):
     if alone and not list_file:
         text = f"{len(alone)} labels in {seg_dir} have no image in {img_dir}:"
         findings.append(error(name, "label without image", text, alone))
-    is_drawn = has_shapes(seg_dir, source.seg_map_suffix)
+    is_drawn = has_shapes(labels.values(), source.seg_map_suffix)
     painter = source.make_painter() if is_drawn else None
     return PairedFiles(source, pairs, painter), findings or [failure]
 

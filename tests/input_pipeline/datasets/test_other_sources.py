@@ -11,6 +11,7 @@ from PIL import Image
 
 from input_pipeline.datasets import FileListDataset, HubDataset, WebDataset
 from input_pipeline.errors import DataError
+from input_pipeline.shapes.annotations import Annotations
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
 
 AB = {"classes": ["a", "b"]}
@@ -87,6 +88,14 @@ def test_a_list_of_polygons(folder):
         metainfo={"classes": ["background", "b"]},
         pipeline=LOAD,
     )
+    assert (dataset.sample(0, np.random.default_rng(0))["gt_seg_map"] == 1).all()
+
+
+def test_other_texts_beside_the_listed_polygons_say_nothing(folder):
+    (folder / "classes.txt").write_text("a\nb\n")
+    (folder / "x.txt").write_text("1 0.0 0.0 1.0 0.0 1.0 1.0 0.0 1.0\n")
+    rules = Annotations(background=255)
+    dataset = listed(folder, "x.png x.txt", annotations=rules)
     assert (dataset.sample(0, np.random.default_rng(0))["gt_seg_map"] == 1).all()
 
 
