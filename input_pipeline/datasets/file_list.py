@@ -1,5 +1,6 @@
 """File list: images and labels that a table, an odgt or a text file names in pairs."""
 
+import collections
 import dataclasses
 import os
 
@@ -7,7 +8,7 @@ from input_pipeline.datasets.folder import BaseSegDataset
 from input_pipeline.decode import SUFFIXES
 from input_pipeline.errors import DataError
 from input_pipeline.formats.json_text import parse_json, read_text
-from input_pipeline.lists import read_names
+from input_pipeline.lists import decode_names
 from input_pipeline.shapes.match import has_shapes
 from input_pipeline.shapes.tables import IMAGE_COLUMNS, column_of, read_rows
 from input_pipeline.sources import some_of
@@ -56,8 +57,8 @@ class FileListDataset(BaseSegDataset):
         if not pairs:
             raise DataError(f"{source}: the list names no image.")
         images = [image for image, _ in pairs]
-        if len(set(images)) < len(images):
-            twice = sorted({image for image in images if images.count(image) > 1})
+        twice = sorted(n for n, k in collections.Counter(images).items() if k > 1)
+        if twice:
             raise DataError(
                 f"{source}: {len(twice)} images are named more than once:\n"
                 f"{some_of(twice)}"
@@ -88,7 +89,7 @@ class FileListDataset(BaseSegDataset):
             return self._of_rows(rows, source)
         if source.lower().endswith((".csv", ".tsv")):
             return self._of_rows(list(read_rows(data, source)), source)
-        return [_pair(line, source) for line in read_names(source)]
+        return [_pair(line, source) for line in decode_names(data, source)]
 
     def _of_rows(self, rows, source):
         if not all(isinstance(row, dict) for row in rows):
