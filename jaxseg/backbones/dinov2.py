@@ -18,20 +18,16 @@ from jaxseg.layers.position import resize_positions
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import check_heads, truncated_normal
 from jaxseg.ops.narrow import spread, wide
+from jaxseg.weights.join_weights import join_weights
 from jaxseg.weights.key_table import KeyTable
 
 
 def _converted(weights, part):
     """One weight of what DINOv3 and timm split, and a position of the class token."""
     del part
-    result = dict(weights)
+    result = join_weights(weights, (".mlp.w1.", ".mlp.w2."), ".mlp.w12.")
     for key in weights:
-        if key.endswith((".mlp.w1.weight", ".mlp.w1.bias")):
-            pair = key, key.replace(".mlp.w1.", ".mlp.w2.")
-            if pair[1] in result:
-                arrays = [np.asarray(result.pop(name)) for name in pair]
-                result[key.replace(".w1.", ".w12.")] = np.concatenate(arrays)
-        elif key.endswith(".qkv.bias_mask"):
+        if key.endswith(".qkv.bias_mask"):
             mask, name = np.asarray(result.pop(key)), key.removesuffix("_mask")
             if name in result and np.shape(result[name]) == mask.shape:
                 # What is masked is no number in DINOv3's files.

@@ -14,7 +14,7 @@ from jaxseg.layers.embed import PatchEmbed
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.remat import remat_if
 from jaxseg.layers.transformer import EfficientMultiheadAttention, dropout_rates
-from jaxseg.weights.join_projections import join_projections
+from jaxseg.weights.join_weights import join_projections
 from jaxseg.weights.key_table import KeyTable
 
 

@@ -24,7 +24,7 @@ from jaxseg.ops.attention import attend
 from jaxseg.ops.narrow import times
 from jaxseg.ops.padded.valid_size import in_bucket
 from jaxseg.ops.windows import from_windows, pad_to_windows, to_windows
-from jaxseg.weights.join_projections import join_projections
+from jaxseg.weights.join_weights import join_projections
 from jaxseg.weights.key_table import KeyTable
 
 

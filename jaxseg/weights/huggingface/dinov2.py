@@ -8,6 +8,7 @@ from jaxseg.weights.huggingface.errors import HuggingFaceError
 from jaxseg.weights.huggingface.family import BackboneFamily
 from jaxseg.weights.huggingface.fields import stages_of
 from jaxseg.weights.huggingface.forms import join_queries_keys_values
+from jaxseg.weights.join_weights import join_weights
 from jaxseg.weights.key_table import KeyTable
 
 
@@ -82,11 +83,8 @@ def _weights_of_dinov3(weights, backbone):
             weights.setdefault(key.replace(".query.", ".key."), zeros)
     if backbone["swiglu"]:
         weights = {k.replace(".mlp.fc2.", ".mlp.w3."): a for k, a in weights.items()}
-        for key in [key for key in weights if ".mlp.gate_proj." in key]:
-            up = key.replace(".gate_proj.", ".fc1.")
-            if up in weights:
-                pair = [np.asarray(weights.pop(name)) for name in (key, up)]
-                weights[key.replace(".gate_proj.", ".w12.")] = np.concatenate(pair)
+        halves = (".mlp.gate_proj.", ".mlp.fc1.")
+        weights = join_weights(weights, halves, ".mlp.w12.")
     return _weights(weights, backbone)
 
 

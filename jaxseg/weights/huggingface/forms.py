@@ -4,9 +4,8 @@ import re
 
 import numpy as np
 
+from jaxseg.weights.join_weights import join_weights
 from jaxseg.weights.key_table import Weights
-
-_PARTS = ("query", "key", "value")
 
 
 def join_queries_keys_values(weights: Weights, joined: str) -> dict[str, np.ndarray]:
@@ -17,14 +16,7 @@ def join_queries_keys_values(weights: Weights, joined: str) -> dict[str, np.ndar
             `attn.value.weight` become one. What lacks one of the three stays.
         joined: what takes the place of `query.`, such as `in_proj_` or `qkv.`.
     """
-    result = dict(weights)
-    for key in weights:
-        start, is_query, leaf = key.rpartition("query.")
-        parts = [f"{start}{part}.{leaf}" for part in _PARTS]
-        if is_query and result.keys() >= set(parts):
-            arrays = [np.asarray(result.pop(part)) for part in parts]
-            result[f"{start}{joined}{leaf}"] = np.concatenate(arrays)
-    return result
+    return join_weights(weights, ("query.", "key.", "value."), joined)
 
 
 def as_convolutions(weights: Weights, pattern: str) -> dict[str, np.ndarray]:
