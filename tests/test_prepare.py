@@ -1,7 +1,11 @@
 """`python -m jaxseg.prepare` as a user types it, and the config that trains on it."""
 
+import collections
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -54,6 +58,27 @@ def test_pairs_of_images_train_too(tmp_path):
     for loader in (settings.train_dataloader, settings.val_dataloader):
         sample = loader.dataset.sample(0, np.random.default_rng(0))
         assert sample["img"].shape[2] == 6 and "gt_seg_map" in sample
+
+
+def test_processes_import_no_more_than_they_need(tmp_path):
+    sources = made.write(tmp_path, CASES["drive"].archives)
+    command = [sys.executable, "-m", "jaxseg.prepare", "drive", *sources, "--partial"]
+    command += ["--output", str(tmp_path / "out"), "--num_processes", "2"]
+    ran = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = collections.Counter(
+        line.split("|")[-1].strip()
+        for line in ran.stderr.splitlines()
+        if line.startswith("import time:")
+    )
+    assert imported["input_pipeline.prepare.output"] == 3
+    assert imported["jax"] == imported["input_pipeline.prepare.run"] == 1
 
 
 def unwrapped(capsys):

@@ -16,7 +16,6 @@ SOURCE is, and how they lie in it; docs/prepare.md has all of it.
 import argparse
 import os
 import pathlib
-import sys
 import textwrap
 
 from tqdm import tqdm
@@ -161,7 +160,3 @@ def _report(converter: Converter, prepared: Prepared) -> list[str]:
             f"    ln -s {prepared.folder.resolve()} {converter.home}",
         ]
     return lines
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
