@@ -9,6 +9,7 @@ from input_pipeline.transforms.formatting import PackSegInputs
 from input_pipeline.transforms.generate_edge import GenerateEdge
 from input_pipeline.transforms.intensity import CLAHE, AdjustGamma, Rerange, RGB2Gray
 from input_pipeline.transforms.loading import LoadAnnotations, LoadImageFromFile
+from input_pipeline.transforms.mix import ClassMix, CopyPaste, CutMix
 from input_pipeline.transforms.mosaic import RandomMosaic
 from input_pipeline.transforms.pad import Pad
 from input_pipeline.transforms.photometric import PhotoMetricDistortion
@@ -26,7 +27,10 @@ __all__ = [
     "CLAHE",
     "AdjustGamma",
     "Albu",
+    "ClassMix",
     "ConcatCDInput",
+    "CopyPaste",
+    "CutMix",
     "GenerateEdge",
     "LoadAnnotations",
     "LoadImageFromFile",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from input_pipeline.errors import DataError
+from input_pipeline.transforms.mixed_records import mixed_records
 from input_pipeline.transforms.resize import image_size, resize
 from input_pipeline.transforms.targets import fill_value, targets_of
 from input_pipeline.transforms.transform import Transform
@@ -82,7 +83,7 @@ class RandomMosaic(Transform):
             return results
         center_x = int(rng.uniform(*self.center_ratio_range) * self.img_scale[1])
         center_y = int(rng.uniform(*self.center_ratio_range) * self.img_scale[0])
-        records = [results, *results.get("mix_results", ())]
+        records = mixed_records(results, 3, "RandomMosaic")
         self._check(records)
 
         def joined(key, interpolation, value):
@@ -114,26 +115,7 @@ class RandomMosaic(Transform):
         return int(width * factor), int(height * factor)
 
     def _check(self, records: Sequence[dict]):
-        if len(records) != 4:
-            raise DataError(
-                f"{records[0].get('img_path')}: RandomMosaic needs three other samples; "
-                "put it into the pipeline of a MultiImageMixDataset."
-            )
-        kinds = [(r["img"].shape[2], sorted(targets_of(r))) for r in records]
-        for record, (channels, targets) in zip(records, kinds, strict=True):
-            if (channels, targets) != kinds[0]:
-                raise DataError(
-                    f"{record.get('img_path')}: RandomMosaic got {channels} channels "
-                    f"with {targets}, and of {records[0].get('img_path')} {kinds[0][0]} "
-                    f"with {kinds[0][1]}; they must be equal."
-                )
-            for key, target in targets_of(record).items():
-                if target.shape[:2] != record["img"].shape[:2]:
-                    raise DataError(
-                        f"{record.get('img_path')}: RandomMosaic got an image of "
-                        f"(height, width) {record['img'].shape[:2]} and a {key} of "
-                        f"{target.shape[:2]}; they must be equal."
-                    )
+        for record in records:
             if min(self._fitted(record)) < 1:
                 raise DataError(
                     f"{record.get('img_path')}: of its {image_size(record)} (w x h) no "

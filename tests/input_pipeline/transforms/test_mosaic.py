@@ -114,7 +114,7 @@ def test_fields_that_do_not_fit(fields, message):
     [
         (
             lambda r: r.pop("mix_results"),
-            "a.png: RandomMosaic needs three other samples",
+            r"a.png: RandomMosaic needs other samples \(3\), and got 0",
         ),
         (
             lambda r: r["mix_results"][1].pop("gt_seg_map"),

@@ -10,7 +10,10 @@ from input_pipeline.transforms.transform import Transform, does
 CASES = {
     "AdjustGamma": {"gamma": 2.0},
     "CLAHE": {},
+    "ClassMix": {"prob": 0.9},
     "ConcatCDInput": {},
+    "CopyPaste": {"prob": 0.5, "classes": ("b",)},
+    "CutMix": {"prob": 0.9},
     "GenerateEdge": {},
     "LoadAnnotations": {},
     "LoadImageFromFile": {},
@@ -44,22 +47,30 @@ def test_every_entry_has_a_case():
 @pytest.fixture
 def record(picture, label):
     sample = {"img": picture, "gt_seg_map": label}
+    facts = {"classes": ("a", "b"), "ignore_index": 255}
+    turned = {key: array[::-1, ::-1] for key, array in sample.items()}
     return sample | {
-        "mix_results": [sample] * 3,
+        "mix_results": [turned | facts] * 3,
         "raw_seg_map": label,
         "ori_shape": (60, 80),
         "img_shape": (60, 80),
-        "classes": ("a", "b"),
         "palette": ((0, 0, 0), (1, 1, 1)),
         "reduce_zero_label": False,
         "label_map": None,
-        "ignore_index": 255,
+        **facts,
     }
+
+
+def with_others(record, transform):
+    """The record with as many others as the transform takes."""
+    count = len(transform.get_indices(3, np.random.default_rng(0)))
+    return record | {"mix_results": record["mix_results"][:count]}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_it_says_is_true(name, record):
     transform = getattr(transforms, name)(**CASES[name])
+    record = with_others(record, transform)
     found = [transform(record, np.random.default_rng(seed)) for seed in range(6)]
     images = [results["img"] for results in found]
 
@@ -93,8 +104,9 @@ def test_pixels_that_have_not_moved_stand_where_they_were(name, record):
     transform = getattr(transforms, name)(**CASES[name])
     # A ramp from left to right and from top to bottom, which stretching keeps.
     y, x = np.indices((60, 80), np.float32)
-    for one in (record, *record["mix_results"][:1]):  # three times the same
-        one["gt_x"], one["gt_y"] = x / 79, y / 59
+    ramps = {"gt_x": x / 79, "gt_y": y / 59}
+    record["mix_results"][0].update({k: r[::-1, ::-1] for k, r in ramps.items()})
+    record = with_others(record | ramps, transform)
     stays = True
     for seed in range(6):
         found = transform(record, np.random.default_rng(seed))
