@@ -19,6 +19,10 @@ from input_pipeline.prepare.output import as_png
 # The largest file that is decoded or copied: of MAX_PIXELS pixels of three 16-bit values.
 _MOST_BYTES = MAX_PIXELS * 6
 
+# How far a grey of a mask may be from grey: DRIVE's second observer has (4, 2, 4) and
+# (252, 254, 252), colours of a palette of few bits.
+_GREY_WITHIN = 8
+
 # What share of a label may have colours of no class, where they are not refused: some
 # published labels have strokes that nobody drew.
 _STRANGE = 0.01
@@ -134,7 +138,7 @@ def read_mask(member: Member) -> np.ndarray:
         DataError: it has colours.
     """
     # Scans and JPEG-ed masks have greys between; mmseg cuts them here as well.
-    return read_grey(member) // 128
+    return _read_grey(member, _GREY_WITHIN) // 128
 
 
 def read_grey(member: Member) -> np.ndarray:
@@ -143,9 +147,20 @@ def read_grey(member: Member) -> np.ndarray:
     Raises:
         DataError: it has colours.
     """
+    return _read_grey(member, 0)
+
+
+def _read_grey(member, within):
+    """The first channel, of which the others differ by `within` at most."""
     rgb = decode_image(read_member(member, _MOST_BYTES), str(member))
-    if (rgb != rgb[..., :1]).any():
-        raise DataError(f"{member}: has colours; expected are black, white and greys.")
+    spread = np.ptp(rgb, axis=2)
+    if spread.max() > within:
+        row, column = np.unravel_index(spread.argmax(), spread.shape)
+        colour = tuple(rgb[row, column].tolist())
+        raise DataError(
+            f"{member}: has colours, as {colour} at row {row}, column {column}; "
+            "expected are black, white and greys."
+        )
     return rgb[..., 0]
 
 

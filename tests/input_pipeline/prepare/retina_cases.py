@@ -27,7 +27,12 @@ def drive():
             mask = made.encoded(made.ids(MASK), ".gif")
             files[f"{part}/1st_manual/{n:02}_manual1.gif"] = mask
             files[f"{part}/mask/{n:02}_{part}_mask.gif"] = mask
-    archives["test.zip"]["test/2nd_manual/01_manual2.gif"] = mask
+    # The second observer's black and white have a tint.
+    tinted = Image.fromarray(VESSELS)
+    tinted.putpalette([4, 2, 4, 252, 254, 252])
+    archives["test.zip"]["test/2nd_manual/01_manual2.gif"] = made.encoded(
+        tinted, ".gif"
+    )
 
     def check(out):
         same(out / "images/training/21.png", made.rgb(21))

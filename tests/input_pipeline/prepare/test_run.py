@@ -9,10 +9,17 @@ import pytest
 
 from input_pipeline.errors import DataError, WorkerError
 from input_pipeline.prepare import output, processes
+from input_pipeline.prepare.archive import Member
 from input_pipeline.prepare.converter import Converter, Count, Option, Plan, Task
 from input_pipeline.prepare.files import Files
 from input_pipeline.prepare.output import task_key, write_file
-from input_pipeline.prepare.pixels import copied, ids_png, image_png, mask_png
+from input_pipeline.prepare.pixels import (
+    copied,
+    ids_png,
+    image_png,
+    mask_png,
+    read_mask,
+)
 from input_pipeline.prepare.run import prepare
 from tests.input_pipeline.prepare import made
 
@@ -180,3 +187,13 @@ def test_what_tells_tasks_apart(source, tmp_path):
         Task(copied, (dataclasses.replace(member, size=1),), ("a",)),
     ]
     assert len(set(map(task_key, tasks))) == 5
+
+
+def test_a_mask_of_colours_is_refused(tmp_path):
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    pixels[2, 3] = 9, 1, 0
+    made.write_folder(tmp_path, {"a.png": made.encoded(pixels, ".png")})
+    size = (tmp_path / "a.png").stat().st_size
+    member = Member(str(tmp_path), "a.png", size, "folder")
+    with pytest.raises(DataError, match=r"colours, as \(9, 1, 0\) at row 2, column 3"):
+        read_mask(member)
