@@ -7,6 +7,8 @@ from input_pipeline.datasets.change import BaseCDDataset, LEVIRCDDataset
 from input_pipeline.datasets.chase_db1 import ChaseDB1Dataset
 from input_pipeline.datasets.cityscapes import CityscapesDataset
 from input_pipeline.datasets.coco_stuff import COCOStuffDataset
+from input_pipeline.datasets.crack_forest import CrackForestDataset
+from input_pipeline.datasets.cwfid import CWFIDDataset
 from input_pipeline.datasets.dark_zurich import DarkZurichDataset
 from input_pipeline.datasets.digits import DigitsDataset
 from input_pipeline.datasets.drive import DRIVEDataset
@@ -20,6 +22,8 @@ from input_pipeline.datasets.inria_aerial import InriaAerialDataset
 from input_pipeline.datasets.isaid import iSAIDDataset
 from input_pipeline.datasets.isprs import ISPRSDataset, PotsdamDataset
 from input_pipeline.datasets.kitti import KITTIDataset
+from input_pipeline.datasets.kitti_road import KITTIRoadDataset
+from input_pipeline.datasets.labelmefacade import LabelMeFacadeDataset
 from input_pipeline.datasets.lip import LIPDataset
 from input_pipeline.datasets.loveda import LoveDADataset
 from input_pipeline.datasets.mapillary import MapillaryDataset_v1, MapillaryDataset_v2
@@ -30,6 +34,7 @@ from input_pipeline.datasets.pascal_context import (
     PascalContextDataset,
     PascalContextDataset59,
 )
+from input_pipeline.datasets.pratheepan import PratheepanDataset
 from input_pipeline.datasets.refuge import REFUGEDataset
 from input_pipeline.datasets.stanford_background import StanfordBackgroundDataset
 from input_pipeline.datasets.stare import STAREDataset
@@ -49,10 +54,12 @@ __all__ = [
     "BaseCDDataset",
     "BaseSegDataset",
     "COCOStuffDataset",
+    "CWFIDDataset",
     "CamVidDataset",
     "ChaseDB1Dataset",
     "CityscapesDataset",
     "ConcatDataset",
+    "CrackForestDataset",
     "DRIVEDataset",
     "DSB2018Dataset",
     "DarkZurichDataset",
@@ -64,8 +71,10 @@ __all__ = [
     "ISPRSDataset",
     "InriaAerialDataset",
     "KITTIDataset",
+    "KITTIRoadDataset",
     "LEVIRCDDataset",
     "LIPDataset",
+    "LabelMeFacadeDataset",
     "LoveDADataset",
     "MSRCDataset",
     "MapillaryDataset_v1",
@@ -77,6 +86,7 @@ __all__ = [
     "PascalContextDataset59",
     "PascalVOCDataset",
     "PotsdamDataset",
+    "PratheepanDataset",
     "REFUGEDataset",
     "RepeatDataset",
     "STAREDataset",

@@ -7,6 +7,8 @@ from input_pipeline.prepare.converters.camvid import CAMVID, CAMVID_COLOURS
 from input_pipeline.prepare.converters.chase_db1 import CHASE_DB1
 from input_pipeline.prepare.converters.cityscapes import CITYSCAPES
 from input_pipeline.prepare.converters.coco_stuff import COCO_STUFF10K, COCO_STUFF164K
+from input_pipeline.prepare.converters.crack_forest import CRACK_FOREST
+from input_pipeline.prepare.converters.cwfid import CWFID
 from input_pipeline.prepare.converters.drive import DRIVE
 from input_pipeline.prepare.converters.dsb2018 import DSB2018
 from input_pipeline.prepare.converters.hrf import HRF
@@ -14,12 +16,15 @@ from input_pipeline.prepare.converters.inria_aerial import INRIA_AERIAL
 from input_pipeline.prepare.converters.isaid import ISAID
 from input_pipeline.prepare.converters.isprs import POTSDAM, VAIHINGEN
 from input_pipeline.prepare.converters.kitti import KITTI
+from input_pipeline.prepare.converters.kitti_road import KITTI_ROAD
+from input_pipeline.prepare.converters.labelmefacade import LABELMEFACADE
 from input_pipeline.prepare.converters.levir_cd import LEVIR_CD
 from input_pipeline.prepare.converters.lip import LIP
 from input_pipeline.prepare.converters.loveda import LOVEDA
 from input_pipeline.prepare.converters.mapillary import MAPILLARY_V1, MAPILLARY_V2
 from input_pipeline.prepare.converters.msrc import MSRC
 from input_pipeline.prepare.converters.pascal_context import PASCAL_CONTEXT
+from input_pipeline.prepare.converters.pratheepan import PRATHEEPAN
 from input_pipeline.prepare.converters.refuge import REFUGE
 from input_pipeline.prepare.converters.stanford_background import STANFORD_BACKGROUND
 from input_pipeline.prepare.converters.stare import STARE
@@ -29,10 +34,38 @@ from input_pipeline.prepare.converters.voc_aug import VOC_AUG
 CONVERTERS: dict[str, Converter] = {
     converter.name: converter
     for converter in (
-        *(ADE20K, BDD100K, CHASE_DB1, CITYSCAPES, COCO_STUFF10K, COCO_STUFF164K),
-        *(DRIVE, HRF, ISAID, LEVIR_CD, LIP, LOVEDA, MAPILLARY_V1, MAPILLARY_V2),
-        *(CAMVID, CAMVID_COLOURS, DSB2018, INRIA_AERIAL, KITTI, MSRC),
+        ADE20K,
+        BDD100K,
+        CAMVID,
+        CAMVID_COLOURS,
+        CHASE_DB1,
+        CITYSCAPES,
+        COCO_STUFF10K,
+        COCO_STUFF164K,
+        CRACK_FOREST,
+        CWFID,
+        DRIVE,
+        DSB2018,
+        HRF,
+        INRIA_AERIAL,
+        ISAID,
+        KITTI,
+        KITTI_ROAD,
+        LABELMEFACADE,
+        LEVIR_CD,
+        LIP,
+        LOVEDA,
+        MAPILLARY_V1,
+        MAPILLARY_V2,
+        MSRC,
+        PASCAL_CONTEXT,
+        POTSDAM,
+        PRATHEEPAN,
+        REFUGE,
         STANFORD_BACKGROUND,
-        *(PASCAL_CONTEXT, POTSDAM, REFUGE, STARE, SYNAPSE, VAIHINGEN, VOC_AUG),
+        STARE,
+        SYNAPSE,
+        VAIHINGEN,
+        VOC_AUG,
     )
 }

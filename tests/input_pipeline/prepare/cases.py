@@ -3,7 +3,11 @@
 from tests.input_pipeline.prepare import (
     aerial_cases,
     divided_cases,
+    field_cases,
+    people_cases,
+    place_cases,
     retina_cases,
+    road_cases,
     scene_cases,
     street_cases,
 )
@@ -37,5 +41,10 @@ CASES = {
     "kitti": divided_cases.kitti(),
     "msrc": divided_cases.msrc(),
     "stanford_background": divided_cases.stanford_background(),
+    "crack_forest": road_cases.crack_forest(),
+    "cwfid": field_cases.cwfid(),
+    "kitti_road": road_cases.kitti_road(),
+    "labelmefacade": place_cases.labelmefacade(),
+    "pratheepan": people_cases.pratheepan(),
     "voc_aug": scene_cases.voc_aug(),
 }

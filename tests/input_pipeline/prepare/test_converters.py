@@ -86,3 +86,19 @@ def test_what_a_converter_says_of_itself(name):
     for said in (converter.title, converter.licence, converter.size, converter.layout):
         assert said and not said.endswith(".")
     assert issubclass(getattr(datasets, converter.dataset), datasets.BaseSegDataset)
+
+
+def test_a_list_that_names_what_is_missing(tmp_path):
+    archives = copy.deepcopy(CASES["labelmefacade"].archives)
+    files = archives["labelmefacade-master.zip"]
+    files["labelmefacade-master/test.txt"] += b"\nimages/no_such.jpg"
+    with pytest.raises(DataError, match="list of val names 1 of 2 .*\n *no_such"):
+        run("labelmefacade", tmp_path, archives)
+
+
+def test_parts_that_are_in_another_form(tmp_path):
+    archives = copy.deepcopy(CASES["cwfid"].archives)
+    files = archives["dataset-master.zip"]
+    files["dataset-master/train_test_split.yaml"] = b"training: [1]\ntest: [2]"
+    with pytest.raises(DataError, match="train_test_split.yaml: has no line 'train: "):
+        run("cwfid", tmp_path, archives)
