@@ -1,6 +1,21 @@
 """Transforms, the table of contents: a pipeline's `type` names one of these."""
 
 from input_pipeline.transforms.albu import Albu
+from input_pipeline.transforms.biomedical_intensity import (
+    BioMedicalGaussianBlur,
+    BioMedicalGaussianNoise,
+    BioMedicalRandomGamma,
+)
+from input_pipeline.transforms.biomedical_place import (
+    BioMedical3DPad,
+    BioMedical3DRandomCrop,
+    BioMedical3DRandomFlip,
+)
+from input_pipeline.transforms.biomedical_volumes import (
+    LoadBiomedicalAnnotation,
+    LoadBiomedicalData,
+    LoadBiomedicalImageFromFile,
+)
 from input_pipeline.transforms.change import ConcatCDInput, LoadMultipleRSImageFromFile
 from input_pipeline.transforms.crop import RandomCrop
 from input_pipeline.transforms.cut_out import RandomCutOut
@@ -27,12 +42,21 @@ __all__ = [
     "CLAHE",
     "AdjustGamma",
     "Albu",
+    "BioMedical3DPad",
+    "BioMedical3DRandomCrop",
+    "BioMedical3DRandomFlip",
+    "BioMedicalGaussianBlur",
+    "BioMedicalGaussianNoise",
+    "BioMedicalRandomGamma",
     "ClassMix",
     "ConcatCDInput",
     "CopyPaste",
     "CutMix",
     "GenerateEdge",
     "LoadAnnotations",
+    "LoadBiomedicalAnnotation",
+    "LoadBiomedicalData",
+    "LoadBiomedicalImageFromFile",
     "LoadImageFromFile",
     "LoadMultipleRSImageFromFile",
     "PackSegInputs",

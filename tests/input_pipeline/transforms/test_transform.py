@@ -9,6 +9,12 @@ from input_pipeline.transforms.transform import Transform, does
 
 CASES = {
     "AdjustGamma": {"gamma": 2.0},
+    "BioMedical3DPad": {"pad_shape": (1, 70, 90)},
+    "BioMedical3DRandomCrop": {"crop_shape": (1, 20, 30)},
+    "BioMedical3DRandomFlip": {"prob": 0.5, "axes": (0, 1, 2)},
+    "BioMedicalGaussianBlur": {"prob": 0.9},
+    "BioMedicalGaussianNoise": {"prob": 0.9},
+    "BioMedicalRandomGamma": {"prob": 0.9},
     "CLAHE": {},
     "ClassMix": {"prob": 0.9},
     "ConcatCDInput": {},
@@ -39,9 +45,23 @@ CASES = {
 # It needs Albumentations, and what it does is the user's choice.
 OF_A_LIBRARY = {"Albu"}
 
+# mmseg's loaders of volumes, which nothing here takes.
+REFUSED = {
+    "LoadBiomedicalAnnotation",
+    "LoadBiomedicalData",
+    "LoadBiomedicalImageFromFile",
+}
+
+# They take images of floats alone.
+OF_FLOATS = {
+    "BioMedicalGaussianBlur",
+    "BioMedicalGaussianNoise",
+    "BioMedicalRandomGamma",
+}
+
 
 def test_every_entry_has_a_case():
-    assert CASES.keys() | OF_A_LIBRARY == set(transforms.__all__)
+    assert CASES.keys() | OF_A_LIBRARY | REFUSED == set(transforms.__all__)
 
 
 @pytest.fixture
@@ -61,16 +81,18 @@ def record(picture, label):
     }
 
 
-def with_others(record, transform):
-    """The record with as many others as the transform takes."""
+def fitting(record, transform):
+    """The record with as many others, and the type, that the transform takes."""
     count = len(transform.get_indices(3, np.random.default_rng(0)))
+    if type(transform).__name__ in OF_FLOATS:
+        record = record | {"img": record["img"].astype(np.float32)}
     return record | {"mix_results": record["mix_results"][:count]}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_it_says_is_true(name, record):
     transform = getattr(transforms, name)(**CASES[name])
-    record = with_others(record, transform)
+    record = fitting(record, transform)
     found = [transform(record, np.random.default_rng(seed)) for seed in range(6)]
     images = [results["img"] for results in found]
 
@@ -106,7 +128,7 @@ def test_pixels_that_have_not_moved_stand_where_they_were(name, record):
     y, x = np.indices((60, 80), np.float32)
     ramps = {"gt_x": x / 79, "gt_y": y / 59}
     record["mix_results"][0].update({k: r[::-1, ::-1] for k, r in ramps.items()})
-    record = with_others(record | ramps, transform)
+    record = fitting(record | ramps, transform)
     stays = True
     for seed in range(6):
         found = transform(record, np.random.default_rng(seed))
