@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import ModelSizeError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.dropout import DropPath, attention_dropout
@@ -169,6 +169,7 @@ class BEiTBase(Backbone):
 
     def __post_init__(self):
         check_heads(self.embed_dims, self.num_heads)
+        chosen_maps(self.out_indices, self.num_layers)
         super().__post_init__()
 
     @property
@@ -192,9 +193,7 @@ class BEiTBase(Backbone):
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
         x = self.tokens(x, train)  # (N, 1 + h * w, C)
-        wanted = self.out_indices
-        wanted = (wanted,) if isinstance(wanted, int) else wanted
-        wanted, outs = {i % self.num_layers for i in wanted}, []
+        wanted, outs = chosen_maps(self.out_indices, self.num_layers), []
         for i, rate in enumerate(dropout_rates(self.drop_path_rate, self.num_layers)):
             x = _EncoderLayer(
                 self.num_heads,

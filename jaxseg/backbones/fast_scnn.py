@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import Act, ReLU
 from jaxseg.layers.conv import ConvModule, DepthwiseSeparableConvModule
@@ -61,6 +61,7 @@ class FastSCNN(Backbone):
                     f"{name} is {getattr(self, name)}, allowed: {other}, "
                     f"{getattr(self, other)}"
                 )
+        chosen_maps(self.out_indices, 3)
         super().__post_init__()
 
     @nn.compact

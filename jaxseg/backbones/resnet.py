@@ -10,7 +10,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import FieldError
 from jaxseg.layers.conv import ConvLayer, conv_layer
 from jaxseg.layers.deform_conv import Deformable
@@ -174,10 +174,7 @@ class ResNet(Backbone):
                 f"strides {self.strides} and dilations {self.dilations} need one entry "
                 f"for each of num_stages={self.num_stages} (at most 4)"
             )
-        if max(self.out_indices) >= self.num_stages:
-            raise FieldError(
-                f"out_indices {self.out_indices} goes past num_stages={self.num_stages}"
-            )
+        chosen_maps(self.out_indices, self.num_stages)
         blocks = self.depths[self.depth][1][self.num_stages - 1]
         if self.multi_grid is not None and len(self.multi_grid) != blocks:
             raise FieldError(
@@ -248,7 +245,8 @@ class ResNet(Backbone):
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
         stages = self.stages(x, train)
-        return tuple(x for i, x in enumerate(stages) if i in self.out_indices)
+        wanted = chosen_maps(self.out_indices, self.num_stages)
+        return tuple(x for i, x in enumerate(stages) if i in wanted)
 
     @nn.compact
     def stages(

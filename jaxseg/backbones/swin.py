@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import FieldError, ModelSizeError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import torch_start
@@ -257,6 +257,7 @@ class SwinTransformer(Backbone):
                     f"num_heads of stage {stage} is {heads}, which does not divide its "
                     f"{self._width(stage)} channels"
                 )
+        chosen_maps(self.out_indices, len(self.depths))
         super().__post_init__()
 
     def check_size(self, size: tuple[int, int]) -> None:
@@ -278,12 +279,13 @@ class SwinTransformer(Backbone):
         x = jax.lax.stop_gradient(x) if frozen else x
         rates = dropout_rates(self.drop_path_rate, sum(self.depths))
         outs, first = [], 0
+        wanted = chosen_maps(self.out_indices, len(self.depths))
         for stage, depth in enumerate(self.depths):
             frozen = stage < self.frozen_stages
             trains = train and not frozen
             x = self._stage(x, stage, rates[first : first + depth], trains)
             x, first = jax.lax.stop_gradient(x) if frozen else x, first + depth
-            if stage in self.out_indices:
+            if stage in wanted:
                 outs.append(self.norm_cfg(name=f"norm{stage}")(x, trains))
             if stage < len(self.depths) - 1:
                 x = PatchMerging(
@@ -346,7 +348,8 @@ class SwinTransformer(Backbone):
         if self.frozen_stages < 0:
             return ()
         stages = range(min(self.frozen_stages, len(self.depths)))
-        norms = [f"norm{i}" for i in stages if i in self.out_indices]
+        wanted = chosen_maps(self.out_indices, len(self.depths))
+        norms = [f"norm{i}" for i in stages if i in wanted]
         table = ["absolute_pos_embed"] if self.use_abs_pos_embed else []
         return ("patch_embed", *table, *norms, *(f"stages.{i}" for i in stages))
 

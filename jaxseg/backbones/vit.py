@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from jaxseg.backbones.backbone import Backbone
+from jaxseg.backbones.backbone import Backbone, chosen_maps
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.dropout import Dropout
@@ -166,6 +166,7 @@ class VisionTransformer(Backbone):
         if self.output_cls_token and not self.with_cls_token:
             raise FieldError("output_cls_token=True needs with_cls_token=True")
         check_heads(self.embed_dims, self.num_heads)
+        chosen_maps(self.out_indices, self.num_layers)
         super().__post_init__()
 
     @nn.compact
@@ -192,9 +193,7 @@ class VisionTransformer(Backbone):
             x = x[:, 1:]
         if self.pre_norm:
             x = self.norm_cfg(name="ln_pre")(x, train)
-        wanted = self.out_indices
-        wanted = (wanted,) if isinstance(wanted, int) else wanted
-        wanted = {i % self.num_layers for i in wanted}
+        wanted = chosen_maps(self.out_indices, self.num_layers)
         outs = [self._as_map(x, grid)] if self.out_origin else []
         rates = dropout_rates(self.drop_path_rate, self.num_layers)
         for i, rate in enumerate(rates):
