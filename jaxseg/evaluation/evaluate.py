@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from input_pipeline.scan import ScanReport
 from jaxseg.config import ConfigError
 from jaxseg.evaluation.gather import sum_over_hosts
 from jaxseg.evaluation.images import ImageCounts
@@ -23,7 +24,13 @@ class Evaluator(Runner):
         metrics: what is counted.
     """
 
-    def __init__(self, predictor: Predictor, settings: Settings, split: str = "val"):
+    def __init__(
+        self,
+        predictor: Predictor,
+        settings: Settings,
+        split: str = "val",
+        scanned: ScanReport | None = None,
+    ):
         """Prepares an evaluation, without loading or compiling anything.
 
         Args:
@@ -31,14 +38,14 @@ class Evaluator(Runner):
             settings: as of `Runner`; the data set has labels, and its pipeline leaves
                 them at the original size.
             split: 'val' or 'test': which loader and metrics of the settings.
+            scanned: as of `Runner`.
 
         Raises:
             ConfigError: if the settings have no such loader, or a metric ignores
                 another label than the data set.
         """
-        super().__init__(predictor, settings, split)
+        super().__init__(predictor, settings, split, scanned)
         self.metrics: tuple[Metric, ...] = getattr(settings, f"{split}_evaluator")
-        self._num_classes = len(self.classes)
         for metric in self.metrics:
             if metric.ignore_index not in (None, self.dataset.ignore_index):
                 raise ConfigError(
@@ -105,11 +112,11 @@ class Evaluator(Runner):
         return [join_counts(parts) for parts in zip(*found)]
 
     def _count(self, dataset, variables, progress, sinks):
-        empty = {metric: metric.empty(self._num_classes) for metric in self.metrics}
+        empty = {metric: metric.empty(len(self.classes)) for metric in self.metrics}
         on_device = [metric for metric, total in empty.items() if total is not None]
         # Where the sums will be: otherwise the first one is a program of its own.
         totals = tuple(self.predictor.put_variables(empty[m]) for m in on_device)
-        images = ImageCounts(self.metrics, self._num_classes)
+        images = ImageCounts(self.metrics, self.classes)
         sinks = [images.add, *sinks] if images.are_wanted else sinks
 
         def run(samples, bucket):

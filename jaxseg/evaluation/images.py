@@ -16,8 +16,8 @@ class ImageCounts:
         are_wanted: whether any metric looks at single images.
     """
 
-    def __init__(self, metrics: Sequence[Metric], num_classes: int):
-        self._metrics, self._num_classes = metrics, num_classes
+    def __init__(self, metrics: Sequence[Metric], classes: Sequence[str]):
+        self._metrics, self._classes = metrics, classes
         self._names: dict[int, str] = {}
         self._rows: dict[Metric, dict[int, np.ndarray]] = {
             metric: {} for metric in metrics if metric.sees_images
@@ -36,7 +36,7 @@ class ImageCounts:
         """
         self._names[sample["number"]] = sample["img_path"]
         for metric, rows in self._rows.items():
-            rows[sample["number"]] = metric.of_image(pred, sample, self._num_classes)
+            rows[sample["number"]] = metric.of_image(pred, sample, self._classes)
 
     def of_all_hosts(self, sums: Mapping[Metric, np.ndarray]) -> list[Counts]:
         """What each metric has counted over all images of all hosts.

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 
-from input_pipeline.scan import scan
 from jaxseg.config import plain
 from jaxseg.evaluation.checks import check_classes
 from jaxseg.evaluation.evaluate import Evaluator
@@ -106,7 +105,7 @@ def _check_and_log(model, runner, split):
     """What every host must have alike is compared, and the data set is looked at."""
     dataset = runner.dataset
     check_classes(model.segmentor, dataset, f"{split}_dataloader.dataset")
-    _log.info("%s: %d samples; %s", split, len(dataset), scan(dataset))
+    _log.info("%s: %d samples; %s", split, len(dataset), runner.scanned)
     parts = {k: v for k, v in model.config.items() if k != "train_dataloader"}
     check_agreement(
         program_facts()

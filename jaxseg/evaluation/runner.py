@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from input_pipeline.loader import Loader, eval_samples
+from input_pipeline.scan import ScanReport, scan
 from input_pipeline.sources import SegDataset
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
@@ -45,7 +46,13 @@ class Runner:
         dataset: the data set with its pipeline.
     """
 
-    def __init__(self, predictor: Predictor, settings: Settings, split: str):
+    def __init__(
+        self,
+        predictor: Predictor,
+        settings: Settings,
+        split: str,
+        scanned: ScanReport | None = None,
+    ):
         """Prepares, without loading or compiling anything.
 
         Args:
@@ -53,6 +60,8 @@ class Runner:
             settings: with the loader of the split, whose pipeline ends at the test
                 scale; with `tta` it leaves the image at its own size.
             split: 'val' or 'test'.
+            scanned: what `scan` found in its data set; None reads the headers of its
+                files when they are asked for.
 
         Raises:
             ConfigError: if the settings have no such loader.
@@ -67,12 +76,24 @@ class Runner:
         self._tta: TestTimeAug | None = settings.tta
         self._together = images_together(loader.batch_size, predictor.devices)
         self._is_planned = False
+        self._scanned = scanned
         check_test_pipeline(self.dataset, f"{self._path}.dataset")
 
     @property
     def classes(self) -> Sequence[str]:
         """The names of the data set's classes."""
         return self.dataset.metainfo["classes"]
+
+    @property
+    def scanned(self) -> ScanReport:
+        """What the headers of the data set's files say; they are read once.
+
+        Raises:
+            DataError: as `scan`.
+        """
+        if self._scanned is None:
+            self._scanned = scan(self.dataset)
+        return self._scanned
 
     def predict(
         self,
@@ -150,7 +171,7 @@ class Runner:
         """Chooses the buckets, once, and puts the variables where the model runs."""
         variables = self.predictor.put_variables(variables)
         if not self._is_planned:
-            sizes = expected_sizes(self.dataset, self._tta)
+            sizes = expected_sizes(self.dataset, self._tta, self.scanned.size_of)
             self.predictor.plan(variables, sizes)
             self._is_planned = True
         return variables

@@ -4,18 +4,20 @@ import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from input_pipeline.scan import scan
 from input_pipeline.transforms.transform import does
 from jaxseg.inference.buckets.plan import Item, Size
 from jaxseg.settings.tta import TestTimeAug
 
 
-def expected_sizes(dataset: Any, tta: TestTimeAug | None) -> Mapping[Item, int]:
+def expected_sizes(
+    dataset: Any, tta: TestTimeAug | None, size_of: Mapping[str, Size]
+) -> Mapping[Item, int]:
     """How many images an evaluation will see of each size.
 
     Args:
         dataset: with its pipeline.
         tta: the versions of an image, or None.
+        size_of: (height, width) of each image file, as `scan` finds it.
 
     Returns:
         Counts of tuples: (height, width) after the pipeline, or at each scale of tta,
@@ -26,7 +28,10 @@ def expected_sizes(dataset: Any, tta: TestTimeAug | None) -> Mapping[Item, int]:
     for part in dataset.parts():
         if not part.pipeline or any(does(step, "draws") for step in part.pipeline):
             return collections.Counter()
-        for size, count in scan(part).sizes.items():
+        found = collections.Counter(
+            size_of[image] for image, _ in dict.fromkeys(part.files())
+        )
+        for size, count in found.items():
             image, label = sizes_after(part.pipeline, size)
             if image is None:
                 return collections.Counter()

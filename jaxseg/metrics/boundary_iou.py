@@ -40,12 +40,12 @@ class BoundaryIoUMetric(Metric):
         return ("mBoundaryIoU",)
 
     def of_image(
-        self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
+        self, pred: np.ndarray, sample: Mapping[str, Any], classes: Sequence[str]
     ) -> np.ndarray:
         """Two areas a class, one behind the other: intersection and union."""
         width = max(1, round(self.dilation_ratio * float(np.hypot(*pred.shape))))
-        both = np.zeros((2, num_classes))
-        for number, *masks in class_masks(pred, sample, num_classes):
+        both = np.zeros((2, len(classes)))
+        for number, *masks in class_masks(pred, sample, len(classes)):
             one, other = (boundary_of(mask, width) for mask in masks)
             both[:, number] = (one & other).sum(), (one | other).sum()
         return both.ravel()

@@ -76,14 +76,10 @@ class CityscapesMetric(Metric):
         )
 
     def of_image(
-        self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
+        self, pred: np.ndarray, sample: Mapping[str, Any], classes: Sequence[str]
     ) -> np.ndarray:
         """The confusion of ids; then right and missed, of classes and categories."""
-        if num_classes != len(_LABELS):
-            raise ConfigError(
-                f"CityscapesMetric scores the {len(_LABELS)} classes of Cityscapes, and "
-                f"the data set has {num_classes}"
-            )
+        ids_of_classes = np.array([_LABELS[name][0] for name in _checked(classes)])
         path = sample.get("seg_map_path", "")
         if not path.endswith(_LABEL_END):
             raise ConfigError(
@@ -93,7 +89,7 @@ class CityscapesMetric(Metric):
         start = path.removesuffix(_LABEL_END)
         ids = _read(start + _IDS_END, pred.shape)
         instances = _read(start + _INSTANCES_END, pred.shape)
-        pred = _IDS[pred]
+        pred = ids_of_classes[pred]
         pairs = ids.ravel().astype(np.int64) * _COUNT + pred.ravel()
         confusion = np.bincount(pairs, minlength=_COUNT**2)
         return np.concatenate([confusion, _instance_sums(pred, instances).ravel()])
@@ -102,13 +98,12 @@ class CityscapesMetric(Metric):
         sums = counts.rows.sum(0)
         confusion = sums[: _COUNT**2].reshape(_COUNT, _COUNT)
         right, missed = sums[_COUNT**2 :].reshape(-1, 2).T
-        iou = np.array([_iou(confusion, [number]) for number in _IDS])
+        iou = np.array([_iou(confusion, [_LABELS[name][0]]) for name in classes])
         names = list(_MEAN_SIZE)
-        inst = np.full(len(_LABELS), np.nan)
+        inst = np.full(len(classes), np.nan)
         for place, name in enumerate(names):
             wrong = _wrong(confusion, [_LABELS[name][0]])
-            number = list(_LABELS).index(name)
-            inst[number] = _ratio(right[place], missed[place], wrong)
+            inst[list(classes).index(name)] = _ratio(right[place], missed[place], wrong)
         ids = {c: [i for i, of in _LABELS.values() if of == c] for c in _CATEGORIES}
         of_category = np.array([_iou(confusion, ids[c]) for c in _CATEGORIES])
         inst_of_category = [
@@ -128,6 +123,20 @@ class CityscapesMetric(Metric):
                 "iIoU": np.round(100 * inst, 2),
             },
         )
+
+
+def _checked(classes):
+    """The names of a data set's classes, in any order; others are refused."""
+    if sorted(classes) != sorted(_LABELS):
+        lacks = [name for name in _LABELS if name not in classes]
+        more = [name for name in classes if name not in _LABELS]
+        raise ConfigError(
+            f"CityscapesMetric scores the {len(_LABELS)} classes of Cityscapes by their "
+            f"names; of these the data set with its {len(classes)} classes lacks "
+            f"{', '.join(map(repr, lacks)) or 'none'}, and it has others: "
+            f"{', '.join(map(repr, more)) or 'none'}"
+        )
+    return classes
 
 
 def _read(path, shape):

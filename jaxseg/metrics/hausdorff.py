@@ -38,11 +38,11 @@ class HausdorffMetric(Metric):
         return ("mHD95",)
 
     def of_image(
-        self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
+        self, pred: np.ndarray, sample: Mapping[str, Any], classes: Sequence[str]
     ) -> np.ndarray:
         """The distance of each class; NaN where it is in neither."""
-        found = np.full(num_classes, np.nan)
-        for number, *masks in class_masks(pred, sample, num_classes):
+        found = np.full(len(classes), np.nan)
+        for number, *masks in class_masks(pred, sample, len(classes)):
             if all(mask.any() for mask in masks):
                 found[number] = hd95(*masks, self.spacing)
             else:

@@ -63,15 +63,15 @@ class IoUMetric(Metric):
         return add_label_maps(total, preds, labels, is_sample, ignore_index)
 
     def of_image(
-        self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
+        self, pred: np.ndarray, sample: Mapping[str, Any], classes: Sequence[str]
     ) -> np.ndarray:
         """Three areas a class, one behind the other: right, labelled, predicted."""
         label = np.asarray(sample["gt_seg_map"]).ravel().astype(np.int64)
         counts = label != sample["ignore_index"]
         label, pred = label[counts], pred.ravel()[counts]
-        is_class = (label >= 0) & (label < num_classes)
+        is_class = (label >= 0) & (label < len(classes))
         parts = pred[label == pred], label[is_class], pred
-        areas = [np.bincount(part, minlength=num_classes) for part in parts]
+        areas = [np.bincount(part, minlength=len(classes)) for part in parts]
         return np.concatenate(areas).astype(np.float64)
 
     def compute(self, counts: Counts, classes: Sequence[str]) -> Scores:

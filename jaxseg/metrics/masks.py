@@ -12,7 +12,8 @@ def class_masks(
     """The masks of each class that the label or the prediction has.
 
     Args:
-        pred, sample, num_classes: as of `Metric.of_image`.
+        pred, sample: as of `Metric.of_image`.
+        num_classes: the number of classes.
 
     Yields:
         The number of the class, and (H, W) bool of the label and of the prediction;

@@ -115,14 +115,14 @@ class Metric:
         raise NotImplementedError
 
     def of_image(
-        self, pred: np.ndarray, sample: Mapping[str, Any], num_classes: int
+        self, pred: np.ndarray, sample: Mapping[str, Any], classes: Sequence[str]
     ) -> np.ndarray:
         """What is counted of one image, on the host.
 
         Args:
             pred: predicted classes (H, W), at the original size.
             sample: the sample, with `gt_seg_map` (H, W), `img_path`, `ignore_index`.
-            num_classes: the number of classes.
+            classes: names of the classes.
 
         Returns:
             (K,) float64, K the same for all images.

@@ -94,8 +94,11 @@ class Run:
             check_classes(self.model, dataset, f"{name}_dataloader.dataset")
         check_ignored(self.model, self.train_set, "train_dataloader.dataset")
         allowed = self.settings.train_dataloader.max_bad_samples
+        scanned = {}
         for name, dataset in sets.items():
-            found = scan(dataset, max_bad=allowed if name == "train" else 0)
+            found = scanned[name] = scan(
+                dataset, max_bad=allowed if name == "train" else 0
+            )
             _log.info("%s: %d samples; %s", name, len(dataset), found)
             path = f"{name}_dataloader.dataset"
             check_sides(dataset, found.size_of, path)
@@ -116,7 +119,7 @@ class Run:
             _log.warning("there is no val_dataloader: nothing will be evaluated")
         else:
             predictor = Predictor(self.model, xla_flags=self.settings.xla_flags)
-            self.evaluator = Evaluator(predictor, self.settings)
+            self.evaluator = Evaluator(predictor, self.settings, scanned=scanned["val"])
             # What an evaluation would refuse is said now, not after hours.
             self.evaluator.check(self.val_set.sample(0, np.random.default_rng(0)))
 

@@ -327,7 +327,7 @@ class WrongPixels(Metric):
     def score_names(self):
         return ("wrong",)
 
-    def of_image(self, pred, sample, num_classes):
+    def of_image(self, pred, sample, classes):
         return np.array([(pred != sample["gt_seg_map"]).sum()], np.float64)
 
     def compute(self, counts, classes):
@@ -357,4 +357,6 @@ def test_labels_stay_on_the_host_with_the_metrics_that_look_at_them(monkeypatch)
         assert counts.images == tuple(f"scene {i}" for i in range(len(SIZES)))
         for row, (pred, label) in zip(counts.rows, scenes(SIZES), strict=True):
             sample = dict(gt_seg_map=label, ignore_index=255)
-            np.testing.assert_array_equal(row, metric.of_image(pred, sample, 6))
+            np.testing.assert_array_equal(
+                row, metric.of_image(pred, sample, evaluator.classes)
+            )

@@ -33,7 +33,7 @@ def samples(tmp_path):
 def test_scores_are_those_of_cityscapesscripts(samples):
     metric = CityscapesMetric()
     rows = [
-        metric.of_image(pred, sample, 19)
+        metric.of_image(pred, sample, CLASSES)
         for pred, sample in zip(STORED["preds"], samples, strict=True)
     ]
     scores = metric.compute(Counts(None, ("a", "b"), np.stack(rows)), CLASSES)
@@ -46,15 +46,39 @@ def test_scores_are_those_of_cityscapesscripts(samples):
         np.testing.assert_array_equal(scores.per_class[ours], expected)
 
 
+def test_classes_go_by_their_names_not_by_their_places(samples):
+    metric, order = CityscapesMetric(), np.random.default_rng(0).permutation(19)
+    classes = [CLASSES[number] for number in order]
+    place_of = np.argsort(order).astype(np.uint8)  # of each of Cityscapes' classes
+
+    def scores(names, preds):
+        rows = [metric.of_image(p, s, names) for p, s in zip(preds, samples)]
+        return metric.compute(Counts(None, ("a", "b"), np.stack(rows)), names)
+
+    own = scores(CLASSES, STORED["preds"])
+    other = scores(classes, place_of[STORED["preds"]])
+    assert other.summary == own.summary
+    for name, values in own.per_class.items():
+        np.testing.assert_array_equal(other.per_class[name], values[order])
+
+
 def test_what_it_needs(samples, tmp_path):
     metric, pred = CityscapesMetric(), STORED["preds"][0]
-    with pytest.raises(ConfigError, match="19 classes .*, and the data set has 4"):
-        metric.of_image(pred, samples[0], 4)
+    classes = ["pavement" if name == "sidewalk" else name for name in CLASSES]
+    message = (
+        "19 classes .* by their names; .*19 classes lacks 'sidewalk', .* 'pavement'"
+    )
+    with pytest.raises(ConfigError, match=message):
+        metric.of_image(pred, samples[0], classes)
+    with pytest.raises(
+        ConfigError, match="with its 2 classes lacks 'building', .* none"
+    ):
+        metric.of_image(pred, samples[0], CLASSES[:2])
     other = {"seg_map_path": "labels/a.png"}
     with pytest.raises(ConfigError, match=r"needs labels \*labelTrainIds.png.*a.png"):
-        metric.of_image(pred, other, 19)
+        metric.of_image(pred, other, CLASSES)
     with pytest.raises(ConfigError, match="labelIds.png has the shape .48, 96., its"):
-        metric.of_image(pred[1:], samples[0], 19)
+        metric.of_image(pred[1:], samples[0], CLASSES)
     (tmp_path / "frankfurt_000001_gtFine_instanceIds.png").unlink()
     with pytest.raises(ConfigError, match="cannot read .*000001_gtFine_instanceIds"):
-        metric.of_image(pred, samples[1], 19)
+        metric.of_image(pred, samples[1], CLASSES)

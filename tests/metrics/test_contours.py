@@ -34,14 +34,14 @@ def test_boundary_iou():
     label[25:] = 255
     pred = np.where(block(5, 6, 12, 12), 1, 0).astype(np.uint8)
     sample = {"gt_seg_map": label, "ignore_index": 255}
-    row = metric.of_image(pred, sample, 3)
+    row = metric.of_image(pred, sample, "abc")
     # Two rings of 44 pixels one column apart: they share 2 * 11 pixels, top and bottom.
     assert row[1] == 22 and row[4] == 66
     scores = metric.compute(Counts(None, "ab", np.stack([row, row])), "xyz")
     iou = scores.per_class["BoundaryIoU"]
     assert iou[1] == round(100 * 22 / 66, 2) and np.isnan(iou[2])
     assert scores.summary["mBoundaryIoU"] == pytest.approx(iou[:2].mean(), abs=0.01)
-    perfect = metric.of_image(np.where(label == 255, 0, label), sample, 3)
+    perfect = metric.of_image(np.where(label == 255, 0, label), sample, "abc")
     assert perfect[:2].tolist() == perfect[3:5].tolist()
 
 
@@ -64,9 +64,9 @@ def test_a_class_that_is_missed_is_as_far_as_the_image_is_wide():
     metric = HausdorffMetric()
     label = np.where(block(3, 4, 9, 11), 1, 0).astype(np.uint8)
     sample = {"gt_seg_map": label, "ignore_index": 255}
-    missed = metric.of_image(np.zeros(SHAPE, np.uint8), sample, 3)
+    missed = metric.of_image(np.zeros(SHAPE, np.uint8), sample, "abc")
     assert missed[1] == 50 and np.isnan(missed[2])
-    right = metric.of_image(label, sample, 3)
+    right = metric.of_image(label, sample, "abc")
     assert right[:2].tolist() == [0, 0]
     scores = metric.compute(Counts(None, "ab", np.stack([missed, right])), "xyz")
     assert scores.per_class["HD95"][1] == 25

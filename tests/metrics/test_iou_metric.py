@@ -36,7 +36,7 @@ def counts():
         label[0, 0] = 255
         np.add.at(total, (label[label != 255], pred[label != 255]), 1)
         sample = {"gt_seg_map": label.astype(np.uint8), "ignore_index": 255}
-        rows.append(metric.of_image(pred, sample, 3))
+        rows.append(metric.of_image(pred, sample, "abc"))
     return Counts(total, ("a.png", "b.png"), np.stack(rows))
 
 
