@@ -33,6 +33,7 @@ from input_pipeline.formats.mat import read_mat
 from input_pipeline.formats.npy import npy_size, read_npy
 from input_pipeline.formats.structure import check_structure, webp_size
 from input_pipeline.formats.text_matrix import read_text_matrix
+from input_pipeline.formats.tiff_directory import STARTS as TIFF_STARTS
 
 COLOR_TYPES = ("color", "grayscale", "unchanged")
 
@@ -47,7 +48,7 @@ SUFFIXES = (
 _OPENERS = (
     ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
     ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
-    (tiff.STARTS, TiffImagePlugin.TiffImageFile),
+    (TIFF_STARTS, TiffImagePlugin.TiffImageFile),
     ((b"BM",), BmpImagePlugin.BmpImageFile),
     ((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
     ((b"RIFF",), WebPImagePlugin.WebPImageFile),
@@ -117,7 +118,10 @@ def decode_image(
         return as_image(img, color_type, source)
     if color_type != "unchanged":
         _refuse_lossy_conversion(source, page, header)
-    img = _cv2_decode(data, color_type)
+    if page is not None and page.tile_width and page.compression == 1:
+        img = _decode_plain_tiles(source, data, color_type, max_pixels)
+    else:
+        img = _cv2_decode(data, color_type)
     if img is None:
         raise DataError(
             f"{source}: the {header.format if header else 'TIFF'} image of {len(data)} "
@@ -285,7 +289,7 @@ def _check_header(
     """
     start = file.read(30)
     file.seek(0)
-    if start.startswith(tiff.STARTS):
+    if start.startswith(TIFF_STARTS):
         page = tiff.read_pages(source, file, max_pixels)[0]
         return (page.height, page.width), page, None
     if start.startswith(b"RIFF"):
@@ -330,6 +334,24 @@ def _cv2_decode(data: bytes, color_type: str) -> np.ndarray | None:
         return cv2.cvtColor(img, swap)  # IMREAD_UNCHANGED has no RGB form
     except (cv2.error, MemoryError):
         return None
+
+
+def _decode_plain_tiles(
+    source: str, data: bytes, color_type: str, max_pixels: int
+) -> np.ndarray | None:
+    """As `_cv2_decode`, of tiles that are not compressed.
+
+    Where they have no alpha, OpenCV 5.0 does not read them.
+    """
+    import tifffile  # here, since most data sets have no use for it
+
+    img = _read_tiff(source, data, max_pixels)
+    if img.ndim == 3 and img.shape[2] != 3:
+        return _cv2_decode(data, color_type)
+    strips = io.BytesIO()
+    kind = "rgb" if img.ndim == 3 else "minisblack"
+    tifffile.imwrite(strips, img, photometric=kind)
+    return _cv2_decode(strips.getvalue(), color_type)
 
 
 def _exif_orientation(header: Image.Image) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from input_pipeline.transforms.resized_crop import join_resize_and_crop
+from input_pipeline.transforms.loaded_crop import join_loading_and_crop
 
 
 class SegDataset:
@@ -67,7 +67,7 @@ class SegDataset:
         """Returns record `index` after the pipeline, whose only randomness is `rng`."""
         results = self[index]
         with self.naming(index, results):
-            for transform in join_resize_and_crop(self.pipeline):
+            for transform in join_loading_and_crop(self.pipeline):
                 results = transform(results, rng)
         return results
 

@@ -46,7 +46,8 @@ def check_size(
         raise DataError(
             f"{source}: {size} (h x w) is too large: {height * width} pixels; "
             f"max_pixels allows {max_pixels}. Cut it into tiles, or raise max_pixels of "
-            "LoadImageFromFile and LoadAnnotations."
+            "LoadImageFromFile and LoadAnnotations. (Of a TIFF only windows are read, if "
+            "RandomCrop follows, and a predicted one may have any size: docs/data.md.)"
         )
     taken = height * width * channels * np.dtype(dtype).itemsize
     allowed = max_pixels * BYTES_PER_PIXEL

@@ -12,11 +12,11 @@ import numpy as np
 
 from input_pipeline.errors import DataError
 from input_pipeline.formats.limits import BYTES_PER_PIXEL, check_size
-
-STARTS = (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
-
-# Overviews and masks are pages of their own; an image has a few of them.
-MAX_PAGES = 256
+from input_pipeline.formats.tiff_directory import (
+    NUMBERS,
+    Directory,
+    read_directories,
+)
 
 # Tags, and what they are where a file does not say.
 _WIDTH, _HEIGHT, _DEPTH = 256, 257, 32997
@@ -37,7 +37,6 @@ _TAGS = {
     "depth": (_DEPTH, 1),
 }
 _NAMES = {tag: name for name, (tag, _) in _TAGS.items()}
-_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q", 17: "q"}
 _FORMATS = {1: "uint", 2: "int", 3: "float", 4: "uint"}
 
 _DEFLATE = (8, 32946)
@@ -107,7 +106,7 @@ def read_pages(source: str, file: BinaryIO, max_pixels: int) -> list[Page]:
             image or a tile that is too large.
     """
     try:
-        pages = list(_walk(source, file))
+        pages = [page_of(directory) for directory in read_directories(source, file)]
     except DataError:
         raise
     except (struct.error, ValueError, OverflowError, OSError) as error:
@@ -137,74 +136,25 @@ def read_pages(source: str, file: BinaryIO, max_pixels: int) -> list[Page]:
     return pages
 
 
-def _walk(source, file):
-    """Yields the pages; each directory once."""
-    start = file.read(16)
-    order = "<" if start.startswith(b"II") else ">"
-    big = start[2:4] in (b"+\0", b"\0+")
-    at = struct.unpack_from(order + ("Q" if big else "I"), start, 8 if big else 4)[0]
-    seen = set()
-    while at:
-        if at in seen:
-            raise DataError(
-                f"{source}: the TIFF is damaged: its directories loop, the one at byte "
-                f"{at} comes again."
-            )
-        if len(seen) == MAX_PAGES:
-            raise DataError(
-                f"{source}: the TIFF has more than {MAX_PAGES} pages; it may have one "
-                "image, and overviews of it."
-            )
-        seen.add(at)
-        page, at = _read_directory(source, file, order, big, at)
-        yield page
-    if not seen:
-        raise DataError(f"{source}: the TIFF has no image.")
+def page_of(directory: Directory) -> Page:
+    """What a directory says of its image.
 
-
-def _read_directory(source, file, order, big, at):
-    """A page, and where the next directory is; 0 for nowhere."""
-    count, entry, pointer = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
-    entry = struct.Struct(order + entry)
-    number = struct.Struct(order + count)
-    number = number.unpack(_read(file, at, number.size))[0]
-    if number > 4096:  # a directory has some twenty entries
-        raise ValueError(f"{number} entries at byte {at}")
-    content = _read(file, file.tell(), number * entry.size)
-    after = struct.Struct(order + pointer)
-    # libtiff and Pillow, too, take a missing pointer for the last one.
-    rest = file.read(after.size)
-    following = after.unpack(rest)[0] if len(rest) == after.size else 0
-
+    Raises:
+        ValueError: if it says something twice, or with values outside of the file.
+    """
     found = {name: default for name, (_, default) in _TAGS.items()}
     given = set()
-    for tag, kind, amount, value in entry.iter_unpack(content):
+    for tag, kind, amount, value in directory.entries:
         name = _NAMES.get(tag)
-        if name is None or kind not in _TYPES or not amount:
+        if name is None or kind not in NUMBERS or not amount:
             continue
         if name in given:
             raise ValueError(f"the tag {tag} comes twice")
         given.add(name)
-        values = _values(file, order, _TYPES[kind], amount, value)
+        # Of samples there can be no more.
+        values = directory.numbers(kind, amount, value, most=65535)
         found[name] = max(values) if name == "bits" else values[0]
-    return Page(**found), following
-
-
-def _values(file, order, kind, amount, value):
-    size = struct.calcsize(order + kind)
-    amount = min(amount, 65535)  # of samples, of which there can be no more
-    if amount * size > len(value):
-        at = struct.unpack(order + ("Q" if len(value) == 8 else "I"), value)[0]
-        value = _read(file, at, amount * size)
-    return struct.unpack_from(f"{order}{amount}{kind}", value)
-
-
-def _read(file, at, size):
-    file.seek(at)
-    content = file.read(size)
-    if len(content) < size:
-        raise ValueError(f"{size} bytes at {at} end beyond the file")
-    return content
+    return Page(**found)
 
 
 def read_tiff(
@@ -263,6 +213,7 @@ def _is_plain(page: Page) -> bool:
         and page.planar == 1  # cv2 scrambles planes of 16 bits
         and page.orientation == 1
         and page.depth == 1
+        and not (page.tile_width and page.compression == 1)  # cv2 refuses some
         and np.dtype(page.dtype).itemsize * 8 == page.bits
         and page.dtype in ("uint8", "uint16", "int16", "int32", "float32")
     )

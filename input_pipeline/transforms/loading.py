@@ -15,6 +15,7 @@ from input_pipeline.decode import (
 from input_pipeline.errors import DataError
 from input_pipeline.transforms import labels
 from input_pipeline.transforms.transform import Transform
+from input_pipeline.windows import Windows, open_image, open_label
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +62,28 @@ class LoadImageFromFile(Transform):
             img = as_image(results["img"], self.color_type, source)
         else:
             img = read_image(results["img_path"], self.color_type, self.max_pixels)
-        if self.to_float32:
-            img = img.astype(np.float32)
-        shape = img.shape[:2]
         if "gt_seg_map" in results:
             results = dict(results)
             results["raw_seg_map"] = results.pop("gt_seg_map")
+        return self._loaded(results, self._converted(img))
+
+    def _converted(self, img: np.ndarray) -> np.ndarray:
+        return img.astype(np.float32) if self.to_float32 else img
+
+    def _loaded(self, results: dict, img: np.ndarray | Windows) -> dict:
+        shape = img.shape[:2]
         return results | {"img": img, "ori_shape": shape, "img_shape": shape}
+
+    def windows(self, path: str) -> Windows | None:
+        """A file as `Windows`; None where it must be read whole (`open_image`)."""
+        return open_image(path, self.color_type, self.max_pixels, self._converted)
+
+    def without_pixels(self, results: dict) -> dict | None:
+        """As a call, but `img` is `Windows`; None where there are none."""
+        if "img" in results:
+            return None
+        windows = self.windows(results["img_path"])
+        return None if windows is None else self._loaded(results, windows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +131,22 @@ class LoadAnnotations(Transform):
         _check_size(raw, results, source)
         return results | {"gt_seg_map": self._classes(raw, results, source)}
 
+    def without_pixels(self, results: dict) -> dict:
+        """As a call, but `gt_seg_map` is `Windows` where its file is a TIFF."""
+        if "painter" in results or "seg_map_path" not in results:
+            return self(results, np.random.default_rng(0))  # it draws nothing
+        source = results["seg_map_path"]
+        self._check_zero_label(results, source)
+
+        def classes(raw):
+            return self._classes(_without_one_channel(raw), results, source)
+
+        windows = open_label(source, self.max_pixels, classes)
+        if windows is None:
+            return self(results, np.random.default_rng(0))
+        _check_size(windows, results, source)
+        return results | {"gt_seg_map": windows}
+
     def label_of(self, record: dict) -> np.ndarray:
         """The label of a record by itself, whose image need not be there."""
         if "painter" in record:
@@ -146,13 +178,7 @@ class LoadAnnotations(Transform):
     def _raw(self, results: dict) -> tuple[np.ndarray, str]:
         """The label as it is stored, and what errors call it."""
         source = results.get("seg_map_path", results.get("img_path", "a label array"))
-        reduce_zero_label = results["reduce_zero_label"]
-        if self.reduce_zero_label not in (None, reduce_zero_label):
-            raise DataError(
-                f"{source}: LoadAnnotations has reduce_zero_label="
-                f"{self.reduce_zero_label}, its data set {reduce_zero_label}; set it at "
-                "the data set, or the same at both."
-            )
+        self._check_zero_label(results, source)
         if "raw_seg_map" in results:
             raw = results["raw_seg_map"]
         elif "seg_map_path" in results:
@@ -164,9 +190,20 @@ class LoadAnnotations(Transform):
                 f"{source}: LoadAnnotations, but the sample has no label; give the data "
                 "set a label folder, or take LoadAnnotations out of the pipeline."
             )
-        if raw.ndim == 3 and raw.shape[2] == 1:
-            raw = raw[..., 0]
-        return raw, source
+        return _without_one_channel(raw), source
+
+    def _check_zero_label(self, results: dict, source: str):
+        reduce_zero_label = results["reduce_zero_label"]
+        if self.reduce_zero_label not in (None, reduce_zero_label):
+            raise DataError(
+                f"{source}: LoadAnnotations has reduce_zero_label="
+                f"{self.reduce_zero_label}, its data set {reduce_zero_label}; set it at "
+                "the data set, or the same at both."
+            )
+
+
+def _without_one_channel(raw: np.ndarray) -> np.ndarray:
+    return raw[..., 0] if raw.ndim == 3 and raw.shape[2] == 1 else raw
 
 
 def _check_order(results: dict, source: str):
@@ -174,7 +211,7 @@ def _check_order(results: dict, source: str):
         raise DataError(f"{source}: LoadAnnotations stands before LoadImageFromFile.")
 
 
-def _check_size(label: np.ndarray, results: dict, source: str):
+def _check_size(label: np.ndarray | Windows, results: dict, source: str):
     _check_order(results, source)
     image = results["ori_shape"]
     if label.shape[:2] == image:

@@ -103,11 +103,12 @@ def label_window(
         ).astype(np.intp)
         for span, source, target in zip(window, label.shape, size[::-1], strict=True)
     )
+    part = label[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows, columns = rows - rows[0], columns - columns[0]
     # The larger cut first: 0.2 ms for 512x1024, with an index of both 1.1 ms.
     if size[1] < label.shape[0]:
-        return label.take(rows, axis=0).take(columns, axis=1)
-    part = label[rows[0] : rows[-1] + 1].take(columns, axis=1)
-    return part.take(rows - rows[0], axis=0)
+        return part.take(rows, axis=0).take(columns, axis=1)
+    return part.take(columns, axis=1).take(rows, axis=0)
 
 
 def image_window(

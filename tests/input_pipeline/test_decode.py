@@ -519,3 +519,20 @@ def test_arrays_are_checked_like_files():
         as_image(RGB[:, 0, 0], "unchanged", "x")
     with pytest.raises(DataError, match="color_type is 'bgr'"):
         read_image("a.png", "bgr")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_without_compression_are_read_as_others(tmp_path, dtype, channels):
+    """OpenCV 5.0 refuses them where they have no alpha."""
+    path = str(tmp_path / "a.tif")
+    values = np.random.default_rng(0).integers(0, 256, (40, 56, channels))
+    pixels = (values * (257 if dtype == "uint16" else 1)).astype(dtype)
+    pixels = pixels[..., 0] if channels == 1 else pixels
+    found = []
+    for layout in (dict(tile=(16, 16)), dict(rowsperstrip=8)):
+        kind = "minisblack" if channels == 1 else "rgb"
+        tifffile.imwrite(path, pixels, photometric=kind, **layout)
+        found.append([decode.read_image(path, c) for c in ("color", "grayscale")])
+    for tiled, striped in zip(*found, strict=True):
+        np.testing.assert_array_equal(tiled, striped)
