@@ -1,8 +1,10 @@
 """Data sets, the table of contents: a config's `type` names one of these."""
 
 from input_pipeline.datasets.ade import ADE20KDataset
+from input_pipeline.datasets.apolloscape import ApolloScapeDataset
 from input_pipeline.datasets.bdd100k import BDD100KDataset
 from input_pipeline.datasets.camvid import CamVidDataset
+from input_pipeline.datasets.ccp import CCPDataset
 from input_pipeline.datasets.change import BaseCDDataset, LEVIRCDDataset
 from input_pipeline.datasets.chase_db1 import ChaseDB1Dataset
 from input_pipeline.datasets.cityscapes import CityscapesDataset
@@ -16,6 +18,7 @@ from input_pipeline.datasets.dsb2018 import DSB2018Dataset
 from input_pipeline.datasets.face import FaceOccludedDataset
 from input_pipeline.datasets.file_list import FileListDataset
 from input_pipeline.datasets.folder import BaseSegDataset
+from input_pipeline.datasets.graz02 import Graz02Dataset
 from input_pipeline.datasets.hrf import HRFDataset
 from input_pipeline.datasets.hub import HubDataset
 from input_pipeline.datasets.inria_aerial import InriaAerialDataset
@@ -27,6 +30,7 @@ from input_pipeline.datasets.labelmefacade import LabelMeFacadeDataset
 from input_pipeline.datasets.lip import LIPDataset
 from input_pipeline.datasets.loveda import LoveDADataset
 from input_pipeline.datasets.mapillary import MapillaryDataset_v1, MapillaryDataset_v2
+from input_pipeline.datasets.mhp import MHPDataset_v1, MHPDataset_v2
 from input_pipeline.datasets.msrc import MSRCDataset
 from input_pipeline.datasets.night_driving import NightDrivingDataset
 from input_pipeline.datasets.packed import PackedDataset
@@ -36,11 +40,14 @@ from input_pipeline.datasets.pascal_context import (
 )
 from input_pipeline.datasets.pratheepan import PratheepanDataset
 from input_pipeline.datasets.refuge import REFUGEDataset
+from input_pipeline.datasets.sift_flow import SIFTFlowDataset
 from input_pipeline.datasets.stanford_background import StanfordBackgroundDataset
 from input_pipeline.datasets.stare import STAREDataset
 from input_pipeline.datasets.synapse import SynapseDataset
+from input_pipeline.datasets.synthetic import GTA5Dataset, SYNTHIADataset
 from input_pipeline.datasets.tars import WebDataset
 from input_pipeline.datasets.tfds import TFDSDataset
+from input_pipeline.datasets.virtual_kitti import VirtualKITTIDataset
 from input_pipeline.datasets.voc import PascalVOCDataset
 from input_pipeline.datasets.wrappers import (
     ConcatDataset,
@@ -50,9 +57,11 @@ from input_pipeline.datasets.wrappers import (
 
 __all__ = [
     "ADE20KDataset",
+    "ApolloScapeDataset",
     "BDD100KDataset",
     "BaseCDDataset",
     "BaseSegDataset",
+    "CCPDataset",
     "COCOStuffDataset",
     "CWFIDDataset",
     "CamVidDataset",
@@ -66,6 +75,8 @@ __all__ = [
     "DigitsDataset",
     "FaceOccludedDataset",
     "FileListDataset",
+    "GTA5Dataset",
+    "Graz02Dataset",
     "HRFDataset",
     "HubDataset",
     "ISPRSDataset",
@@ -76,6 +87,8 @@ __all__ = [
     "LIPDataset",
     "LabelMeFacadeDataset",
     "LoveDADataset",
+    "MHPDataset_v1",
+    "MHPDataset_v2",
     "MSRCDataset",
     "MapillaryDataset_v1",
     "MapillaryDataset_v2",
@@ -89,10 +102,13 @@ __all__ = [
     "PratheepanDataset",
     "REFUGEDataset",
     "RepeatDataset",
+    "SIFTFlowDataset",
     "STAREDataset",
+    "SYNTHIADataset",
     "StanfordBackgroundDataset",
     "SynapseDataset",
     "TFDSDataset",
+    "VirtualKITTIDataset",
     "WebDataset",
     "iSAIDDataset",
 ]

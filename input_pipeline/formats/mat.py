@@ -55,7 +55,8 @@ def _of_version_5(path, file, max_pixels, variable):
     try:
         structure = variable.rpartition(".")[0]
         held = find_matrices(file.read(), structure, max_pixels * BYTES_PER_PIXEL)
-        name = _chosen(path, held, variable)
+        shapes = {name: matrix.shape for name, matrix in held.items()}
+        name = _chosen(path, shapes, variable)
         check_size(path, held[name].shape, "float64", max_pixels)
         return held[name].read()
     except DataError:
@@ -84,7 +85,7 @@ def _of_hdf5(path, file, max_pixels, variable):
                 for name, entry in content.items()
                 if isinstance(entry, h5py.Dataset)
                 and entry.dtype.kind in "iufb"
-                and _is_matrix(entry.shape)
+                and len(entry.shape) == 2
             }
             name = _chosen(path, held, variable)
             check_size(path, held[name], "float64", max_pixels)
@@ -95,23 +96,22 @@ def _of_hdf5(path, file, max_pixels, variable):
         raise DataError(f"{path}: a damaged HDF5 file ({error}).") from error
 
 
-def _is_matrix(shape):
-    return len(shape) == 2 and min(shape) > 1
-
-
-def _chosen(path, held, variable):
-    names = ", ".join(held) or "none"
+def _chosen(path, shapes, variable):
+    """The variable of that name, or the only one that is neither vector nor number."""
     if variable:
-        if variable in held:
+        if variable in shapes:
             return variable
+        names = ", ".join(shapes) or "none"
         raise DataError(
             f"{path}: no matrix of numbers is called {variable!r} (mat_variable of "
             f"LoadAnnotations); there are: {names}."
         )
+    held = [name for name, shape in shapes.items() if min(shape) > 1]
     if len(held) != 1:
+        names = ", ".join(held) or "none"
         raise DataError(
             f"{path}: {len(held)} matrices of numbers ({names}); name the label by "
             "mat_variable of LoadAnnotations, in a struct as 'struct.field'. A cell is "
             "not read."
         )
-    return next(iter(held))
+    return held[0]

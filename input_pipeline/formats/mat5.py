@@ -147,7 +147,7 @@ def _opening(parts: Iterator, order: str) -> tuple[int, tuple[int, ...], str]:
 
 
 def _is_matrix(array: int, shape: tuple[int, ...]) -> bool:
-    return array in _CLASSES and len(shape) == 2 and min(shape) > 1
+    return array in _CLASSES and len(shape) == 2 and min(shape) > 0
 
 
 def _unpacked(content: memoryview, order: str, most: int) -> tuple[int, memoryview]:

@@ -76,25 +76,28 @@ def as_listed(
 def divided_plan(
     images: str,
     labels: str,
-    expected: int,
+    expected: int | None,
     suffix: str,
     make: Callable[..., Outputs],
     *arguments: Any,
     parts: Parts = by_fifths,
+    several: bool = False,
 ) -> Callable[[Files, Mapping[str, Any]], Plan]:
     """A converter's `plan` of pairs, an image and its label each a task.
 
     Args:
         images, labels: patterns whose groups give the same name.
-        expected: published number of images.
+        expected: published number of images; None where any number is right.
         suffix: of the images, which are copied.
         make: what makes the PNG of a label, with its path and the arguments.
         parts: which image is for 'train' and which for 'val'.
+        several: an image has several labels, which `make` gets all.
     """
 
     def plan(files: Files, options: Mapping[str, Any]) -> Plan:
         del options
-        pairs = paired(files.named(images), files.named(labels), files, "images")
+        found = files.grouped(labels, several)
+        pairs = paired(files.named(images), found, files, "images")
         by_name = {name: (image, label) for name, image, label in pairs}
         tasks = []
         for name, split in parts(files, by_name):
@@ -102,9 +105,9 @@ def divided_plan(
             to = f"annotations/{split}/{name}.png"
             tasks += [
                 Task(copied, (image,), (f"images/{split}/{name}{suffix}",)),
-                Task(make, (label,), (to, *arguments)),
+                Task(make, label, (to, *arguments)),
             ]
-        counts = [Count("images", len(by_name), expected)]
+        counts = [] if expected is None else [Count("images", len(by_name), expected)]
         return Plan(tasks, counts, [TRAIN], VAL)
 
     return plan

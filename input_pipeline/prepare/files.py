@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from input_pipeline.errors import DataError
 from input_pipeline.lists import decode_names
@@ -11,6 +12,9 @@ from input_pipeline.prepare.archive import Member, list_members, read_member
 from input_pipeline.sources import some_of
 
 _MOST_LIST_BYTES = 1 << 28
+
+# The label of an image, or several.
+_Label = TypeVar("_Label")
 
 
 class Files:
@@ -85,6 +89,20 @@ class Files:
             named[name] = member
         return named
 
+    def grouped(self, pattern: str, several: bool) -> dict[str, tuple[Member, ...]]:
+        """{name: files}, sorted by path, for names that may have several files.
+
+        Raises:
+            DataError: two files of one name, if not `several`.
+        """
+        if not several:
+            return {name: (member,) for name, member in self.named(pattern).items()}
+        grouped = {}
+        for member, match in self.match(pattern):
+            name = "/".join(match.groups())
+            grouped[name] = (*grouped.get(name, ()), member)
+        return grouped
+
     def lines(self, pattern: str, what: str) -> list[str]:
         """The lines of a text file, blank ones left out."""
         member = self.one(pattern, what)
@@ -99,12 +117,12 @@ class Files:
 
 
 def paired(
-    images: dict[str, Member], labels: dict[str, Member], files: Files, what: str
-) -> Iterable[tuple[str, Member, Member]]:
+    images: dict[str, Member], labels: dict[str, _Label], files: Files, what: str
+) -> Iterable[tuple[str, Member, _Label]]:
     """(name, image, label), sorted by name.
 
     Args:
-        images, labels: from `Files.named`.
+        images, labels: from `Files.named`; the labels also from `Files.grouped`.
         files: for the error.
         what: of which part they are, for the error.
 

@@ -22,6 +22,7 @@ class Split:
         expected: published number of images.
         image, label: what is made of one: `make` of a Task.
         label_arguments: further ones of `label`.
+        several: an image has several labels, which `label` gets all.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Split:
     image: Callable[..., Outputs] = copied
     label: Callable[..., Outputs] = copied
     label_arguments: tuple = ()
+    several: bool = False
 
     def tasks(self, files: Files) -> tuple[list[Task], list[Count]]:
         """The steps, and the number of images.
@@ -48,10 +50,10 @@ class Split:
         count = Count(f"images of {self.name}", len(images), self.expected)
         if not self.labels:
             return tasks, [count] if images else []
-        labels = files.named(self.labels)
-        for name, _, member in paired(images, labels, files, f"images of {self.name}"):
+        labels = files.grouped(self.labels, self.several)
+        for name, _, found in paired(images, labels, files, f"images of {self.name}"):
             to = self.label_to.format(name)
-            tasks.append(Task(self.label, (member,), (to, *self.label_arguments)))
+            tasks.append(Task(self.label, found, (to, *self.label_arguments)))
         return tasks, [count]
 
 

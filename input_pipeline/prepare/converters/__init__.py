@@ -2,8 +2,10 @@
 
 from input_pipeline.prepare.converter import Converter
 from input_pipeline.prepare.converters.ade20k import ADE20K
+from input_pipeline.prepare.converters.apolloscape import APOLLOSCAPE
 from input_pipeline.prepare.converters.bdd100k import BDD100K
 from input_pipeline.prepare.converters.camvid import CAMVID, CAMVID_COLOURS
+from input_pipeline.prepare.converters.ccp import CCP
 from input_pipeline.prepare.converters.chase_db1 import CHASE_DB1
 from input_pipeline.prepare.converters.cityscapes import CITYSCAPES
 from input_pipeline.prepare.converters.coco_stuff import COCO_STUFF10K, COCO_STUFF164K
@@ -11,6 +13,8 @@ from input_pipeline.prepare.converters.crack_forest import CRACK_FOREST
 from input_pipeline.prepare.converters.cwfid import CWFID
 from input_pipeline.prepare.converters.drive import DRIVE
 from input_pipeline.prepare.converters.dsb2018 import DSB2018
+from input_pipeline.prepare.converters.graz02 import GRAZ02
+from input_pipeline.prepare.converters.gta5 import GTA5
 from input_pipeline.prepare.converters.hrf import HRF
 from input_pipeline.prepare.converters.inria_aerial import INRIA_AERIAL
 from input_pipeline.prepare.converters.isaid import ISAID
@@ -22,13 +26,17 @@ from input_pipeline.prepare.converters.levir_cd import LEVIR_CD
 from input_pipeline.prepare.converters.lip import LIP
 from input_pipeline.prepare.converters.loveda import LOVEDA
 from input_pipeline.prepare.converters.mapillary import MAPILLARY_V1, MAPILLARY_V2
+from input_pipeline.prepare.converters.mhp import MHP_V1, MHP_V2
 from input_pipeline.prepare.converters.msrc import MSRC
 from input_pipeline.prepare.converters.pascal_context import PASCAL_CONTEXT
 from input_pipeline.prepare.converters.pratheepan import PRATHEEPAN
 from input_pipeline.prepare.converters.refuge import REFUGE
+from input_pipeline.prepare.converters.sift_flow import SIFT_FLOW
 from input_pipeline.prepare.converters.stanford_background import STANFORD_BACKGROUND
 from input_pipeline.prepare.converters.stare import STARE
 from input_pipeline.prepare.converters.synapse import SYNAPSE
+from input_pipeline.prepare.converters.synthia import SYNTHIA
+from input_pipeline.prepare.converters.virtual_kitti import VIRTUAL_KITTI
 from input_pipeline.prepare.converters.voc_aug import VOC_AUG
 
 CONVERTERS: dict[str, Converter] = {
@@ -67,5 +75,14 @@ CONVERTERS: dict[str, Converter] = {
         SYNAPSE,
         VAIHINGEN,
         VOC_AUG,
+        GTA5,
+        SYNTHIA,
+        VIRTUAL_KITTI,
+        APOLLOSCAPE,
+        GRAZ02,
+        SIFT_FLOW,
+        MHP_V1,
+        MHP_V2,
+        CCP,
     )
 }

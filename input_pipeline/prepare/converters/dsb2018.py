@@ -1,6 +1,5 @@
 """Data Science Bowl 2018: a folder an image, with a mask a nucleus."""
 
-import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,9 +33,7 @@ def union_png(*members_and_to: Member | str) -> Outputs:
 def _plan(files: Files, options: Mapping[str, Any]) -> Plan:
     del options
     images = files.named(r"([0-9a-f]{64})/images/[0-9a-f]{64}\.png")
-    masks = collections.defaultdict(list)
-    for member, match in files.match(r"([0-9a-f]{64})/masks/[0-9a-f]{64}\.png"):
-        masks[match[1]].append(member)
+    masks = files.grouped(r"([0-9a-f]{64})/masks/[0-9a-f]{64}\.png", True)
     missing = sorted(set(images) ^ set(masks))
     if missing or not images:
         raise DataError(
@@ -48,7 +45,7 @@ def _plan(files: Files, options: Mapping[str, Any]) -> Plan:
         to = f"{split}/{name}.png"
         tasks += [
             Task(image_png, (images[name],), (f"images/{to}",)),
-            Task(union_png, tuple(masks[name]), (f"annotations/{to}",)),
+            Task(union_png, masks[name], (f"annotations/{to}",)),
         ]
     return Plan(tasks, [Count("images", len(images), 670)], [TRAIN], VAL)
 

@@ -10,6 +10,7 @@ from scipy.io import savemat
 from input_pipeline.datasets import BaseSegDataset
 from input_pipeline.decode import read_label
 from input_pipeline.errors import DataError
+from input_pipeline.formats.mat import read_mat
 from input_pipeline.scan import scan
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
 
@@ -155,3 +156,11 @@ def test_alpha_is_dropped_and_equal_channels_are_ids(tmp_path):
         ignore_index=255,
     )
     np.testing.assert_array_equal(LoadAnnotations().label_of(record), LABEL)
+
+
+def test_a_mat_vector_is_read_by_its_name_only(tmp_path):
+    path = str(tmp_path / "split.mat")
+    parts = {"trainIds": np.array([[1], [7]], np.uint16), "S": np.ones((2, 3))}
+    savemat(path, parts)
+    np.testing.assert_array_equal(read_mat(path, 100, "trainIds"), [[1], [7]])
+    assert read_mat(path, 100).shape == (2, 3)

@@ -18,6 +18,7 @@ class Case:
         options: of the converter.
         given: what is given to the converter in place of each archive, below their
             folder.
+        is_counted: whether its numbers of files are published.
     """
 
     archives: dict[str, Any]
@@ -27,3 +28,4 @@ class Case:
     check: Callable
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     given: tuple[str, ...] = ()
+    is_counted: bool = True

@@ -1,4 +1,6 @@
-"""Places: LabelMeFacade."""
+"""Places: LabelMeFacade, Graz-02, SIFT Flow."""
+
+import numpy as np
 
 from tests.input_pipeline.prepare import made
 from tests.input_pipeline.prepare.case import Case
@@ -26,3 +28,57 @@ def labelmefacade():
     archive = f"{above}.zip"
     label = archive, f"{above}/labels/{names[1]}.png"
     return Case({archive: files}, label, f"\n  {names[1]}\n", (1, 1), check)
+
+
+def graz02():
+    archives = {}
+    for folder, short in (("bikes", "bike"), ("people", "person")):
+        names = [f"{short}_00{n}" for n in (1, 2, 3)]
+        files = {
+            "readme.txt": b"",
+            f"{folder}_info.txt": b"",
+            f"{folder}_train.txt": f"{names[0]}\n".encode(),
+            f"{folder}_test.txt": f"{names[1]}\n".encode(),
+        }
+        for name in names:
+            image = made.encoded(made.rgb(), ".png")
+            files[f"{folder}/{name}.image.png"] = image
+            # Nothing, seen, hidden.
+            for n, colours in enumerate(
+                (
+                    [(0, 0, 0), (0, 255, 0), (0, 255, 0)],
+                    [(0, 0, 0), (255, 0, 0), (0,) * 3],
+                )
+            ):
+                mask = made.encoded(made.coloured(colours), ".png")
+                files[f"{folder}/{name}.mask.{n}.png"] = mask
+        archives[f"ig02-v1.0-{folder}.zip"] = files
+
+    def check(out):
+        same(out / "annotations/train/bikes/bike_001.png", made.ids([0, 1, 255]))
+        same(out / "annotations/val/people/person_002.png", made.ids([0, 3, 255]))
+        assert not (out / "images/train/bikes/bike_003.png").exists()
+
+    archives["ig02-v1.0-bikes.zip"].pop("bikes/bike_002.mask.1.png")
+    label = "ig02-v1.0-bikes.zip", "bikes/bike_002.mask.0.png"
+    return Case(archives, label, "\n  bikes/bike_002\n", (2, 2), check)
+
+
+def sift_flow():
+    folder = "spatial_envelope_256x256_static_8outdoorcategories"
+    above = "SiftFlowDataset"
+    listed = f"{folder}\\coast_natu975.jpg\r\n".encode()
+    files = {f"{above}/TestSet1.txt": listed}
+    for name in ("coast_natu975", "street_par20", "forest_nat9"):
+        files[f"{above}/Images/{folder}/{name}.jpg"] = made.jpg()
+        matrix = made.ids([0, 1, 33])
+        label = made.mat(S=matrix, names=np.array(["awning", "balcony"], object))
+        files[f"{above}/SemanticLabels/{folder}/{name}.mat"] = label
+        files[f"{above}/GeoLabels/{folder}/{name}.mat"] = made.mat(S=matrix)
+
+    def check(out):
+        same(out / "annotations/val/coast_natu975.png", made.ids([255, 0, 32]))
+
+    archive = f"{above}.zip"
+    label = archive, f"{above}/SemanticLabels/{folder}/street_par20.mat"
+    return Case({archive: files}, label, "\n  street_par20\n", (2, 1), check)

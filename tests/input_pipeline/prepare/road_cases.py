@@ -1,5 +1,9 @@
-"""Roads: KITTI road, CrackForest."""
+"""Roads: KITTI road, CrackForest; ApolloScape and synthetic ones."""
 
+import numpy as np
+from PIL import Image
+
+from input_pipeline.prepare.output import as_png
 from tests.input_pipeline.prepare import made
 from tests.input_pipeline.prepare.case import Case
 from tests.input_pipeline.prepare.retina_cases import same
@@ -42,3 +46,96 @@ def crack_forest():
     archive = f"{above}.zip"
     label = archive, f"{above}/groundTruth/003.mat"
     return Case({archive: files}, label, "\n  003\n", (4, 1), check)
+
+
+def gta5():
+    images, labels = {}, {}
+    for n in (1, 2, 3, 24966):
+        images[f"images/{n:05}.png"] = made.encoded(made.rgb(), ".png")
+        palette = Image.fromarray(made.ids([0, 7, 33, 34]))
+        palette.putpalette([value for grey in range(256) for value in [grey] * 3])
+        labels[f"labels/{n:05}.png"] = made.encoded(palette, ".png")
+    parts = {
+        "trainIds": np.array([[1], [24966]], np.uint16),
+        "valIds": np.array([[2]], np.uint16),
+        "testIds": np.array([[3]], np.uint16),
+    }
+    archives = {
+        "01_images.zip": images,
+        "01_labels.zip": labels,
+        "read_mapping.zip": {"read_mapping/split.mat": made.mat(**parts)},
+    }
+
+    def check(out):
+        same(out / "annotations/train/24966.png", made.ids([255, 0, 18, 255]))
+        assert not (out / "images/val/00003.png").exists()
+
+    label = "01_labels.zip", "labels/00002.png"
+    return Case(archives, label, "\n  00002\n", (2, 1), check)
+
+
+def synthia():
+    files = {}
+    # Red is the class, green the instance: sky, road, lane markings, motorcycle, void.
+    label = np.zeros((8, 10, 3), np.uint16)
+    label[..., 0] = made.ids([1, 3, 22, 12, 0])
+    label[..., 1] = 7
+    for n in range(5):
+        above = "RAND_CITYSCAPES"
+        files[f"{above}/RGB/{n:07}.png"] = made.encoded(made.rgb(), ".png")
+        files[f"{above}/GT/LABELS/{n:07}.png"] = as_png(label)
+        files[f"{above}/GT/COLOR/{n:07}.png"] = made.encoded(made.rgb(), ".png")
+
+    def check(out):
+        same(out / "annotations/val/0000004.png", made.ids([10, 0, 255, 17, 255]))
+
+    label_of = "RAND_CITYSCAPES/GT/LABELS/0000002.png"
+    return Case({"synthia": files}, ("synthia", label_of), "0000002\n", (4, 1), check)
+
+
+def virtual_kitti():
+    images, labels = {}, {}
+    # Undefined, terrain, van.
+    colours = [(0, 0, 0), (210, 0, 200), (0, 139, 139)]
+    for scene, variant in (("Scene01", "15-deg-left"), ("Scene06", "clone")):
+        for n in range(2):
+            frames = f"{scene}/{variant}/frames"
+            images[f"{frames}/rgb/Camera_0/rgb_{n:05}.jpg"] = made.jpg()
+            label = made.encoded(made.coloured(colours), ".png")
+            labels[f"{frames}/classSegmentation/Camera_0/classgt_{n:05}.png"] = label
+    archives = {
+        "vkitti_2.0.3_rgb.tar": images,
+        "vkitti_2.0.3_classSegmentation.tar": labels,
+    }
+
+    def check(out):
+        path = out / "annotations/train/Scene01/15-deg-left/Camera_0/00001.png"
+        same(path, made.ids([255, 0, 13]))
+
+    missing = "Scene06/clone/frames/classSegmentation/Camera_0/classgt_00000.png"
+    label = "vkitti_2.0.3_classSegmentation.tar", missing
+    return Case(archives, label, "\n  Scene06/clone/Camera_0/00000\n", (2, 2), check)
+
+
+def apolloscape():
+    files = {}
+    for record in ("Record001", "Record002"):
+        for n in range(2):
+            name = f"171206_02574460{n}_Camera_5"
+            above = f"{record}/Camera 5/{name}"
+            files[f"road02_seg/ColorImage/{above}.jpg"] = made.jpg()
+            # Others, sky, a group of cars, a bridge, vegetation, unlabeled.
+            label = made.png([0, 17, 161, 98, 113, 255])
+            files[f"road02_seg/Label/{above}_bin.png"] = label
+            files[f"road02_seg/Label/{above}_instanceIds.png"] = made.png([0])
+
+    def check(out):
+        name = "Record002/Camera 5/171206_025744600_Camera_5"
+        label = made.ids([255, 0, 1, 255, 21, 255])
+        same(out / f"annotations/val/road02/{name}.png", label)
+
+    name = "Record001/Camera 5/171206_025744601_Camera_5"
+    label = "road02_seg.tar.gz", f"road02_seg/Label/{name}_bin.png"
+    archives = {"road02_seg.tar.gz": files}
+    named = f"\n  road02/{name}\n"
+    return Case(archives, label, named, (2, 2), check, is_counted=False)
