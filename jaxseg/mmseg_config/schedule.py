@@ -1,4 +1,4 @@
-"""Schedule of the learning rate: `param_scheduler` of 1.x, `lr_config` of 0.x."""
+"""Schedules: `param_scheduler` of 1.x, `lr_config` and `momentum_config` of 0.x."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,9 +8,16 @@ from jaxseg.config import plain
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.type_names import find_class
-from jaxseg.optim import lr_updaters, momentum_schedulers, schedulers
+from jaxseg.optim import (
+    lr_updaters,
+    momentum_schedulers,
+    momentum_updaters,
+    schedulers,
+)
 
 PATH = "param_scheduler"
+
+_V0_KEYS = {"Lr": "lr_config", "Momentum": "momentum_config"}
 
 # What is printed, and what resuming needs in mmengine.
 _NO_EFFECT = ("verbose", "last_step")
@@ -30,7 +37,11 @@ def translate_schedule(
         report: is told what jaxseg does not have.
     """
     if is_v0(raw):
-        return _from_v0(plain(raw.get("lr_config") or {}), train_cfg, report)
+        entries = []
+        for kind, table in (("Lr", lr_updaters), ("Momentum", momentum_updaters)):
+            part = plain(raw.get(_V0_KEYS[kind]) or {})
+            entries += _from_v0(part, kind, table, len(entries), train_cfg, report)
+        return entries
     entries = plain(raw.get(PATH) or [])
     entries = [entries] if isinstance(entries, Mapping) else entries
     by_epoch = "max_epochs" in train_cfg
@@ -61,21 +72,24 @@ def _from_v1(entry, by_epoch, path, report):
     return entry
 
 
-def _from_v0(config, train_cfg, report):
+def _from_v0(config, kind, table, i, train_cfg, report):
+    """The entry of `lr_config` or `momentum_config`, in a list; [] without a policy."""
     if not config:
         return []
     policy = config.pop("policy", None) or "fixed"
     policy = policy.title() if policy == policy.lower() else policy
     if policy == "Fixed" and not config.get("warmup"):
         return []
-    path, name = f"{PATH}.0", f"{policy}LrUpdater"
+    path, name = f"{PATH}.{i}", f"{policy}{kind}Updater"
     entry = {"type": name, **config}
-    if name not in lr_updaters.__all__:
+    if name not in table.__all__:
         report.lacks(path, name)
         return [entry]
+    cls = getattr(table, name)
     # An IterBasedRunner counts iterations where nothing is said, the other one epochs.
     max_epochs, last = train_cfg.get("max_epochs"), train_cfg.get("max_iters")
-    entry["by_epoch"] = entry.get("by_epoch", max_epochs is not None)
+    by_epoch = cls.takes_epochs and max_epochs is not None
+    entry["by_epoch"] = entry.get("by_epoch", by_epoch)
     counts = (("by_epoch", "by_epoch"), ("warmup_by_epoch", "warmup_iters"))
     for key, counted in counts:
         if not entry.get(key):
@@ -87,7 +101,7 @@ def _from_v0(config, train_cfg, report):
     if isinstance(entry.get("step"), int) and last:
         # One number stands for all its multiples.
         entry["step"] = list(range(entry["step"], last, entry["step"]))
-    _check_keys(entry, getattr(lr_updaters, name), path, report)
+    _check_keys(entry, cls, path, report)
     return [entry]
 
 

@@ -16,6 +16,7 @@ from jaxseg.settings.loop import CheckpointHook
 
 # Keys of 0.x that nothing reads in a config of 1.x.
 _WITHOUT_EFFECT_IN_V1 = ("runner", "total_iters", "lr_config", "optimizer_config")
+_WITHOUT_EFFECT_IN_V1 += ("momentum_config",)
 _WITHOUT_EFFECT_IN_V1 += ("fp16", "evaluation", "checkpoint_config", "log_config")
 
 # What writes the numbers that a run has in its work directory here, too.
@@ -299,11 +300,6 @@ def _note_the_rest(raw, report):
     for name in ("val_cfg", "test_cfg"):
         if (raw.get(name) or {}).get("fp16"):
             report.note(f"{name}.fp16: not honoured, the model computes in its dtype")
-    if raw.get("momentum_config") and is_v0(raw):
-        report.note(
-            f"momentum_config={raw['momentum_config']!r:.60}: not honoured, the "
-            "optimiser's momentum stays as it is"
-        )
     if not is_v0(raw):
         for key in _WITHOUT_EFFECT_IN_V1:
             if key in raw:

@@ -6,15 +6,19 @@ from typing import ClassVar
 import numpy as np
 
 from jaxseg.errors import FieldError
+from jaxseg.optim.one_cycle import anneal, check_part, check_strategy, one_cycle
 from jaxseg.optim.schedulers import Recurrence
 
 # The types that `param_scheduler` can name.
 __all__ = [
     "CosineAnnealingLrUpdater",
     "CosineRestartLrUpdater",
+    "CyclicLrUpdater",
     "ExpLrUpdater",
     "FlatCosineAnnealingLrUpdater",
     "InvLrUpdater",
+    "LinearAnnealingLrUpdater",
+    "OneCycleLrUpdater",
     "PolyLrUpdater",
     "StepLrUpdater",
 ]
@@ -26,7 +30,7 @@ class LrUpdater:
 
     The value is a function of the iteration (or the epoch) and of the base learning
     rate alone, with a warm-up that multiplies it: for `linear` by 1 - (1 - t /
-    warmup_iters) * (1 - warmup_ratio). An updater stands alone in `param_scheduler` and
+    warmup_iters) * (1 - warmup_ratio). (A momentum is divided by it.) An updater stands alone in `param_scheduler` and
     ends with the training.
 
     Attributes:
@@ -39,6 +43,8 @@ class LrUpdater:
     """
 
     is_momentum: ClassVar[bool] = False
+    # Whether the value can be one of the epoch.
+    takes_epochs: ClassVar[bool] = True
 
     warmup: str | None = None
     warmup_iters: int = 0
@@ -47,6 +53,10 @@ class LrUpdater:
     warmup_by_epoch: bool = False
 
     def __post_init__(self):
+        if self.by_epoch and not self.takes_epochs:
+            raise FieldError(
+                "by_epoch: the cycles count iterations, as in mmcv; leave it out"
+            )
         allowed = (None, "constant", "linear", "exp")
         if self.warmup not in allowed:
             raise FieldError(f"warmup: found {self.warmup!r}, allowed are {allowed}")
@@ -78,6 +88,7 @@ class LrUpdater:
         share, constant = self.value(t // unit, (last + 1) // unit)
         warmup = self.warmup_iters * (epoch_length if self.warmup_by_epoch else 1)
         factor = np.where(t < warmup, self._warmup_factor(t, warmup), 1.0)
+        factor = 1 / factor if self.is_momentum else factor
         return Recurrence(np.zeros(len(t)), share * factor, constant * factor)
 
     def _warmup_factor(self, t: np.ndarray, warmup_iters: int) -> np.ndarray:
@@ -223,3 +234,112 @@ class InvLrUpdater(LrUpdater):
 
     def value(self, t, max_iters):
         return (1 + self.gamma * t) ** -self.power, np.zeros(len(t))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearAnnealingLrUpdater(CosineAnnealingLrUpdater):
+    """0.x's `policy='LinearAnnealing'`: a line from the base to `min_lr`."""
+
+    def value(self, t, max_iters):
+        share = 1 - t / max_iters
+        lowest, ratio = self.min_lr or 0.0, self.min_lr_ratio or 0.0
+        return share + (1 - share) * ratio, (1 - share) * lowest
+
+
+@dataclass(frozen=True, kw_only=True)
+class CyclicLrUpdater(LrUpdater):
+    """0.x's `policy='cyclic'`: up from the base to a multiple of it, and down again.
+
+    Smith, Cyclical Learning Rates, arXiv:1506.01186.
+
+    Attributes:
+        target_ratio: The highest value and the last one of a cycle, in parts of the
+            base; of one alone the last is 1e-5 of it.
+        cyclic_times: Cycles in the training.
+        step_ratio_up: The part of a cycle in which the value rises.
+        anneal_strategy: 'cos' or 'linear'.
+        gamma: Factor of the height above the base from one cycle to the next.
+    """
+
+    takes_epochs = False
+
+    target_ratio: float | tuple[float, ...] = (10.0, 1e-4)
+    cyclic_times: int = 1
+    step_ratio_up: float = 0.4
+    anneal_strategy: str = "cos"
+    gamma: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_strategy(self.anneal_strategy)
+        if np.size(self.target_ratio) not in (1, 2):
+            raise FieldError(
+                f"target_ratio: needs one number or two, found {self.target_ratio}"
+            )
+        if self.cyclic_times < 1:
+            raise FieldError(
+                f"cyclic_times: needs to be >= 1, found {self.cyclic_times}"
+            )
+        if not 0 <= self.step_ratio_up < 1:
+            raise FieldError(
+                f"step_ratio_up: needs to be in [0, 1), found {self.step_ratio_up}"
+            )
+        if not 0 < self.gamma <= 1:
+            raise FieldError(f"gamma: needs to be in (0, 1], found {self.gamma}")
+
+    def value(self, t, max_iters):
+        length = max_iters // self.cyclic_times
+        if length < 1:
+            raise FieldError(
+                f"cyclic_times: {self.cyclic_times} cycles in {max_iters} iterations; "
+                "a cycle needs one at least"
+            )
+        ratios = np.ravel(self.target_ratio)
+        cycle, t = t // length, t % length
+        top = 1 + (ratios[0] - 1) * self.gamma**cycle
+        last = ratios[1] if len(ratios) == 2 else ratios[0] / 1e5
+        up = int(self.step_ratio_up * length)
+        rising = anneal(t / max(up, 1), 1.0, top, self.anneal_strategy)
+        falling = anneal((t - up) / (length - up), top, last, self.anneal_strategy)
+        return np.where(t < up, rising, falling), np.zeros(len(t))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycleLrUpdater(LrUpdater):
+    """0.x's `policy='OneCycle'`: `OneCycleLR` up to `max_lr`, of every group.
+
+    Attributes:
+        max_lr: The highest value.
+        total_steps: Iterations of the cycle; those of the training when None.
+        pct_start, anneal_strategy, div_factor, final_div_factor, three_phase: as
+            OneCycleLR has them.
+    """
+
+    takes_epochs = False
+
+    max_lr: float
+    total_steps: int | None = None
+    pct_start: float = 0.3
+    anneal_strategy: str = "cos"
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    three_phase: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_part(self.pct_start)
+        check_strategy(self.anneal_strategy)
+
+    def value(self, t, max_iters):
+        total = self.total_steps or max_iters
+        if total < max_iters:
+            raise FieldError(
+                f"total_steps: the cycle has {total} iterations, and the training "
+                f"{max_iters}; it may not have more"
+            )
+        low = self.max_lr / self.div_factor
+        values = [low, self.max_lr, low / self.final_div_factor]
+        if self.three_phase:
+            values.insert(2, low)
+        found = one_cycle(t, total, self.pct_start, self.anneal_strategy, values)
+        return np.zeros(len(t)), found

@@ -21,12 +21,17 @@ import optax
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
-from jaxseg.optim import lr_updaters, momentum_schedulers, schedulers
+from jaxseg.optim import (
+    lr_updaters,
+    momentum_schedulers,
+    momentum_updaters,
+    schedulers,
+)
 from jaxseg.optim.lr_updaters import LrUpdater
 from jaxseg.optim.schedulers import Scheduler
 from jaxseg.resolve import resolve
 
-_TABLES = (schedulers, lr_updaters, momentum_schedulers)
+_TABLES = (schedulers, lr_updaters, momentum_schedulers, momentum_updaters)
 
 
 def make_schedule(
@@ -101,12 +106,12 @@ def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
             raise ConfigError(
                 f"param_scheduler.{i}: `type` is missing, found {scheduler!r}"
             )
-    rates = [one for one in built if not one.is_momentum]
     for i, scheduler in enumerate(built):
-        if isinstance(scheduler, LrUpdater) and len(rates) > 1:
+        same = [one for one in built if one.is_momentum == scheduler.is_momentum]
+        if isinstance(scheduler, LrUpdater) and len(same) > 1:
             raise ConfigError(
                 f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "
-                f"(it has a warm-up of its own), found {len(rates)} entries"
+                f"(it has a warm-up of its own), found {len(same)} entries"
             )
     return built
 

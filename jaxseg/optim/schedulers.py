@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from jaxseg.errors import FieldError
+from jaxseg.optim.one_cycle import check_part, check_strategy, one_cycle
 
 # The types that `param_scheduler` can name.
 __all__ = [
@@ -368,15 +369,8 @@ class OneCycleLR(Scheduler):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.pct_start <= 1:
-            raise FieldError(
-                f"pct_start: needs to be in [0, 1], found {self.pct_start}"
-            )
-        if self.anneal_strategy not in ("cos", "linear"):
-            raise FieldError(
-                f"anneal_strategy: found {self.anneal_strategy!r}, allowed are 'cos' "
-                "and 'linear'"
-            )
+        check_part(self.pct_start)
+        check_strategy(self.anneal_strategy)
         if self.total_steps is not None and self.total_steps < 1:
             raise FieldError(f"total_steps: needs to be >= 1, found {self.total_steps}")
 
@@ -388,23 +382,8 @@ class OneCycleLR(Scheduler):
                 f"{last + 1}; set `end`"
             )
         low = self.eta_max / self.div_factor
-        rise, lowest = self.pct_start * total, low / self.final_div_factor
-        ends, values = [rise - 1], [low, self.eta_max]
+        values = [low, self.eta_max, low / self.final_div_factor]
         if self.three_phase:
-            ends, values = [*ends, 2 * rise - 2], [*values, low]
-        ends, values = [*ends, total - 1], [*values, lowest]
-        constant, begin, done = np.zeros(len(t)), 0.0, np.zeros(len(t), bool)
-        for place, end in enumerate(ends):
-            here = ~done & ((t <= end) | (place == len(ends) - 1))
-            if here.any() and end == begin:
-                raise FieldError(
-                    f"pct_start: {self.pct_start} of {total} iterations leaves a phase "
-                    "of the cycle without a length"
-                )
-            part = (t[here] - begin) / (end - begin) if here.any() else t[here]
-            if self.anneal_strategy == "cos":
-                part = (1 - np.cos(np.pi * part)) / 2
-            constant[here] = values[place] + (values[place + 1] - values[place]) * part
-            done |= here
-            begin = end
+            values.insert(2, low)
+        constant = one_cycle(t, total, self.pct_start, self.anneal_strategy, values)
         return Recurrence(np.zeros(len(t)), np.zeros(len(t)), constant)

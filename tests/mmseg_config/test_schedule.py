@@ -93,7 +93,7 @@ def test_a_single_scheduler_needs_no_list():
         (v1([dict(type="ReduceOnPlateauLR", by_epoch=False)]), "ReduceOnPlateauLR"),
         # mmengine counts epochs where nothing is said.
         (v1([dict(type="PolyLR")]), "PolyLR(by_epoch=True)"),
-        (v0(dict(policy="cyclic")), "CyclicLrUpdater"),
+        (v0(dict(policy="OneCycles")), "OneCyclesLrUpdater"),
         (
             v0(dict(policy="poly", by_epoch=True)),
             "PolyLrUpdater(by_epoch=True)",
