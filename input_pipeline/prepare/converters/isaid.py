@@ -68,7 +68,9 @@ ISAID = Converter(
         Option("overlap_area", 384, "what a tile shares with the next, in pixels"),
     ),
     checks="Colours of no class become background, as in mmseg; more than 1 % of them is "
-    "an error. Images smaller than a tile are padded: 0, labels 255.",
+    "an error. Images smaller than a tile are padded: 0, labels 255. Pixels are those of "
+    "MMSegmentation's isaid.py run with Pillow 9; with Pillow 10 and later it writes "
+    "labels of one bit, in which all objects are class 1: prepare such folders anew.",
     scale=(896, 896),
     crop_size=(896, 896),
 )

@@ -10,6 +10,7 @@ from input_pipeline import datasets
 from input_pipeline.errors import DataError
 from input_pipeline.prepare.converters import CONVERTERS
 from input_pipeline.prepare.run import prepare
+from scripts.datasets_page import train_arguments
 from tests.input_pipeline.prepare import made
 from tests.input_pipeline.prepare.cases import CASES
 
@@ -38,6 +39,8 @@ def test_what_comes_out(name, tmp_path):
     CASES[name].check(prepared.folder)
     summary = json.loads((prepared.folder / "prepared.json").read_text())
     dataset = getattr(datasets, summary["dataset"])
+    if name != "coco_stuff10k":  # docs/datasets.md has the config of 164k
+        assert summary["train"][0] == train_arguments(summary["dataset"])
     for part in (*summary["train"], summary["val"]):
         data = dataset(data_root=str(prepared.folder), **part)
         assert pathlib.Path(data[0]["seg_map_path"]).is_file()
