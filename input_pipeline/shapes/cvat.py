@@ -1,4 +1,4 @@
-"""CVAT for images 1.1: XML, read without a DOCTYPE, so without entities.
+"""CVAT for images and for video 1.1: XML, read without a DOCTYPE, so without entities.
 
 https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/
 """
@@ -8,6 +8,7 @@ from xml.parsers import expat
 from input_pipeline.errors import DataError
 from input_pipeline.formats.limits import MAX_PIXELS, check_size
 from input_pipeline.shapes.annotations import Annotations
+from input_pipeline.shapes.cvat_tracks import Tracks
 from input_pipeline.shapes.rle import alternating_runs, runs_to_mask
 from input_pipeline.shapes.shape import (
     Bitmap,
@@ -21,29 +22,37 @@ from input_pipeline.shapes.shape import (
 )
 
 _SHAPES = ("polygon", "polyline", "points", "box", "ellipse", "mask")
+_NOT_DRAWN = ("cuboid", "skeleton")
+# What the head says of the frames of a video: (parent, tag).
+_OF_FRAMES = (
+    *(("task", tag) for tag in ("start_frame", "stop_frame", "frame_filter")),
+    *(("original_size", tag) for tag in ("width", "height")),
+)
 
 
 def read_cvat(data: bytes, source: str, rules: Annotations) -> list[ImageShapes]:
-    """Every image of a CVAT file; `z_order` is the order of drawing."""
+    """Every image or frame of a CVAT file; `z_order` is the order of drawing."""
     handler = _Handler(source)
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = handler.refuse_doctype
     parser.StartElementHandler = handler.start
     parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.text
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise DataError(f"{source}: no XML that can be read ({error}).") from error
-    return handler.images
+    return handler.images + handler.tracks.images()
 
 
 class _Handler:
     """Collects images as the elements go by."""
 
     def __init__(self, source):
-        self.images = []
-        self._source, self._image, self._shapes = source, None, []
-        self._depth = 0
+        self.images, self.tracks = [], Tracks(source)
+        self._source, self._path, self._text = source, [], ""
+        self._image = self._track = None
+        self._shapes = []
 
     def refuse_doctype(self, *_):
         raise DataError(
@@ -52,26 +61,36 @@ class _Handler:
         )
 
     def start(self, tag, attributes):
-        self._depth += 1
-        if self._depth == 1 and tag != "annotations":
-            raise DataError(
-                f"{self._source}: XML of <{tag}>; CVAT for images has <annotations>."
-            )
-        if self._depth > 50:
+        self._path.append(tag)
+        self._text = ""
+        if len(self._path) == 1 and tag != "annotations":
+            raise DataError(f"{self._source}: XML of <{tag}>; CVAT has <annotations>.")
+        if len(self._path) > 50:
             raise DataError(f"{self._source}: XML that is nested too deeply.")
-        if tag == "track":
-            raise DataError(
-                f"{self._source}: tracks of a video; export 'CVAT for images 1.1'."
-            )
         if tag == "image":
             self._image, self._shapes = attributes, []
-        elif tag in _SHAPES and self._image is not None:
-            where = f"{self._image.get('name')}: {tag} {len(self._shapes)}"
-            shape = _shape(tag, attributes, where, f"{self._source}: {where}")
-            self._shapes.append((int(attributes.get("z_order", 0)), shape))
+        elif tag == "track":
+            self._track = attributes
+            self.tracks.begin(attributes)
+        elif self._image is not None:
+            place = f"{self._image.get('name')}: {tag} {len(self._shapes)}"
+            if found := self._shape_at(tag, attributes, place):
+                self._shapes.append((int(attributes.get("z_order", 0)), found))
+        elif self._track is not None:
+            place = f"track {self._track.get('id')}: frame {attributes.get('frame')}"
+            labelled = {**attributes, "label": self._track["label"]}
+            if found := self._shape_at(tag, labelled, place):
+                self.tracks.add(attributes, found)
+
+    def text(self, text):
+        self._text += text
 
     def end(self, tag):
-        self._depth -= 1
+        self._path.pop()
+        if self._path and (self._path[-1], tag) in _OF_FRAMES:
+            self.tracks.note(tag, self._text)
+        if tag == "track":
+            self._track = None
         if tag != "image":
             return
         ordered = sorted(self._shapes, key=lambda pair: pair[0])
@@ -79,6 +98,17 @@ class _Handler:
         shapes = tuple(shape for _, shape in ordered)
         self.images.append(ImageShapes(self._image["name"], shapes, size))
         self._image = None
+
+    def _shape_at(self, tag, attributes, place):
+        """The shape of an element; None if it is another one."""
+        if tag in _NOT_DRAWN:
+            raise DataError(
+                f"{self._source}: {place}: a {tag} covers no pixels; read are "
+                f"{', '.join(_SHAPES)}."
+            )
+        if tag in _SHAPES:
+            return _shape(tag, attributes, place, f"{self._source}: {place}")
+        return None
 
 
 def _shape(tag, given, where, at):

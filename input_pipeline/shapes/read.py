@@ -4,7 +4,15 @@ import os
 
 from input_pipeline.errors import DataError
 from input_pipeline.formats.json_text import parse_json, read_text
-from input_pipeline.shapes import coco, geojson, label_studio, labelme, supervisely, via
+from input_pipeline.shapes import (
+    coco,
+    geojson,
+    label_studio,
+    labelme,
+    supervisely,
+    via,
+    via3,
+)
 from input_pipeline.shapes.annotations import Annotations
 from input_pipeline.shapes.cvat import read_cvat
 from input_pipeline.shapes.shape import ImageShapes
@@ -22,6 +30,7 @@ _JSON = (
     ("Supervisely", supervisely.is_supervisely, supervisely.read_supervisely),
     ("GeoJSON", geojson.is_geojson, geojson.read_geojson),
     ("Label Studio", label_studio.is_label_studio, label_studio.read_label_studio),
+    ("VIA 3", via3.is_via3, via3.read_via3),
     ("VIA", via.is_via, via.read_via),
 )
 

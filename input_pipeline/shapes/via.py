@@ -3,6 +3,7 @@
 https://www.robots.ox.ac.uk/~vgg/software/via/
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from input_pipeline.errors import DataError
@@ -71,11 +72,24 @@ def _shape(region, where, source, rules):
     else:
         raise DataError(f"{at}: a region of the kind {kind!r} is not known.")
     return Shape(
-        where, _name(region.get("region_attributes") or {}, at, rules), **found
+        where, class_of(region.get("region_attributes") or {}, at, rules), **found
     )
 
 
-def _name(attributes, at, rules):
+def class_of(attributes: Mapping[str, Any], at: str, rules: Annotations) -> str | None:
+    """The class that a region's attributes say, by `label_key` or the only one.
+
+    Args:
+        attributes: values by name; of check boxes {class: whether it is ticked}.
+        at: the file and the place in it, for errors.
+        rules: what the config says of it.
+
+    Returns:
+        Its name, or None where the attribute is empty.
+
+    Raises:
+        DataError: several attributes without a `label_key`, or not one box ticked.
+    """
     key = rules.label_key
     if not key and len(attributes) == 1:
         key = next(iter(attributes))

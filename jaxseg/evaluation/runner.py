@@ -69,7 +69,9 @@ class Runner:
         self._path = f"{split}_dataloader"
         loader: DataLoader | None = getattr(settings, self._path)
         if loader is None:
-            raise ConfigError(f"{self._path} is missing: it says which images")
+            instead = "; --mode eval takes those of val_dataloader"
+            hint = instead if split == "test" else ""
+            raise ConfigError(f"{self._path} is missing: it says which images{hint}")
         self.predictor = predictor
         self.dataset = loader.dataset
         self._loader = loader

@@ -12,6 +12,7 @@ from PIL import Image
 from input_pipeline.datasets import BaseSegDataset
 from input_pipeline.errors import DataError
 from input_pipeline.shapes.annotations import Annotations
+from input_pipeline.shapes.read import read_annotations
 from input_pipeline.shapes.rle import brush_runs, runs_to_mask
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
 
@@ -205,9 +206,156 @@ def test_xml_with_entities_is_refused(folder):
         label_of(folder, written(folder, text, "cvat.xml"))
     with pytest.raises(DataError, match="no XML"):
         label_of(folder, written(folder, "<annotations><image", "cvat.xml"))
-    with pytest.raises(DataError, match="tracks of a video"):
-        text = "<annotations><track/></annotations>"
-        label_of(folder, written(folder, text, "cvat.xml"))
+
+
+def shapes_of(folder, content, name):
+    """{image: [(class, corners of its polygon or mask)]}."""
+    path = str(folder / written(folder, content, name))
+    return {
+        one.image: [
+            (s.name, s.polygons[0][0].tolist() if s.polygons else s.mask.mask.tolist())
+            for s in one.shapes
+        ]
+        for one in read_annotations(path, Annotations())
+    }
+
+
+VIDEO = """<?xml version="1.0"?><annotations><version>1.1</version>
+<meta><task><size>4</size><start_frame>10</start_frame><stop_frame>16</stop_frame>
+<frame_filter>step=2</frame_filter>
+<segments><segment><start>0</start><stop>3</stop></segment></segments>
+<original_size><width>10</width><height>6</height></original_size></task></meta>
+<track id="0" label="tree">
+<box frame="10" outside="0" keyframe="1" xtl="3" ytl="3" xbr="7" ybr="6" z_order="1"/>
+<box frame="12" outside="0" keyframe="0" xtl="4" ytl="3" xbr="8" ybr="6" z_order="1"/>
+<box frame="14" outside="1" keyframe="1" xtl="4" ytl="3" xbr="8" ybr="6" z_order="1"/>
+</track>
+<track id="1" label="roof">
+<polygon frame="10" outside="0" keyframe="1" points="1,1;5,1;5,5;1,5" z_order="0">
+<attribute name="old">true</attribute></polygon>
+{more}</track></annotations>"""
+
+
+def test_cvat_tracks_are_drawn_in_each_of_their_frames(folder):
+    found = shapes_of(folder, VIDEO.format(more=""), "video.xml")
+    box = [[4, 3], [8, 3], [8, 6], [4, 6]]
+    assert list(found) == [f"frame_0000{number}.PNG" for number in (10, 12, 14, 16)]
+    assert [name for name, _ in found["frame_000010.PNG"]] == ["roof", "tree"]
+    assert sorted(found["frame_000012.PNG"][0][1]) == sorted(map(list, box))
+    assert found["frame_000014.PNG"] == found["frame_000016.PNG"] == []
+
+    for number in (10, 12, 14, 16):
+        Image.new("RGB", (10, 6)).save(folder / f"img/frame_0000{number}.png")
+    (folder / "img/a.png").unlink()
+    label = label_of(folder, "video.xml")
+    np.testing.assert_array_equal(label, FILLED_CLASSES)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            ("{more}", '<box frame="14" xtl="1" ytl="1" xbr="2" ybr="2"/>'),
+            "track 1 has no shape from frame 12 to 12, .* 'CVAT for video 1.1'",
+        ),
+        (("</task>", "</task><task><stop_frame>9</stop_frame></task>"), "of 2 videos"),
+        (('points="1,1;5', 'points="1;5'), "track 1: frame 10"),
+        (
+            ("{more}", '<cuboid frame="11"/>'),
+            "a cuboid covers no pixels; read are poly",
+        ),
+    ],
+)
+def test_cvat_tracks_that_are_refused(folder, change, message):
+    text = VIDEO.replace(*change).replace("{more}", "")
+    with pytest.raises(DataError, match=f"video.xml: .*{message}"):
+        shapes_of(folder, text, "video.xml")
+
+
+def via3(*regions):
+    """A VIA 3 project of a.png and b.png; regions as ([kind, x, y, ...], class)."""
+    select = dict(aname="what", type=4, options={"0": "roof", "1": "tree"})
+    files = {
+        key: dict(fid=key, fname=f"{name}.png", type=2, loc=1, src="")
+        for key, name in (("1", "a"), ("2", "b"))
+    }
+    return dict(
+        project=dict(pid="p", data_format_version="3.1.1", vid_list=["1", "2"]),
+        config={},
+        attribute={"1": select},
+        file=files,
+        view={"1": dict(fid_list=["1"]), "2": dict(fid_list=[2])},
+        metadata={
+            f"1_{place}": dict(vid="1", flg=0, z=[], xy=xy, av={"1": name})
+            for place, (xy, name) in enumerate(regions)
+        },
+    )
+
+
+ROOF_AND_TREE = (
+    ([7, 1, 1, 5, 1, 5, 5, 1, 5], "0"),
+    ([2, 3, 3, 4, 3], "1"),
+    ([], "0"),  # of the whole image
+)
+
+
+def test_via_3(folder):
+    content = via3(*ROOF_AND_TREE)
+    Image.new("RGB", (10, 6)).save(folder / "img/b.png")
+    written(folder, content, "via3.json")
+    np.testing.assert_array_equal(label_of(folder, "via3.json"), FILLED_CLASSES)
+    found = shapes_of(folder, content, "via3.json")
+    assert found["b.png"] == [] and len(found["a.png"]) == 2
+
+    # Check boxes, and text that is no option.
+    attribute = content["attribute"]["1"]
+    attribute["type"] = 2
+    np.testing.assert_array_equal(
+        label_of(folder, written(folder, content, "via3.json")), FILLED_CLASSES
+    )
+    attribute.update(type=1, options={})
+    for key, name in (("1_0", "roof"), ("1_1", "tree")):
+        content["metadata"][key]["av"]["1"] = name
+    np.testing.assert_array_equal(
+        label_of(folder, written(folder, content, "via3.json")), FILLED_CLASSES
+    )
+
+
+def test_via_3_circles_and_ellipses(folder):
+    content = via3(([3, 4, 3, 2], "0"), ([4, 4, 3, 2, 1], "1"))
+    circle, ellipse = (
+        np.array(c) for _, c in shapes_of(folder, content, "v.json")["a.png"]
+    )
+    for corners, radii in ((circle, (2, 2)), (ellipse, (2, 1))):
+        away = (corners - (4, 3)) / radii
+        np.testing.assert_allclose((away**2).sum(1), 1)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: c["metadata"]["1_0"].update(z=[2.5]), "1_0: .* frame of a video"),
+        (lambda c: c["metadata"]["1_0"].update(vid="9"), "1_0: its view '9' is not in"),
+        (lambda c: c["metadata"]["1_0"].update(xy=[8, 1, 2]), "1_0: .* VIA's kind 8"),
+        (lambda c: c["metadata"]["1_0"].update(xy=[7, 1, 2, 3]), "1_0: 3 coordinates"),
+        (lambda c: c["view"]["1"].update(fid_list=[1, 2]), "view.1: shows 2 files"),
+        (lambda c: c["file"]["2"].update(type=4), "view.2: b.png is no image"),
+        (
+            lambda c: (
+                c["attribute"]["1"].update(type=2),
+                c["metadata"]["1_0"].update(av={"1": "0,1"}),
+            ),
+            "1_0: 2 classes are ticked",
+        ),
+    ],
+)
+def test_via_3_that_is_refused(folder, change, message):
+    content = via3(*ROOF_AND_TREE)
+    change(content)
+    with pytest.raises(
+        DataError, match=f"v.json: {message}|v.json: metadata.{message}"
+    ):
+        shapes_of(folder, content, "v.json")
 
 
 def brush(mask):

@@ -17,12 +17,15 @@ from input_pipeline.shapes.read import read_annotations
 from tests.input_pipeline.shapes.test_formats import (
     CVAT,
     ROOF,
+    ROOF_AND_TREE,
     SCENE_CLASSES,
     TREE,
+    VIDEO,
     brush,
     coco,
     labelme,
     png,
+    via3,
 )
 
 # What a mutant gets in place of some bytes.
@@ -89,6 +92,8 @@ SAMPLES = {
     "cvat.xml": CVAT.format(
         more='<mask label="roof" rle="1,2,1" left="8" top="0" width="2" height="2"/>'
     ),
+    "via3.json": via3(*ROOF_AND_TREE),
+    "video.xml": VIDEO.format(more=""),
     "yolo.txt": "0 0.1 0.1 0.5 0.1 0.5 0.5\n1 0.5 0.5 0.9 0.5 0.9 0.9\n",
     "rle.csv": "ImageId,EncodedPixels,ClassId\na,8 4 14 4,roof\na,,tree\n",
     "wkt.csv": 'ImageId,wkt,class\na,"POLYGON ((1 1, 5 1, 5 5), (2 2, 3 2, 3 3))",roof\n',
