@@ -51,7 +51,9 @@ class Windows:
         rows, columns = (
             range(length)[part] for length, part in zip(self.shape, key, strict=False)
         )
-        wide = max(_AT_ONCE // max(len(rows), 1), 1)
+        # The tiles at the borders of what is decoded have pixels of their own.
+        at_once = min(_AT_ONCE, self._max_pixels // 2)
+        wide = max(at_once // max(len(rows), 1), 1)
         parts = [columns[i : i + wide] for i in range(0, len(columns), wide)]
         return self._use(np.concatenate([self._part(rows, part) for part in parts], 1))
 

@@ -19,7 +19,7 @@ from jaxseg.evaluation.checks import check_size, check_test_pipeline
 from jaxseg.evaluation.sizes import expected_sizes
 from jaxseg.inference.buckets.plan import Bucket, Size
 from jaxseg.inference.loaded import check_channels
-from jaxseg.inference.predictor import Predictor
+from jaxseg.inference.predictor import Predictor, images_together
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.read import Settings
 from jaxseg.settings.tta import TestTimeAug
@@ -300,23 +300,6 @@ def _with_facts(samples: Iterator[dict], dataset: SegDataset) -> Iterator[dict]:
         if are_files and "seg_map_path" in (record := dataset[number]):
             facts["seg_map_path"] = record["seg_map_path"]
         yield sample | facts
-
-
-def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:
-    """How many images of one size are predicted at once.
-
-    A CPU gains nothing from more than one image on a device; so each runs alone, and
-    the scores are the same to the bit for any batch_size and number of devices.
-
-    Args:
-        batch_size: what val_dataloader asks for.
-        devices: over which the images are split.
-
-    Returns:
-        A multiple of the number of devices.
-    """
-    cpu = devices[0].platform == "cpu"
-    return len(devices) * (1 if cpu else -(-batch_size // len(devices)))
 
 
 def by_bucket(

@@ -18,7 +18,7 @@ from input_pipeline.transforms.transform import Transform, does
 from jaxseg.checkpoint.errors import RemovedCheckpointError
 from jaxseg.config import ConfigError
 from jaxseg.inference.bands import BandPredictor, devices_of_image
-from jaxseg.inference.predictor import Predictor
+from jaxseg.inference.predictor import Predictor, images_together
 from jaxseg.load_config import INFERENCE, load_config
 from jaxseg.registry import lookup
 from jaxseg.resolve import resolve, resolve_model
@@ -89,6 +89,14 @@ class SegModel:
     @functools.cached_property
     def _encode_decode(self):
         return jax.jit(functools.partial(self.segmentor.apply, method="encode_decode"))
+
+    @property
+    def images_together(self) -> int:
+        """How many images, or windows, of one size run at once."""
+        loader = self.config.get("val_dataloader") or {}
+        if isinstance(self.predictor, BandPredictor):
+            return 1
+        return images_together(loader.get("batch_size", 1), self.predictor.devices)
 
     def load_image(self, image: str | Path | np.ndarray) -> dict[str, Any]:
         """Takes an image through the test pipeline.

@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from jaxseg.config import ConfigError, nearest
+from jaxseg.inference.huge_files import stream_to_files
 from jaxseg.inference.label_files import save_palette_png
 from jaxseg.inference.loaded import SegModel
 from jaxseg.inference.outlines import annotations_of, geojson_of
 from jaxseg.inference.postprocess import probabilities
+from jaxseg.inference.stream import windows_of
 from jaxseg.visualize import as_rgb, colorize, overlay
 
 # Each with its folder and suffix.
@@ -60,6 +62,20 @@ def predict_to_files(
     Raises:
         DataError, ConfigError: as `SegModel.predict`.
     """
+    files = {}
+    for name in formats:
+        folder, suffix = FORMATS[name]
+        files[name] = output / folder / f"{stem}{suffix}"
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+    windows = windows_of(model, path)
+    if windows is not None:
+        files |= {
+            name: file.with_name(f"{stem.name}.tif")
+            for name, file in files.items()
+            if name != "overlay"
+        }
+        stream_to_files(model, windows, files)
+        return files[formats[0]]
     mean = None
     if "probability" in formats:
         label_map, values = model.predict(path, return_logits=True)
@@ -68,12 +84,8 @@ def predict_to_files(
     else:
         label_map = model.predict(path)
     pixels = as_rgb(model.read_pixels(path)) if "overlay" in formats else None
-    files = {}
-    for name in formats:
-        folder, suffix = FORMATS[name]
-        files[name] = output / folder / f"{stem}{suffix}"
-        files[name].parent.mkdir(parents=True, exist_ok=True)
-        _write(name, files[name], model, label_map, mean, pixels)
+    for name, file in files.items():
+        _write(name, file, model, label_map, mean, pixels)
     return files[formats[0]]
 
 

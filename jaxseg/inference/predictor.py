@@ -330,3 +330,20 @@ class Predictor:
         stages = resize_stages(chains, padded, flip, kept, **how)
         rows = np.array([size[0] for size in run.sizes], np.int32)
         return self.programs.finish(source, stages, rows, total, run.how, **count)
+
+
+def images_together(batch_size: int, devices: Sequence[jax.Device]) -> int:
+    """How many images of one size are predicted at once.
+
+    A CPU gains nothing from more than one image on a device; so each runs alone, and
+    the scores are the same to the bit for any batch_size and number of devices.
+
+    Args:
+        batch_size: what val_dataloader asks for.
+        devices: over which the images are split.
+
+    Returns:
+        A multiple of the number of devices.
+    """
+    cpu = devices[0].platform == "cpu"
+    return len(devices) * (1 if cpu else -(-batch_size // len(devices)))

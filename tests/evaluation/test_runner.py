@@ -9,8 +9,8 @@ import pytest
 from input_pipeline.transforms import Resize
 from jaxseg.config import ConfigError
 from jaxseg.evaluation.evaluate import Evaluator
-from jaxseg.evaluation.runner import Runner, by_bucket, images_together
-from jaxseg.inference.predictor import Predictor
+from jaxseg.evaluation.runner import Runner, by_bucket
+from jaxseg.inference.predictor import Predictor, images_together
 from jaxseg.settings import tta as augmentation
 from jaxseg.settings.read import read_settings
 from tests.evaluation.scenes import (

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from input_pipeline.errors import DataError
+from input_pipeline.transforms import LoadImageFromFile
 from jaxseg.config import ConfigError
 from jaxseg.inference.label_files import save_palette_png
 from jaxseg.inference.pictures import (
@@ -22,6 +23,7 @@ class Thirds:
     """A model that predicts thirds of the image's width, as `SegModel` would."""
 
     palette = PALETTE
+    pipeline = (LoadImageFromFile(),)
 
     def read_pixels(self, path):
         return np.asarray(Image.open(path).convert("RGB"))

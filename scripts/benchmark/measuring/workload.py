@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from input_pipeline.loader import train_batches
-from jaxseg.evaluation.runner import images_together
+from jaxseg.inference.predictor import images_together
 from jaxseg.ops.compiler_options import compiler_options
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.train.run import Run
