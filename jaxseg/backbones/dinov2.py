@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxseg.backbones.backbone import Backbone, chosen_maps
+from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import torch_start
 from jaxseg.layers.dinov2_block import DINOv2Block, no_rotation
 from jaxseg.layers.embed import PatchEmbed
+from jaxseg.layers.embedding import Embedding
 from jaxseg.layers.norm import LN, Norm
 from jaxseg.layers.position import resize_positions
 from jaxseg.layers.remat import remat_if
@@ -32,12 +34,21 @@ def _converted(weights, part):
             if name in result and np.shape(result[name]) == mask.shape:
                 # What is masked is no number in DINOv3's files.
                 result[name] = np.where(mask == 1, np.asarray(result[name]), 0)
-    table = result.get("pos_embed")
-    if np.ndim(table) == 3 and math.isqrt(table.shape[1]) ** 2 == table.shape[1]:
-        # timm's models with registers have added it to the class token.
-        first = np.zeros_like(table, shape=(1, 1, table.shape[2]))
-        result["pos_embed"] = np.concatenate([first, table], axis=1)
+    if "pos_embed" in result:
+        result["pos_embed"] = with_class_position(result["pos_embed"])
     return result
+
+
+def with_class_position(table: np.ndarray) -> np.ndarray:
+    """A position table (1, patches of a square, C) with one of zeros in front.
+
+    timm's models with registers have added that of the class token to it. A table of
+    another shape stays as it is.
+    """
+    if np.ndim(table) != 3 or math.isqrt(table.shape[1]) ** 2 != table.shape[1]:
+        return table
+    first = np.zeros_like(table, shape=(1, 1, table.shape[2]))
+    return np.concatenate([first, table], axis=1)
 
 
 _SMALL = nn.initializers.normal(1e-6)
@@ -87,6 +98,9 @@ class DINOv2(Backbone):
             with registers do.
         frozen: the weights stay as they are, and no gradient is computed.
         with_cp: compute a block's activations again in the backward pass.
+        num_queries: learned tokens that join the others before the last blocks, as
+            EoMT's (https://arxiv.org/abs/2503.19108); 0 is without.
+        num_query_blocks: how many of the last blocks they pass.
     """
 
     img_size: int | tuple[int, int] = 518
@@ -107,12 +121,22 @@ class DINOv2(Backbone):
     interpolate_antialias: bool = False
     frozen: bool = False
     with_cp: bool = False
+    num_queries: int = 0
+    num_query_blocks: int = 4
 
     key_table = KEY_TABLE
+    fresh_modules = (".query",)
 
     def __post_init__(self):
         check_heads(self.embed_dims, self.num_heads)
         chosen_maps(self.out_indices, self.num_layers)
+        if self.num_queries and self.frozen:
+            raise FieldError("frozen: is True, and num_queries are there to be trained")
+        if self.num_queries and not 1 <= self.num_query_blocks <= self.num_layers:
+            raise FieldError(
+                f"num_query_blocks: is {self.num_query_blocks}, allowed: 1 to "
+                f"num_layers, {self.num_layers}"
+            )
         super().__post_init__()
 
     @property
@@ -121,29 +145,70 @@ class DINOv2(Backbone):
         return ("",) if self.frozen else ()
 
     @nn.compact
-    def __call__(self, x, train: bool):
-        """(N, H, W, in_channels) -> tuple of (N, h, w, embed_dims)."""
+    def __call__(
+        self,
+        x,
+        train: bool,
+        visible: Callable[[int, jax.Array, jax.Array], jax.Array] | None = None,
+    ):
+        """Images to maps.
+
+        Args:
+            x: (N, H, W, in_channels).
+            train: whether stochastic depth is on.
+            visible: from the number of one of the last blocks, counted from the first
+                of them, and the patches (N, h, w, C) and queries (N, Q, C) before it
+                to the patches that a query sees in it, (N, Q, h, w) bool; None: all.
+
+        Returns:
+            A tuple of (N, h, w, C), those of `out_indices`. With queries, of the
+            patches (N, h, w, C) and queries (N, Q, C) before each of the last blocks,
+            if `train` or `visible`, and after them.
+        """
         trains = train and not self.frozen
         x, grid = self._tokens(x, train)  # (N, 1 + registers + h * w, C)
         rotate, outs = self.rotation(grid), []
         wanted = chosen_maps(self.out_indices, self.num_layers)
+        norm = self.norm_cfg(name="norm") if self.final_norm else _as_it_is
+        joined = self.num_layers - self.num_query_blocks if self.num_queries else None
         for i in range(self.num_layers):
-            x = self._block(f"blocks.{i}")(x, trains, rotate)
-            if i in wanted:
-                outs.append(x)
-        if self.final_norm:
-            norm = self.norm_cfg(name="norm")
-            outs = [norm(x, train) for x in outs]
-        if self.frozen:
-            outs = [jax.lax.stop_gradient(x) for x in outs]
-        return tuple(self._as_map(x, grid) for x in outs)
+            mask = None
+            if i == joined:
+                x = self._with_queries(x)
+            if joined is not None and i >= joined and (train or visible is not None):
+                outs.append(self._patches_and_queries(norm(x, train), grid))
+                if visible is not None:
+                    mask = self._mask(visible(i - joined, *outs[-1]), x)
+            x = self._block(f"blocks.{i}", rotate)(x, trains, mask)
+            if i in wanted and joined is None:
+                outs.append(self._as_map(norm(x, train), grid))
+        if joined is not None:
+            outs.append(self._patches_and_queries(norm(x, train), grid))
+        return tuple(map(jax.lax.stop_gradient, outs) if self.frozen else outs)
+
+    def _with_queries(self, x):
+        queries = Embedding(self.num_queries, self.embed_dims, name="query")()
+        queries = jnp.broadcast_to(queries.astype(x.dtype), (len(x), *queries.shape))
+        return jnp.concatenate([x, queries], axis=1)
+
+    def _patches_and_queries(self, x, grid):
+        return self._as_map(x[:, : -self.num_queries], grid), x[:, -self.num_queries :]
+
+    def _mask(self, seen, x):
+        """(N, 1, L, L): of all tokens only queries see less, and of patches alone."""
+        batch, queries, *_ = seen.shape
+        seen = seen.reshape(batch, queries, -1)
+        prefix = x.shape[1] - queries - seen.shape[2]
+        seen = jnp.pad(seen, ((0, 0), (0, 0), (prefix, queries)), constant_values=True)
+        above = ((0, 0), (x.shape[1] - queries, 0), (0, 0))
+        return jnp.pad(seen, above, constant_values=True)[:, None]
 
     def rotation(self, grid: tuple[int, int]) -> Callable[[jax.Array], jax.Array]:
         """What puts the places of (h, w) patches into queries and keys: here nothing."""
         del grid
         return no_rotation
 
-    def _block(self, name):
+    def _block(self, name, rotate):
         return remat_if(DINOv2Block, self.with_cp)(
             self.num_heads,
             ffn_channels(self.embed_dims, self.mlp_ratio, self.swiglu),
@@ -154,6 +219,7 @@ class DINOv2(Backbone):
             self.init_values,
             self.norm_cfg,
             self.act_cfg,
+            rotate,
             name=name,
         )
 
@@ -223,6 +289,11 @@ class DINOv2(Backbone):
     def _as_map(self, x, grid):
         patches = x[:, 1 + self.num_register_tokens :]
         return patches.reshape(len(x), *grid, self.embed_dims)
+
+
+def _as_it_is(x, train):
+    del train
+    return x
 
 
 def ffn_channels(width: int, ratio: float, swiglu: bool) -> int:

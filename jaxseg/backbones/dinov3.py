@@ -38,14 +38,15 @@ class DINOv3(DINOv2):
     def rotation(self, grid):
         cos, sin = _cos_and_sin(grid, self.embed_dims // self.num_heads, self.rope_base)
         first = 1 + self.num_register_tokens
+        ends = [first, first + math.prod(grid)]
 
         def rotate(x):
             """(N, L, heads, d), of which the patches are rotated."""
-            prefix, patches = wide(x[:, :first]), wide(x[:, first:])
+            prefix, patches, queries = jnp.split(wide(x), ends, axis=1)
             one, other = jnp.split(patches, 2, axis=-1)
             turned = jnp.concatenate([-other, one], axis=-1)
             patches = patches * cos[:, None] + turned * sin[:, None]
-            return jnp.concatenate([prefix, patches], axis=1).astype(x.dtype)
+            return jnp.concatenate([prefix, patches, queries], 1).astype(x.dtype)
 
         return rotate
 

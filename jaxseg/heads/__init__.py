@@ -13,6 +13,7 @@ from jaxseg.heads.dnl_head import DNLHead
 from jaxseg.heads.dpt_head import DPTHead
 from jaxseg.heads.ema_head import EMAHead
 from jaxseg.heads.enc_head import EncHead
+from jaxseg.heads.eomt_head import EoMTHead
 from jaxseg.heads.fcn_head import FCNHead
 from jaxseg.heads.fpn_head import FPNHead
 from jaxseg.heads.gc_head import GCHead
@@ -65,6 +66,7 @@ __all__ = [
     "DiceCost",
     "EMAHead",
     "EncHead",
+    "EoMTHead",
     "FCNHead",
     "FPNHead",
     "FocalLossCost",

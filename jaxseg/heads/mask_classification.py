@@ -69,9 +69,13 @@ class MaskClassificationHead(Head, kw_only=True):
         super().__post_init__()
 
     def predictors(
-        self,
+        self, act: Callable[[jax.Array], jax.Array] = jax.nn.relu
     ) -> tuple[Callable[[jax.Array], jax.Array], Callable[[jax.Array], jax.Array]]:
-        """The layers from queries (..., C) to scores, and to embeddings of masks."""
+        """The layers from queries (..., C) to scores, and to embeddings of masks.
+
+        Args:
+            act: the activation between the layers to embeddings.
+        """
         width = self.feat_channels
         start = torch_start(width)
         classify = Linear(self.num_classes + 1, **start, name="cls_embed")
@@ -82,7 +86,7 @@ class MaskClassificationHead(Head, kw_only=True):
 
         def embed(x):
             for layer in layers[:-1]:
-                x = jax.nn.relu(layer(x))
+                x = act(layer(x))
             return layers[-1](x)
 
         return classify, embed

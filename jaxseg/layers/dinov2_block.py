@@ -41,12 +41,13 @@ class _Attention(nn.Module):
     num_heads: int
     qkv_bias: bool
     key_bias: bool
+    rotate: Callable[[jax.Array], jax.Array]
 
     @nn.compact
-    def __call__(self, x, rotate):
+    def __call__(self, x, mask):
         parts = _QueriesKeysValues(self.qkv_bias, self.key_bias, name="qkv")(x)
         q, k, v = (y.reshape(*x.shape[:2], self.num_heads, -1) for y in parts)
-        y = attention(rotate(q), rotate(k), v).reshape(x.shape)
+        y = attention(self.rotate(q), self.rotate(k), v, mask=mask).reshape(x.shape)
         return Linear(x.shape[-1], name="proj")(y)
 
 
@@ -83,6 +84,8 @@ class DINOv2Block(nn.Module):
         drop_path_rate: probability that a sample skips a branch.
         init_values: starting value of the factors of a branch's channels.
         norm_cfg, act_cfg: flavours of the layers.
+        rotate: puts positions into queries and keys, (N, L, heads, d). A field, since
+            rematerialisation takes arrays alone as arguments.
     """
 
     num_heads: int
@@ -94,25 +97,24 @@ class DINOv2Block(nn.Module):
     init_values: float = 1.0
     norm_cfg: Norm = LN(eps=1e-6)
     act_cfg: Act = GELU()
+    rotate: Callable[[jax.Array], jax.Array] = no_rotation
 
     @nn.compact
     def __call__(
-        self,
-        x: jax.Array,
-        train: bool,
-        rotate: Callable[[jax.Array], jax.Array] = no_rotation,
+        self, x: jax.Array, train: bool, mask: jax.Array | None = None
     ) -> jax.Array:
         """Tokens (N, L, C) -> (N, L, C).
 
         Args:
             x: the tokens.
             train: whether samples skip branches.
-            rotate: puts positions into queries and keys, (N, L, heads, d).
+            mask: which tokens a token sees, (N, 1, L, L) bool; None: all.
         """
         y = self.norm_cfg(name="norm1")(x, train)
-        y = _Attention(self.num_heads, self.qkv_bias, self.key_bias, name="attn")(
-            y, rotate
+        attend = _Attention(
+            self.num_heads, self.qkv_bias, self.key_bias, self.rotate, name="attn"
         )
+        y = attend(y, mask)
         x = x + self._scaled(1, y, train)
         y = self.norm_cfg(name="norm2")(x, train)
         y = _FFN(self.ffn_channels, self.is_swiglu, self.act_cfg, name="mlp")(y)

@@ -2,6 +2,7 @@
 
 from jaxseg.segmentors.cascade_encoder_decoder import CascadeEncoderDecoder
 from jaxseg.segmentors.encoder_decoder import EncoderDecoder
+from jaxseg.segmentors.eomt import EoMT
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 
-__all__ = ["CascadeEncoderDecoder", "EncoderDecoder", "SegDataPreProcessor"]
+__all__ = ["CascadeEncoderDecoder", "EncoderDecoder", "EoMT", "SegDataPreProcessor"]

@@ -23,6 +23,8 @@ _TO_TORCH = {
 }
 
 COUNTER = "num_batches_tracked"
+# What a model counts in its training (EoMT's annealing); no other program's files have it.
+ITERATIONS = "iterations"
 # A large model has some 2000 keys; a file may have millions.
 _MOST_LINES = 10_000
 _COUNTS = (COUNTER, "total_ops", "total_params", "n_averaged")
@@ -84,7 +86,7 @@ def from_state_dict(
 
     Args:
         state_dict: arrays by PyTorch key, some of which are passed over
-            (`is_passed_over`).
+            (`is_passed_over`). ITERATIONS may be missing, and then are 0.
         target: the model's variables, or their `jax.eval_shape`.
         source: where the state dict is from, for errors.
         buffers: arrays by key that the state dict may have besides, with the same
@@ -99,7 +101,9 @@ def from_state_dict(
     """
     wanted, buffers = torch_shapes(target), buffers or {}
     given = {key for key in state_dict if not is_passed_over(key)}
-    problems = [f"missing: {key}" for key in sorted(wanted.keys() - given)]
+    counts = {key for key in wanted if key.rpartition(".")[2] == ITERATIONS}
+    state_dict = {key: np.zeros((), np.float32) for key in counts} | dict(state_dict)
+    problems = [f"missing: {key}" for key in sorted(wanted.keys() - given - counts)]
     extra = sorted(given - wanted.keys() - buffers.keys())
     problems += [f"unexpected: {key}" for key in extra]
     shapes = wanted | {key: array.shape for key, array in buffers.items()}

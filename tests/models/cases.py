@@ -161,6 +161,7 @@ DEAR = {
     "DPTHead",
     "DRN",
     "ERFNet",
+    "EoMTHead",
     "FastSCNN",
     "HRNet",
     "ICNet",
@@ -192,7 +193,7 @@ def dear_ones_long(names):
     ]
 
 
-OF_DINO = {"BNHead", "DINOv2", "DINOv3"}
+OF_DINO = {"BNHead", "DINOv2", "DINOv3", "EoMTHead"}
 # Of other repositories: mmseg has no starting values of theirs.
 NOT_IN_MMSEG = {"AlignedXception", "DRN", "DeepLabV3PlusHead"} | OF_VAN | OF_DINO
 

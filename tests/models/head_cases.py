@@ -88,6 +88,14 @@ def mask2former():
     return Case(config, PYRAMID, ((3, 4, 4), (3, 4, 6), (17, 13, 6)))
 
 
+def eomt():
+    of_masks = ("loss_cls", "loss_mask", "loss_dice", "train_cfg")
+    config = {key: mask2former().config[key] for key in of_masks}
+    config |= dict(in_channels=8, num_classes=3, num_queries=4, num_upscale_blocks=1)
+    inputs = (((5, 3, 8), (4, 8)),) * 2
+    return Case(config, inputs, ((2, 4, 4), (2, 4, 8), (10, 6, 8)))
+
+
 def knet():
     stage = dict(
         type="KernelUpdateHead",
@@ -182,6 +190,7 @@ HEADS = {
     "EMAHead": head((5, 4), in_channels=8, ema_channels=6, num_bases=4, num_stages=2),
     "DepthwiseSeparableFCNHead": head((5, 4), in_channels=8),
     "EncHead": head((5, 4), (3,), num_codes=4, add_lateral=True, **SEVERAL),
+    "EoMTHead": eomt(),
     "FCNHead": head((17, 13), input_transform="resize_concat", **SEVERAL),
     "FPNHead": head((17, 13), feature_strides=[4, 8, 16], **SEVERAL),
     "GCHead": head(

@@ -357,6 +357,14 @@ SEGMENTORS = {
         backbone=dict(BACKBONES["DINOv3"].config, type="DINOv3"),
         decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),
     ),
+    "eomt": dict(
+        type="EoMT",
+        backbone=dict(
+            BACKBONES["DINOv2"].config, type="DINOv2", num_queries=4, num_query_blocks=2
+        ),
+        decode_head=dict(HEADS["EoMTHead"].config, type="EoMTHead"),
+        mask_annealing=dict(start=[0, 10], end=[10, 20]),
+    ),
     "swin": dict(
         backbone=dict(BACKBONES["SwinTransformer"].config, type="SwinTransformer"),
         decode_head=last("FCNHead", 8, num_convs=1, concat_input=False),

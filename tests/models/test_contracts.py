@@ -41,7 +41,7 @@ def test_every_entry_has_a_case():
         (losses, LOSSES),
         (
             segmentors,
-            {"CascadeEncoderDecoder", "EncoderDecoder", "SegDataPreProcessor"},
+            {"CascadeEncoderDecoder", "EncoderDecoder", "EoMT", "SegDataPreProcessor"},
         ),
         (layers, NEEDED_ELSEWHERE),
     ):

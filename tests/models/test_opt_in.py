@@ -207,6 +207,7 @@ def test_who_opts_in():
         "BEiT",
         "DINOv2",
         "DINOv3",
+        "EoMTHead",
         "ISAHead",
         "ICNet",
         "IterativeDecodeHead",

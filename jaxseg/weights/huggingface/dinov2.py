@@ -1,19 +1,20 @@
 """DINOv2 and DINOv3 of Hugging Face."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from jaxseg.weights.huggingface.errors import HuggingFaceError
 from jaxseg.weights.huggingface.family import BackboneFamily
-from jaxseg.weights.huggingface.fields import stages_of
+from jaxseg.weights.huggingface.fields import Fields, stages_of
 from jaxseg.weights.huggingface.forms import join_queries_keys_values
 from jaxseg.weights.join_weights import join_weights
 from jaxseg.weights.key_table import KeyTable
 
 
-def _common(fields, where):
-    """What all of them have."""
+def common_fields(fields: Fields, where: str) -> dict[str, Any]:
+    """Our fields that all of these ViTs have, for the fields of a config.json."""
     return dict(
         in_channels=fields["num_channels"],
         patch_size=fields["patch_size"],
@@ -37,7 +38,7 @@ def _dinov2(fields, where):
         qkv_bias=fields["qkv_bias"],
         final_norm=fields["apply_layernorm"],
         interpolate_antialias=fields["num_register_tokens"] > 0,
-        **_common(fields, where),
+        **common_fields(fields, where),
     )
 
 
@@ -59,7 +60,7 @@ def _dinov3(fields, where):
         mlp_ratio=hidden * (1.5 if gated else 1) / width,
         swiglu=gated,
         rope_base=fields["rope_theta"],
-        **_common(fields, where),
+        **common_fields(fields, where),
     )
 
 
@@ -88,7 +89,8 @@ def _weights_of_dinov3(weights, backbone):
     return _weights(weights, backbone)
 
 
-_BLOCKS = (
+# Names inside a block that all of them have.
+BLOCKS = (
     (r"\.layer_scale(\d)\.lambda1$", r".ls\1.gamma"),
     (r"\.mlp\.weights_in\.", ".mlp.w12."),
     (r"\.mlp\.weights_out\.", ".mlp.w3."),
@@ -133,7 +135,7 @@ DINOV2 = BackboneFamily(
             (r"^layernorm\.", "norm."),
             (r"\.attention\.attention\.", ".attn."),
             (r"\.attention\.output\.dense\.", ".attn.proj."),
-            *_BLOCKS,
+            *BLOCKS,
         ),
         unused=("mask_token", "classifier."),
         convert=_weights,
@@ -181,7 +183,7 @@ DINOV3 = BackboneFamily(
             (r"\.attention\.o_proj\.", ".attn.proj."),
             (r"\.mlp\.up_proj\.", ".mlp.fc1."),
             (r"\.mlp\.down_proj\.", ".mlp.fc2."),
-            *_BLOCKS,
+            *BLOCKS,
         ),
         unused=("mask_token",),
         convert=_weights_of_dinov3,

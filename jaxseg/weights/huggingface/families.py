@@ -7,6 +7,7 @@ from jaxseg.weights.huggingface.dinov2 import (
     DINOV2_WITH_REGISTERS,
     DINOV3,
 )
+from jaxseg.weights.huggingface.eomt import EOMT, EOMT_VIT
 from jaxseg.weights.huggingface.family import BackboneFamily, SegmentorFamily
 from jaxseg.weights.huggingface.segformer import MIT, SEGFORMER
 from jaxseg.weights.huggingface.swin import SWIN
@@ -20,6 +21,7 @@ BACKBONES: dict[str, BackboneFamily] = {
     "dinov2": DINOV2,
     "dinov2_with_registers": DINOV2_WITH_REGISTERS,
     "dinov3_vit": DINOV3,
+    "eomt": EOMT_VIT,
     "segformer": MIT,
     "swin": SWIN,
 }
@@ -27,6 +29,7 @@ BACKBONES: dict[str, BackboneFamily] = {
 # By the class in `architectures`.
 SEGMENTORS: dict[str, SegmentorFamily] = {
     "BeitForSemanticSegmentation": BEIT_UPERNET,
+    "EomtForUniversalSegmentation": EOMT,
     "SegformerForSemanticSegmentation": SEGFORMER,
     "UperNetForSemanticSegmentation": UPERNET,
 }

@@ -35,7 +35,8 @@ class SegmentorFamily:
     """A whole model, by the name of its class in `architectures`.
 
     Attributes:
-        backbone_prefix: what the keys of its backbone begin with.
+        backbone_prefix: what stands before the keys of its backbone; or, where nothing
+            does, what each of them begins with.
         defaults: as of `BackboneFamily`.
         model: takes the fields, our entry of the backbone, the channels of its maps,
             and the number of classes; gives the `model` of a config. Of its
@@ -47,7 +48,7 @@ class SegmentorFamily:
         only: as of `BackboneFamily`.
     """
 
-    backbone_prefix: str
+    backbone_prefix: str | tuple[str, ...]
     defaults: Mapping[str, Any]
     model: Callable[[Fields, dict[str, Any], tuple[int, ...], int], dict[str, Any]]
     key_table: KeyTable

@@ -81,7 +81,10 @@ def read_model_folder(path: Path) -> ModelFolder:
     count = len(classes) or config.get("num_labels", 2)
     model = family.model(fields, entry, part.channels(of_backbone), count)
     start = family.backbone_prefix
-    below = {k[len(start) :]: a for k, a in weights.items() if k.startswith(start)}
+    before = start if isinstance(start, str) else ""
+    below = {
+        k.removeprefix(before): a for k, a in weights.items() if k.startswith(start)
+    }
     others = {k: a for k, a in weights.items() if not k.startswith(start)}
     named = _named(others, family.key_table, model, where)
     for key, array in _named(below, part.key_table, entry, where).items():

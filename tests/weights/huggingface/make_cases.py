@@ -8,6 +8,7 @@ them), `size` of the image and `logits` at the image's size, every fifth pixel o
 axis; of a backbone, its maps.
 """
 
+import functools
 import json
 import pathlib
 import sys
@@ -127,7 +128,23 @@ def dinov3_gated():
     )
 
 
+def eomt():
+    return t.EomtForUniversalSegmentation(
+        t.EomtConfig(
+            image_size=64,
+            hidden_size=16,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            num_blocks=2,
+            num_queries=6,
+            num_register_tokens=2,
+            id2label=NAMES,
+        )
+    )
+
+
 MODELS = {
+    "eomt": (eomt, (64, 64)),
     "dinov2": (dinov2, (42, 70)),
     "dinov2_with_registers": (dinov2_with_registers, (42, 98)),
     "dinov3": (dinov3, (48, 80)),
@@ -144,9 +161,15 @@ def logits_of(outputs, size):
     """(N, C, H, W): of a backbone the channels of its maps, one behind the other."""
     if "feature_maps" in outputs:
         return torch.cat(outputs.feature_maps, dim=1)
-    return torch.nn.functional.interpolate(
-        outputs.logits, size=size, mode="bilinear", align_corners=False
+    resize = functools.partial(
+        torch.nn.functional.interpolate, size=size, mode="bilinear", align_corners=False
     )
+    if "masks_queries_logits" in outputs:
+        # As in post_process_semantic_segmentation, with masks at the image's size.
+        masks = resize(outputs.masks_queries_logits).sigmoid()
+        classes = outputs.class_queries_logits.softmax(-1)[..., :-1]
+        return torch.einsum("bqc, bqhw -> bchw", classes, masks)
+    return resize(outputs.logits)
 
 
 def make(name):
