@@ -13,7 +13,16 @@ from typing import Any
 import flax.linen as nn
 
 from input_pipeline.errors import DataError
-from jaxseg import backbones, heads, layers, losses, necks, segmentors, weights
+from jaxseg import (
+    backbones,
+    heads,
+    layers,
+    losses,
+    necks,
+    segmentors,
+    text_encoders,
+    weights,
+)
 from jaxseg.annotations import (
     annotations_of,
     element_of,
@@ -27,7 +36,16 @@ from jaxseg.errors import FieldError
 from jaxseg.registry import fitting_types, lookup
 from jaxseg.segmentors.segmentor import Segmentor
 
-MODEL_TABLES = (segmentors, backbones, necks, heads, losses, layers, weights)
+MODEL_TABLES = (
+    segmentors,
+    backbones,
+    text_encoders,
+    necks,
+    heads,
+    losses,
+    layers,
+    weights,
+)
 
 # Keys that mmseg's configs spell out although they say nothing: accepted with this
 # value alone, wherever the type has no such field.
@@ -85,7 +103,7 @@ def resolve(
         return config
     if "type" in config:
         cls = lookup(config["type"], path, tables, roles_of(slot))
-    elif (cls := _only_class(slot)) is None:
+    elif (cls := _only_class(slot, tables)) is None:
         # Keys that are no names (a label_map) are data.
         return {
             key: resolve(child, f"{path}.{key}", tables, value_of(slot))
@@ -100,11 +118,16 @@ def resolve(
     return build(cls, values, path, tables)
 
 
-def _only_class(slot):
-    """The dataclass whose fields a dict without a `type` gives in a slot, or None."""
+def _only_class(slot, tables):
+    """The dataclass whose fields a dict without a `type` gives in a slot, or None.
+
+    A module that has a `type`, or stands for some that have, is none.
+    """
     roles = roles_of(slot)
     is_plain = len(roles) == 1 and dataclasses.is_dataclass(roles[0])
-    return roles[0] if is_plain and not issubclass(roles[0], nn.Module) else None
+    if is_plain and issubclass(roles[0], nn.Module):
+        is_plain = not fitting_types(tables, roles[0])
+    return roles[0] if is_plain else None
 
 
 def build(
@@ -180,4 +203,8 @@ def _as_dict(role, tables):
     if types:
         listed = " or ".join(", ".join(types).rsplit(", ", 1))
         return f"a dict with the `type` {listed}"
-    return f"a dict of {', '.join(_fields(role))}" if _only_class(role) else "a dict"
+    return (
+        f"a dict of {', '.join(_fields(role))}"
+        if _only_class(role, tables)
+        else "a dict"
+    )

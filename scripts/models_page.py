@@ -16,11 +16,12 @@ from types import ModuleType
 
 import numpy as np
 
-from jaxseg import backbones, heads, necks
+from jaxseg import backbones, heads, necks, text_encoders
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.command_line import command
 from jaxseg.heads.head import Head
 from jaxseg.necks.neck import Neck
+from jaxseg.text_encoders.text_encoder import TextEncoder
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -51,6 +52,7 @@ CONFIGS = {
     "BiSeNetV2": 4,
     "CCHead": 16,
     "CGNet": 2,
+    "CLIPTextEncoder": 6,
     "ConvNeXt": 6,
     "DAHead": 16,
     "DDRHead": 2,
@@ -106,6 +108,7 @@ CONFIGS = {
     "SVT": 6,
     "SegformerHead": 13,
     "SegmenterMaskTransformerHead": 4,
+    "SideAdapterCLIPHead": 6,
     "SwinTransformer": 23,
     "UNet": 25,
     "UPerHead": 64,
@@ -115,6 +118,9 @@ CONFIGS = {
 # What a user of mmseg should know.
 DIFFERENCES = {
     "ANNHead": "computes `query_scales` other than (1,), with which mmseg fails",
+    "CLIPTextEncoder": "needs `pip install 'jaxseg[text]'`; what it makes of the classes "
+    "is computed when weights are put into the model, and is anew where the `vocabulary` "
+    "is another one; it does not repair broken Unicode as `ftfy` does",
     "DPTHead": "refuses `expand_channels=True`, with which mmseg fails",
     "DeepLabV3PlusHead": "pytorch-deeplab-xception's; mmseg has another one",
     "HRNet": "`zero_init_residual` has an effect; in mmseg 1.2.2 it has none",
@@ -122,6 +128,8 @@ DIFFERENCES = {
     "PSAHead": "a single compact branch computes what mmseg's does, whatever its name",
     "ResNeSt": "`zero_init_residual` has an effect; in mmseg 1.2.2 it has none",
     "ResNeXt": "`zero_init_residual` has an effect; in mmseg 1.2.2 it has none",
+    "SideAdapterCLIPHead": "refuses to train with a `class_weight` for other classes, as "
+    "mmseg does: its configs of Pascal Context and VOC have one of COCO's",
     "TIMMBackbone": "does not need timm; [its models](pretrained.md#models-of-timm)",
     "VisionTransformer": "takes `patch_bias` from the checkpoint where the config is "
     "silent; mmseg 1.x drops that bias",
@@ -146,6 +154,7 @@ def page() -> str:
         _table("Backbones", backbones, Backbone, cases),
         _table("Necks", necks, Neck, cases),
         _table("Heads", heads, Head, cases),
+        _table("Text encoders", text_encoders, TextEncoder, cases),
     )
     return "\n".join([_INTRODUCTION, *tables])
 

@@ -27,6 +27,7 @@ ROOMS = (
     "jaxseg.layers",
     "jaxseg.losses",
     "jaxseg.backbones",
+    "jaxseg.text_encoders",
     "jaxseg.necks",
     "jaxseg.heads",
     "jaxseg.segmentors",
@@ -53,6 +54,7 @@ ROOMS = (
 )
 # What may know of both packages.
 ABOVE_BOTH = (
+    "jaxseg.text_encoders",
     "jaxseg.resolve",
     "jaxseg.command_line",
     "jaxseg.settings",

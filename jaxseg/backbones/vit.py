@@ -107,7 +107,8 @@ class VisionTransformer(Backbone):
     Attributes:
         img_size: (height, width) or side that the position table was made for.
         patch_size: side of a patch in pixels.
-        patch_pad: how an image is padded to whole patches, `corner` or `same`.
+        patch_pad: how an image is padded to whole patches, `corner` or `same`, or how
+            many zeros are added on each side.
         embed_dims: channels of a token.
         num_layers: number of blocks.
         num_heads: attention heads.
@@ -131,11 +132,13 @@ class VisionTransformer(Backbone):
             tokens differs.
         norm_eval: accepted as in mmseg; a layer norm does not change in training.
         with_cp: compute a block's activations again in the backward pass.
+        frozen_exclude: texts in the keys of the parameters that training changes; of
+            `all` every one.
     """
 
     img_size: int | tuple[int, int] = 224
     patch_size: int = 16
-    patch_pad: str = "corner"
+    patch_pad: int | str = "corner"
     embed_dims: int = 768
     num_layers: int = 12
     num_heads: int = 12
@@ -157,6 +160,7 @@ class VisionTransformer(Backbone):
     interpolate_mode: str = "bicubic"
     norm_eval: bool = False
     with_cp: bool = False
+    frozen_exclude: tuple[str, ...] = ("all",)
 
     takes_padding = True
 

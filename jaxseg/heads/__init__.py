@@ -38,6 +38,7 @@ from jaxseg.heads.pid_head import PIDHead
 from jaxseg.heads.point_head import PointHead
 from jaxseg.heads.psa_head import PSAHead
 from jaxseg.heads.psp_head import PSPHead
+from jaxseg.heads.san_head import SideAdapterCLIPHead
 from jaxseg.heads.segformer_head import SegformerHead
 from jaxseg.heads.segmenter_mask_head import SegmenterMaskTransformerHead
 from jaxseg.heads.sep_aspp_head import DepthwiseSeparableASPPHead
@@ -91,5 +92,6 @@ __all__ = [
     "STDCHead",
     "SegformerHead",
     "SegmenterMaskTransformerHead",
+    "SideAdapterCLIPHead",
     "UPerHead",
 ]

@@ -9,6 +9,7 @@ from jaxseg.heads.decode_head import BaseDecodeHead
 from jaxseg.layers.conv import ConvModule
 from jaxseg.layers.data_axis import mean_over_devices
 from jaxseg.ops.context import pixel_product
+from jaxseg.ops.unit import unit
 
 
 class _EMAModule(nn.Module):
@@ -41,21 +42,16 @@ class _EMAModule(nn.Module):
             attention = jax.nn.softmax(product.astype(bases.dtype)).astype(x.dtype)
             share = pixel_product(attention, ones).astype(bases.dtype)  # (N, K, 1)
             sums = pixel_product(attention, x).astype(bases.dtype)
-            bases = _unit(sums / jnp.maximum(share, 1e-12))
+            bases = unit(sums / jnp.maximum(share, 1e-12))
         if train and not self.is_initializing():
-            found = _unit(mean_over_devices(bases.mean(0)))
+            found = unit(mean_over_devices(bases.mean(0)))
             kept = (1 - self.momentum) * running.value
             running.value = kept + self.momentum * found.T[None]
         return jnp.einsum("nhwk,nkc->nhwc", attention, bases.astype(x.dtype))
 
     def _start(self, shape):
         drawn = jax.random.normal(self.make_rng("params"), shape)
-        return jnp.swapaxes(_unit(jnp.swapaxes(drawn, 1, 2)), 1, 2)
-
-
-def _unit(x):
-    """Vectors of length 1 along the last axis."""
-    return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+        return jnp.swapaxes(unit(jnp.swapaxes(drawn, 1, 2)), 1, 2)
 
 
 class EMAHead(BaseDecodeHead, kw_only=True):

@@ -35,61 +35,12 @@ class Outputs(NamedTuple):
     features: jax.Array
 
 
-class MaskClassificationHead(Head, kw_only=True):
-    """The base of heads whose outputs are `Outputs`.
+class MaskClassifier(Head, kw_only=True):
+    """What heads have in common whose queries each predict a class and a mask.
 
-    Attributes:
-        in_channels: channels of each input.
-        feat_channels: channels of the pixel decoder's levels.
-        out_channels: channels of a mask's embedding.
-        num_queries: number of queries.
-        loss_cls, loss_dice: the losses of classes and masks.
-        train_cfg: how queries are paired with classes.
+    One adds `num_queries`, `train_cfg`, which pairs queries with classes, and
+    `loss_cls`, as fields or as properties.
     """
-
-    in_channels: tuple[int, ...]
-    feat_channels: int
-    out_channels: int
-    num_queries: int = 100
-    loss_cls: QueryClassLoss
-    loss_dice: MaskDiceLoss
-    train_cfg: MatchingCfg | None = None
-
-    def __post_init__(self):
-        if self.align_corners:
-            raise FieldError(
-                f"align_corners is True; {type(self).__name__} resizes masks without it"
-            )
-        if len(self.loss_cls.class_weight) != self.num_classes + 1:
-            raise FieldError(
-                f"loss_cls.class_weight has {len(self.loss_cls.class_weight)} entries; "
-                f"num_classes={self.num_classes} takes {self.num_classes + 1}, the last "
-                "for queries without a class"
-            )
-        super().__post_init__()
-
-    def predictors(
-        self, act: Callable[[jax.Array], jax.Array] = jax.nn.relu
-    ) -> tuple[Callable[[jax.Array], jax.Array], Callable[[jax.Array], jax.Array]]:
-        """The layers from queries (..., C) to scores, and to embeddings of masks.
-
-        Args:
-            act: the activation between the layers to embeddings.
-        """
-        width = self.feat_channels
-        start = torch_start(width)
-        classify = Linear(self.num_classes + 1, **start, name="cls_embed")
-        layers = [
-            Linear(features, **start, name=f"mask_embed.{item}")
-            for item, features in ((0, width), (2, width), (4, self.out_channels))
-        ]
-
-        def embed(x):
-            for layer in layers[:-1]:
-                x = act(layer(x))
-            return layers[-1](x)
-
-        return classify, embed
 
     def logits(self, outputs):
         """The masks of the last layer's queries, (N, h, w, Q)."""
@@ -186,6 +137,63 @@ class MaskClassificationHead(Head, kw_only=True):
         ]
         _, sums = jax.lax.scan(body, None, (jnp.arange(len(chunks[0])), *chunks))
         return sums[0].sum(), sums[1].sum()
+
+
+class MaskClassificationHead(MaskClassifier, kw_only=True):
+    """The base of heads whose outputs are `Outputs`.
+
+    Attributes:
+        in_channels: channels of each input.
+        feat_channels: channels of the pixel decoder's levels.
+        out_channels: channels of a mask's embedding.
+        num_queries: number of queries.
+        loss_cls, loss_dice: the losses of classes and masks.
+        train_cfg: how queries are paired with classes.
+    """
+
+    in_channels: tuple[int, ...]
+    feat_channels: int
+    out_channels: int
+    num_queries: int = 100
+    loss_cls: QueryClassLoss
+    loss_dice: MaskDiceLoss
+    train_cfg: MatchingCfg | None = None
+
+    def __post_init__(self):
+        if self.align_corners:
+            raise FieldError(
+                f"align_corners is True; {type(self).__name__} resizes masks without it"
+            )
+        if len(self.loss_cls.class_weight) != self.num_classes + 1:
+            raise FieldError(
+                f"loss_cls.class_weight has {len(self.loss_cls.class_weight)} entries; "
+                f"num_classes={self.num_classes} takes {self.num_classes + 1}, the last "
+                "for queries without a class"
+            )
+        super().__post_init__()
+
+    def predictors(
+        self, act: Callable[[jax.Array], jax.Array] = jax.nn.relu
+    ) -> tuple[Callable[[jax.Array], jax.Array], Callable[[jax.Array], jax.Array]]:
+        """The layers from queries (..., C) to scores, and to embeddings of masks.
+
+        Args:
+            act: the activation between the layers to embeddings.
+        """
+        width = self.feat_channels
+        start = torch_start(width)
+        classify = Linear(self.num_classes + 1, **start, name="cls_embed")
+        layers = [
+            Linear(features, **start, name=f"mask_embed.{item}")
+            for item, features in ((0, width), (2, width), (4, self.out_channels))
+        ]
+
+        def embed(x):
+            for layer in layers[:-1]:
+                x = act(layer(x))
+            return layers[-1](x)
+
+        return classify, embed
 
 
 def embeddings_of(embeddings: jax.Array, query: jax.Array) -> jax.Array:

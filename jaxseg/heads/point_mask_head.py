@@ -9,52 +9,54 @@ import jax.numpy as jnp
 from jaxseg.heads.mask_classification import (
     CHUNK,
     MaskClassificationHead,
+    MaskClassifier,
     embeddings_of,
     masks_of,
 )
 from jaxseg.heads.matching import PointMatchingCfg
 from jaxseg.layers.draws import part_of, rounds
-from jaxseg.losses.mask_losses import MaskCrossEntropyLoss, count_of_masks
+from jaxseg.losses.mask_losses import (
+    MaskCrossEntropyLoss,
+    count_of_masks,
+)
 from jaxseg.ops.narrow import wide
 from jaxseg.ops.point_sample import point_sample, share_of_class
 
 
-class PointMaskHead(MaskClassificationHead, kw_only=True):
-    """The base of heads whose masks are paired and trained at points.
+class PointMaskClassifier(MaskClassifier, kw_only=True):
+    """What heads have in common whose masks are paired and trained at points.
 
     Queries are paired with classes at points that are drawn from the stream `sample`,
     the same for all masks of an image. A mask is trained at points of its own, most of
     them the least certain of many.
 
-    Attributes:
-        loss_mask: a loss of masks.
-        train_cfg: how queries are paired with classes, and at how many points.
-        The others are MaskClassificationHead's.
+    One adds `loss_mask` and `loss_dice`; its `train_cfg` is a PointMatchingCfg.
     """
 
-    loss_mask: MaskCrossEntropyLoss
-    train_cfg: PointMatchingCfg | None = None
+    def losses_of_layer(self, scores, embeddings, features, truth, draws):
+        """The losses of what the queries say in one layer.
 
-    def loss(self, outputs, targets):
-        label, present = self.truth(targets)
-        draws = self._draws(*outputs.scores.shape[:2])
+        Args:
+            scores, embeddings: of `Outputs`, of one layer: (N, Q, C).
+            features: (N, h, w, D).
+            truth: what `truth` gives.
+            draws: of the layer, what `draws` gives.
 
-        def of_layer(scores, embeddings, draws):
-            of_matching, *of_masks = draws
-            fixed = jax.lax.stop_gradient((scores, outputs.features, embeddings))
-            pairs = self._pairs(*fixed, label, present, of_matching)
-            entropy, dice = self._of_masks(
-                embeddings, outputs.features, label, *pairs, of_masks
-            )
-            return {
-                "loss_cls": self.class_loss(scores, *pairs),
-                "loss_mask": entropy,
-                "loss_dice": dice,
-            }
+        Returns:
+            Those of classes, of the masks' cross entropy and of their Dice loss.
+        """
+        label, present = truth
+        of_matching, *of_masks = draws
+        fixed = jax.lax.stop_gradient((scores, features, embeddings))
+        pairs = self._pairs(*fixed, label, present, of_matching)
+        entropy, dice = self._of_masks(embeddings, features, label, *pairs, of_masks)
+        return self.class_loss(scores, *pairs), entropy, dice
 
-        return self.by_layer(outputs, of_layer, draws)
+    def count_of_masks(self, paired: jax.Array) -> jax.Array:
+        """What losses of masks are divided by: paired (N, K) bool -> a scalar."""
+        return count_of_masks(paired)
 
-    def _draws(self, batch, layers):
+    def draws(self, batch, layers):
         """Of each layer: points to match at, points to choose from, and further ones."""
         points, drawn, chosen = self._numbers_of_points()
         shapes = [(batch, points, 2), (batch, self.pair_slots, drawn, 2)]
@@ -85,7 +87,7 @@ class PointMaskHead(MaskClassificationHead, kw_only=True):
 
     def _of_masks(self, embeddings, features, label, query, paired, draws):
         """The cross entropy and the Dice loss of the paired queries' masks."""
-        masks = count_of_masks(paired)
+        masks = self.count_of_masks(paired)
 
         def of_chunk(i, classes, counts):
             chosen = jnp.take_along_axis(query, classes, 1)
@@ -121,3 +123,29 @@ class PointMaskHead(MaskClassificationHead, kw_only=True):
         others = number - chosen
         more = part_of(draws[1], i, (CHUNK, others, 2), maps.dtype)
         return jnp.concatenate([points, more.reshape(-1, others, 2)], axis=1)
+
+
+class PointMaskHead(PointMaskClassifier, MaskClassificationHead, kw_only=True):
+    """The base of heads whose outputs are `Outputs`, and are trained at points.
+
+    Attributes:
+        loss_mask: a loss of masks.
+        train_cfg: how queries are paired with classes, and at how many points.
+        The others are MaskClassificationHead's.
+    """
+
+    loss_mask: MaskCrossEntropyLoss
+    train_cfg: PointMatchingCfg | None = None
+
+    def loss(self, outputs, targets):
+        truth = self.truth(targets)
+        draws = self.draws(*outputs.scores.shape[:2])
+
+        def of_layer(scores, embeddings, draws):
+            names = ("loss_cls", "loss_mask", "loss_dice")
+            found = self.losses_of_layer(
+                scores, embeddings, outputs.features, truth, draws
+            )
+            return dict(zip(names, found, strict=True))
+
+        return self.by_layer(outputs, of_layer, draws)

@@ -53,6 +53,17 @@ class ReLU6(Act):
 
 
 @dataclasses.dataclass(frozen=True)
+class QuickGELU(Act):
+    """x sigmoid(1.702 x), which CLIP has for GELU."""
+
+    takes_padding = True
+    takes_bands = True
+
+    def __call__(self, name):
+        return _in_float32(lambda x: x * jax.nn.sigmoid(1.702 * x))
+
+
+@dataclasses.dataclass(frozen=True)
 class LeakyReLU(Act):
     """x where positive, else `negative_slope * x`."""
 

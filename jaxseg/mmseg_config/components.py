@@ -16,10 +16,10 @@ from jaxseg.weights.part import Part
 # Keys that our classes do not have, with the values that ask for nothing: mmseg's
 # defaults. A class that has such a key as a field keeps it.
 _ASKS_FOR_NOTHING = {
+    "cache_feature": (True, False),
     "conv_cfg": (None, {"type": "Conv2d"}),
     "dcn": (None,),
     "extra_convs_on_inputs": (False,),
-    "frozen_exclude": (["all"],),
     "inplace": (True, False),
     "num_fcs": (2,),
     "plugins": (None,),

@@ -107,6 +107,27 @@ def _adaptive_avg_pool_in_bucket(sizes, x, size):
     return (y / counts[..., None]).astype(x.dtype)
 
 
+def adaptive_max_pool(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Maxima of (N, H, W, C) to (N, *size, C) as torch's AdaptiveMaxPool2d.
+
+    Of equal maxima the gradient is shared, which of floats that were computed there are
+    none but by chance.
+    """
+    for axis, cells in ((1, size[0]), (2, size[1])):
+        x = _maxima_of_cells(x, axis, cells)
+    return x
+
+
+def _maxima_of_cells(x, axis, count):
+    """Cells have a pixel or two fewer than the longest: their last one is repeated."""
+    length = x.shape[axis]
+    start = np.arange(count) * length // count
+    end = -(-np.arange(1, count + 1) * length // count)
+    place = start[:, None] + np.arange((end - start).max())
+    taken = jnp.take(x, np.minimum(place, end[:, None] - 1), axis=axis)
+    return taken.max(axis + 1)
+
+
 def window_mean(x: jax.Array, window: int, stride: Pair, padding: int) -> jax.Array:
     """torch's AvgPool2d on (N, H, W, C); zeros beyond the border count.
 

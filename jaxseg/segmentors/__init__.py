@@ -3,6 +3,13 @@
 from jaxseg.segmentors.cascade_encoder_decoder import CascadeEncoderDecoder
 from jaxseg.segmentors.encoder_decoder import EncoderDecoder
 from jaxseg.segmentors.eomt import EoMT
+from jaxseg.segmentors.multimodal_encoder_decoder import MultimodalEncoderDecoder
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 
-__all__ = ["CascadeEncoderDecoder", "EncoderDecoder", "EoMT", "SegDataPreProcessor"]
+__all__ = [
+    "CascadeEncoderDecoder",
+    "EncoderDecoder",
+    "EoMT",
+    "MultimodalEncoderDecoder",
+    "SegDataPreProcessor",
+]

@@ -235,7 +235,17 @@ def _model_config(case, path, configs):
     else:
         model = load_config(pathlib.Path(configs) / str(case["config"]), ("model",))
         model = model["model"]
+    if str(case.get("config_variant", "")) == "class_weight":
+        _weigh_the_models_classes(model["decode_head"])
     return _without_dropout(model)
+
+
+def _weigh_the_models_classes(head):
+    """Where a config's list is for other classes than the model has: ones, and its last."""
+    for loss in head["loss_decode"]:
+        if loss.get("class_weight") is not None:
+            ones = [1.0] * head["num_classes"]
+            loss["class_weight"] = [*ones, loss["class_weight"][-1]]
 
 
 def _without_dropout(config: Any) -> Any:

@@ -25,6 +25,8 @@ class Part(nn.Module, kw_only=True):
         key_table: how files of weights name and form those of the class.
         frozen_modules: keys, below the part, of the modules and parameters that
             training leaves alone. The empty key is the whole part.
+        frozen_exclude: texts; unless one is `all`, training leaves alone every
+            parameter of the part whose key, below the part, has none of them in it.
         fresh_modules: names of modules or parameters anywhere in the part, or with a
             dot before them of its own modules alone, that files of pre-trained weights
             need not have: what they lack starts fresh.
@@ -36,6 +38,7 @@ class Part(nn.Module, kw_only=True):
 
     key_table = KeyTable()
     frozen_modules = ()
+    frozen_exclude = ("all",)
     fresh_modules = ()
     child_keys: ClassVar[Mapping[str, str]] = {}
     # Flax's switch: a module that has a name keeps it when it becomes a child.
@@ -150,8 +153,9 @@ def config_path(key: str, model: nn.Module) -> str:
 def frozen_keys(model: nn.Module, params: Mapping[str, Any]) -> tuple[str, ...]:
     """Checkpoint keys of the modules and parameters that training leaves alone.
 
-    Those are the `frozen_modules` of each part, and the norms of those whose norm_cfg
-    says `requires_grad=False`. A norm belongs to the innermost part with a norm_cfg.
+    Those are the `frozen_modules` of each part, all but what `frozen_exclude` names,
+    and the norms of those whose norm_cfg says `requires_grad=False`. A norm belongs to
+    the innermost part with a norm_cfg.
 
     Args:
         model: the segmentor.
@@ -169,6 +173,14 @@ def frozen_keys(model: nn.Module, params: Mapping[str, Any]) -> tuple[str, ...]:
         if getattr(part, "norm_cfg", None) is not None
     }
     flat = traverse_util.flatten_dict(dict(params))
+    for key, part in found.items():
+        kept = getattr(part, "frozen_exclude", ("all",))
+        keys += [
+            name
+            for name in map(torch_key, flat)
+            if "all" not in kept and is_below(name, key)
+            if not any(text in key_below(name, key) for text in kept)
+        ]
     norms = {path[:-1] for path in flat if path[-1] == "scale"}
     for key in (torch_key(path) for path in flat if path[:-1] in norms):
         inside = [start for start in norm_cfgs if key.startswith(start)]

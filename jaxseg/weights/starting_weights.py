@@ -22,11 +22,11 @@ _log = logging.getLogger("jaxseg")
 def pretrained_parts(model: Any) -> dict[str, Pretrained]:
     """The parts of a model that start from weights of their own, by key.
 
-    `model.pretrained` stands for the backbone's init_cfg. As in mmengine a part inside
+    `model.pretrained` stands for the init_cfg of the model's `pretrained_keys`. As in mmengine a part inside
     another one that has such weights is left to that.
 
     Raises:
-        ConfigError: if the backbone has both.
+        ConfigError: if one of those has both.
     """
     found = {
         key: part.init_cfg
@@ -35,13 +35,15 @@ def pretrained_parts(model: Any) -> dict[str, Pretrained]:
     }
     given = model.pretrained
     if given is not None:
-        if "backbone" in found:
-            raise ConfigError(
-                "model.pretrained and model.backbone.init_cfg both name the backbone's "
-                "starting weights: leave one of them out"
-            )
+        for key in model.pretrained_keys:
+            if key in found:
+                path = config_path(key, model)
+                raise ConfigError(
+                    f"model.pretrained and {path}.init_cfg both name the starting "
+                    f"weights of {path}: leave one of them out"
+                )
         given = {"checkpoint": given} if isinstance(given, str) else given
-        found["backbone"] = Pretrained(**given)
+        found |= dict.fromkeys(model.pretrained_keys, Pretrained(**given))
     for key in list(found):
         outer = [k for k in found if k != key and is_below(key, k)]
         if outer:
@@ -100,15 +102,16 @@ def starting_weights(
             "adapt_in_channels is True, but there is neither load_from nor "
             "model.pretrained whose weights it could adapt"
         )
-    if adapt and "" not in found and "backbone" not in found:
+    first = model.pretrained_keys[0]
+    if adapt and "" not in found and first not in found:
         names = ", ".join(config_path(key, model) for key in found)
         raise ConfigError(
-            "adapt_in_channels is True, but the backbone, whose first layer it adapts, "
-            f"starts fresh; {names} alone has an init_cfg"
+            f"adapt_in_channels is True, but {config_path(first, model)}, whose first "
+            f"layer it adapts, starts fresh; {names} alone has an init_cfg"
         )
     variables = dict(variables)
     for key in found:
-        is_first = key in ("", "backbone")
+        is_first = key in ("", first)
         variables = load_pretrained(
             key, found[key], variables, model, adapt and is_first
         )

@@ -109,6 +109,7 @@ ACTIVATIONS = {
     "HSwish",
     "LeakyReLU",
     "PReLU",
+    "QuickGELU",
     "ReLU",
     "ReLU6",
     "SiLU",

@@ -96,6 +96,66 @@ def eomt():
     return Case(config, inputs, ((2, 4, 4), (2, 4, 8), (10, 6, 8)))
 
 
+def san():
+    costs = [
+        dict(type="ClassificationCost", weight=2.0),
+        dict(type="CrossEntropyLossCost", weight=5.0, use_sigmoid=True),
+        dict(type="DiceCost", weight=5.0, pred_act=True, eps=1.0),
+    ]
+    config = dict(
+        num_classes=3,
+        deep_supervision_idxs=[1],
+        san_cfg=dict(
+            in_channels=3,
+            clip_channels=8,
+            embed_dims=8,
+            num_queries=4,
+            fusion_index=[0, 1],
+            cfg_encoder=dict(num_encode_layer=2, num_heads=2, mlp_ratio=2),
+            cfg_decoder=dict(
+                num_heads=2,
+                num_layers=1,
+                embed_channels=6,
+                mlp_channels=5,
+                num_mlp=2,
+                rescale=True,
+            ),
+        ),
+        maskgen_cfg=dict(
+            sos_token_num=4,
+            num_layers=1,
+            embed_dims=8,
+            num_heads=2,
+            out_dims=6,
+            act_cfg=dict(type="QuickGELU"),
+        ),
+        loss_decode=[
+            dict(
+                type="CrossEntropyLoss",
+                loss_name="loss_cls_ce",
+                class_weight=[1.0] * 3 + [0.1],
+            ),
+            dict(type="CrossEntropyLoss", loss_name="loss_mask_ce", use_sigmoid=True),
+            dict(
+                type="DiceLoss",
+                loss_name="loss_mask_dice",
+                ignore_index=None,
+                naive_dice=True,
+                eps=1,
+            ),
+        ],
+        train_cfg=dict(
+            num_points=20,
+            oversample_ratio=3.0,
+            importance_sample_ratio=0.75,
+            assigner=dict(type="HungarianAssigner", match_costs=costs),
+        ),
+    )
+    feature = ((2, 3, 8), (8,))
+    inputs = ((32, 49, 3), feature, feature, (4, 6))
+    return Case(config, inputs, ((1, 4, 4), (1, 4, 6), (1, 2, 3, 6)))
+
+
 def knet():
     stage = dict(
         type="KernelUpdateHead",
@@ -263,6 +323,7 @@ HEADS = {
         rate="drop_rate",
     ),
     "STDCHead": head((5, 4), in_channels=8, num_convs=1, concat_input=False),
+    "SideAdapterCLIPHead": san(),
     "SegformerHead": head((17, 13), **SEVERAL),
     "UPerHead": head((17, 13), **SEVERAL),
 }

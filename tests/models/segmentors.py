@@ -406,6 +406,48 @@ SEGMENTORS = {
             ),
         ),
     ),
+    "san": dict(
+        type="MultimodalEncoderDecoder",
+        encoder_resolution=0.5,
+        image_encoder=dict(
+            type="VisionTransformer",
+            img_size=SIDE // 2,
+            patch_size=16,
+            patch_pad=0,
+            embed_dims=8,
+            num_layers=1,
+            num_heads=2,
+            out_origin=True,
+            out_indices=[0],
+            output_cls_token=True,
+            pre_norm=True,
+            act_cfg=dict(type="QuickGELU"),
+            frozen_exclude=["pos_embed"],
+        ),
+        text_encoder=dict(
+            type="CLIPTextEncoder",
+            vocabulary=["road", "tree", "sky", "car", "traffic light"],
+            templates=["a photo of a {}.", "the {}"],
+            embed_dims=8,
+            num_layers=1,
+            num_heads=2,
+            mlp_ratio=2,
+            output_dims=6,
+        ),
+        decode_head=dict(
+            HEADS["SideAdapterCLIPHead"].config
+            | dict(
+                num_classes=CLASSES,
+                loss_decode=[
+                    dict(loss, class_weight=[1.0] * CLASSES + [0.1])
+                    if loss["loss_name"] == "loss_cls_ce"
+                    else loss
+                    for loss in HEADS["SideAdapterCLIPHead"].config["loss_decode"]
+                ],
+            ),
+            type="SideAdapterCLIPHead",
+        ),
+    ),
     "twins": dict(
         backbone=dict(BACKBONES["SVT"].config, type="SVT"),
         decode_head=last("FCNHead", 8, num_convs=1),

@@ -9,7 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxseg import backbones, heads, layers, losses, necks, segmentors
+from jaxseg import (
+    backbones,
+    heads,
+    layers,
+    losses,
+    necks,
+    segmentors,
+    text_encoders,
+)
 from jaxseg.layers.data_axis import over_data_axis
 from jaxseg.layers.norm import BN as LocalBN
 from jaxseg.losses.decode import decode_losses
@@ -41,8 +49,15 @@ def test_every_entry_has_a_case():
         (losses, LOSSES),
         (
             segmentors,
-            {"CascadeEncoderDecoder", "EncoderDecoder", "EoMT", "SegDataPreProcessor"},
+            {
+                "CascadeEncoderDecoder",
+                "EncoderDecoder",
+                "EoMT",
+                "MultimodalEncoderDecoder",
+                "SegDataPreProcessor",
+            },
         ),
+        (text_encoders, {"CLIPTextEncoder"}),
         (layers, NEEDED_ELSEWHERE),
     ):
         assert set(table.__all__) - OF_MASKS == set(cases), table.__name__

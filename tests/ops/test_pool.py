@@ -8,6 +8,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.ops.pool import (
     adaptive_avg_pool,
+    adaptive_max_pool,
     avg_pool,
     max_pool,
     mean_around,
@@ -209,3 +210,13 @@ def test_the_mean_around_a_pixel_counts_what_is_there(window):
         columns = slice(max(j - half, 0), j + half + 1)
         expected = x[:, rows, columns].mean((1, 2))
         np.testing.assert_allclose(found[:, i, j], expected, rtol=0, atol=1e-6)
+
+
+def test_adaptive_max_pool_has_torchs_cells():
+    x = np.random.default_rng(0).standard_normal((2, 7, 5, 3)).astype(np.float32)
+    found = adaptive_max_pool(x, (3, 4))
+    rows, columns = ((0, 3), (2, 5), (4, 7)), ((0, 2), (1, 3), (2, 4), (3, 5))
+    for i, (top, bottom) in enumerate(rows):
+        for j, (left, right) in enumerate(columns):
+            cell = x[:, top:bottom, left:right].max((1, 2))
+            np.testing.assert_array_equal(found[:, i, j], cell)

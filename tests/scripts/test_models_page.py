@@ -2,14 +2,20 @@
 
 import pathlib
 
-from jaxseg import backbones, heads, necks
+from jaxseg import backbones, heads, necks, text_encoders
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.heads.head import Head
 from jaxseg.necks.neck import Neck
+from jaxseg.text_encoders.text_encoder import TextEncoder
 from scripts.models_page import CONFIGS, DIFFERENCES, entries, page
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "models.md"
-TABLES = ((backbones, Backbone), (necks, Neck), (heads, Head))
+TABLES = (
+    (backbones, Backbone),
+    (necks, Neck),
+    (heads, Head),
+    (text_encoders, TextEncoder),
+)
 
 
 def test_the_page_is_up_to_date():

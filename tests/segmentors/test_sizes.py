@@ -17,6 +17,7 @@ LEAST = {
     "segformer": 5,
     "twins": 5,
     "pcpvt": 5,
+    "san": 32,
 }
 
 
