@@ -27,18 +27,21 @@ Of a config's part for validation only the folders are others. `metainfo=dict(cl
 [...])` picks or reorders classes; `label_map` joins them.
 """
 
+_WIDTH = 88
+
 FAMILIES = {
     "Streets": (
         *("CityscapesDataset", "BDD100KDataset", "MapillaryDataset_v1"),
         *("MapillaryDataset_v2", "ApolloScapeDataset", "CamVidDataset"),
         *("KITTIDataset", "KITTIRoadDataset", "DarkZurichDataset"),
         *("NightDrivingDataset", "GTA5Dataset", "SYNTHIADataset"),
-        *("VirtualKITTIDataset", "CrackForestDataset"),
+        *("VirtualKITTIDataset", "HSIDrive20Dataset", "CrackForestDataset"),
     ),
     "Scenes and objects": (
         *("ADE20KDataset", "PascalVOCDataset", "PascalContextDataset"),
         *("PascalContextDataset59", "COCOStuffDataset", "StanfordBackgroundDataset"),
-        *("SIFTFlowDataset", "MSRCDataset", "Graz02Dataset", "LabelMeFacadeDataset"),
+        *("SIFTFlowDataset", "MSRCDataset", "MSRCDataset_v1", "Graz02Dataset"),
+        *("LabelMeFacadeDataset", "NYUDataset"),
     ),
     "People": (
         *("LIPDataset", "MHPDataset_v1", "MHPDataset_v2", "CCPDataset"),
@@ -50,7 +53,8 @@ FAMILIES = {
     ),
     "Medicine, biology, fields": (
         *("DRIVEDataset", "STAREDataset", "ChaseDB1Dataset", "HRFDataset"),
-        *("REFUGEDataset", "SynapseDataset", "DSB2018Dataset", "CWFIDDataset"),
+        *("REFUGEDataset", "SynapseDataset", "LiTSDataset", "DSB2018Dataset"),
+        *("ISBIEMDataset", "CWFIDDataset"),
     ),
 }
 
@@ -85,8 +89,8 @@ TRAIN = {
     "DarkZurichDataset": _folders(
         "rgb_anon/val/night/GOPR0356", "gt/val/night/GOPR0356"
     ),
-    "FaceOccludedDataset": _folders("RandOcc/img", "RandOcc/mask")
-    | {"ann_file": "train.txt"},
+    "FaceOccludedDataset": _folders("NatOcc_hand_sot/img", "NatOcc_hand_sot/mask"),
+    "HSIDrive20Dataset": _TRAINING,
     "LEVIRCDDataset": {
         "data_prefix": {
             "img_path": "train/A",
@@ -100,6 +104,12 @@ TRAIN = {
     "NightDrivingDataset": _folders(
         "leftImg8bit/test/night", "gtCoarse_daytime_trainvaltest/test/night"
     ),
+    "NYUDataset": {
+        "data_prefix": {
+            "img_path": "images/train",
+            "depth_map_path": "annotations/train",
+        }
+    },
     "PascalVOCDataset": _folders("JPEGImages", "SegmentationClass")
     | {"ann_file": "ImageSets/Segmentation/train.txt"},
     **dict.fromkeys(
@@ -112,7 +122,6 @@ TRAIN = {
 # Where classes without a converter of their own are looked for.
 HOMES = {
     "DarkZurichDataset": "data/dark_zurich",
-    "FaceOccludedDataset": "data/occlusion-aware-face-dataset",
     "NightDrivingDataset": "data/NighttimeDrivingTest",
     "PascalContextDataset59": "data/VOCdevkit/VOC2010",
 }
@@ -164,7 +173,7 @@ def _section(name: str) -> str:
     lines += ["", "```python", *_config(name, converters), "```", ""]
     names = ", ".join(f"`{label}`" for label, _ in kind.CLASSES)
     text = f"{len(kind.CLASSES)} classes: {names}"
-    lines += textwrap.wrap(text, 88, break_on_hyphens=False, break_long_words=False)
+    lines += textwrap.wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=False)
     return "\n".join(lines) + "\n"
 
 
@@ -182,16 +191,25 @@ def _config(name: str, converters: list[str]) -> list[str]:
     homes = sorted({CONVERTERS[c].home for c in converters})
     home = HOMES.get(name) or min(homes, key=len)
     arguments = train_arguments(name)
-    prefix = ", ".join(f'{k}="{v}"' for k, v in arguments["data_prefix"].items())
-    lines = [
-        "dict(",
-        f'    type="{name}",',
-        f'    data_root="{home}",',
-        f"    data_prefix=dict({prefix}),",
-    ]
-    others = {k: v for k, v in arguments.items() if k != "data_prefix"}
-    lines += [f'    {key}="{value}",' for key, value in others.items()]
+    lines = ["dict(", f'    type="{name}",', f'    data_root="{home}",']
+    for key, value in arguments.items():
+        lines += _pair(key, value)
     return [*lines, ")"]
+
+
+def _pair(key: str, value: Any) -> list[str]:
+    """An argument in the lines that ruff, which formats the page, gives it."""
+    if not isinstance(value, dict):
+        return [f'    {key}="{value}",']
+    inner = [f'{k}="{v}"' for k, v in value.items()]
+    line = f"    {key}=dict({', '.join(inner)}),"
+    if len(line) <= _WIDTH:
+        return [line]
+    if 8 + len(", ".join(inner)) <= _WIDTH:
+        held = ["        " + ", ".join(inner)]
+    else:
+        held = [f"        {part}," for part in inner]
+    return [f"    {key}=dict(", *held, "    ),"]
 
 
 @command

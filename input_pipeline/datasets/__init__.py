@@ -20,19 +20,23 @@ from input_pipeline.datasets.file_list import FileListDataset
 from input_pipeline.datasets.folder import BaseSegDataset
 from input_pipeline.datasets.graz02 import Graz02Dataset
 from input_pipeline.datasets.hrf import HRFDataset
+from input_pipeline.datasets.hsi_drive import HSIDrive20Dataset
 from input_pipeline.datasets.hub import HubDataset
 from input_pipeline.datasets.inria_aerial import InriaAerialDataset
 from input_pipeline.datasets.isaid import iSAIDDataset
+from input_pipeline.datasets.isbi_em import ISBIEMDataset
 from input_pipeline.datasets.isprs import ISPRSDataset, PotsdamDataset
 from input_pipeline.datasets.kitti import KITTIDataset
 from input_pipeline.datasets.kitti_road import KITTIRoadDataset
 from input_pipeline.datasets.labelmefacade import LabelMeFacadeDataset
 from input_pipeline.datasets.lip import LIPDataset
+from input_pipeline.datasets.lits import LiTSDataset
 from input_pipeline.datasets.loveda import LoveDADataset
 from input_pipeline.datasets.mapillary import MapillaryDataset_v1, MapillaryDataset_v2
 from input_pipeline.datasets.mhp import MHPDataset_v1, MHPDataset_v2
-from input_pipeline.datasets.msrc import MSRCDataset
+from input_pipeline.datasets.msrc import MSRCDataset, MSRCDataset_v1
 from input_pipeline.datasets.night_driving import NightDrivingDataset
+from input_pipeline.datasets.nyu import NYUDataset
 from input_pipeline.datasets.packed import PackedDataset
 from input_pipeline.datasets.pascal_context import (
     PascalContextDataset,
@@ -78,7 +82,9 @@ __all__ = [
     "GTA5Dataset",
     "Graz02Dataset",
     "HRFDataset",
+    "HSIDrive20Dataset",
     "HubDataset",
+    "ISBIEMDataset",
     "ISPRSDataset",
     "InriaAerialDataset",
     "KITTIDataset",
@@ -86,13 +92,16 @@ __all__ = [
     "LEVIRCDDataset",
     "LIPDataset",
     "LabelMeFacadeDataset",
+    "LiTSDataset",
     "LoveDADataset",
     "MHPDataset_v1",
     "MHPDataset_v2",
     "MSRCDataset",
+    "MSRCDataset_v1",
     "MapillaryDataset_v1",
     "MapillaryDataset_v2",
     "MultiImageMixDataset",
+    "NYUDataset",
     "NightDrivingDataset",
     "PackedDataset",
     "PascalContextDataset",

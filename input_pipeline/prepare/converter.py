@@ -99,6 +99,8 @@ class Converter:
         checks: what of the sources is not certain, and what is done about it.
         train_with: a config of its own that trains on it, with `home`; '' where there
             is none.
+        has_config: whether experiments/prepared.py trains on it: images of three
+            channels, labels of classes.
         scale: (width, height) that a training scales images to, times 0.5 to 2.
         crop_size: (height, width) that it takes of one.
     """
@@ -117,5 +119,6 @@ class Converter:
     options: tuple[Option, ...] = ()
     checks: str = ""
     train_with: str = ""
+    has_config: bool = True
     scale: tuple[int, int] = (2048, 512)
     crop_size: tuple[int, int] = (512, 512)

@@ -19,7 +19,7 @@ class Split:
         labels: pattern of the labels, whose groups give the same name; '' for a part
             without labels, which may be missing.
         image_to, label_to: path in the result, with {} for the name.
-        expected: published number of images.
+        expected: published number of images; None where it is not known.
         image, label: what is made of one: `make` of a Task.
         label_arguments: further ones of `label`.
         several: an image has several labels, which `label` gets all.
@@ -30,7 +30,7 @@ class Split:
     labels: str
     image_to: str
     label_to: str
-    expected: int
+    expected: int | None
     image: Callable[..., Outputs] = copied
     label: Callable[..., Outputs] = copied
     label_arguments: tuple = ()
@@ -47,14 +47,16 @@ class Split:
             Task(self.image, (member,), (self.image_to.format(name),))
             for name, member in images.items()
         ]
-        count = Count(f"images of {self.name}", len(images), self.expected)
+        counts = []
+        if self.expected is not None:
+            counts = [Count(f"images of {self.name}", len(images), self.expected)]
         if not self.labels:
-            return tasks, [count] if images else []
+            return tasks, counts if images else []
         labels = files.grouped(self.labels, self.several)
         for name, _, found in paired(images, labels, files, f"images of {self.name}"):
             to = self.label_to.format(name)
             tasks.append(Task(self.label, found, (to, *self.label_arguments)))
-        return tasks, [count]
+        return tasks, counts
 
 
 def split_plan(

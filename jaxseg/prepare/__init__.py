@@ -147,14 +147,16 @@ def _report(converter: Converter, prepared: Prepared) -> list[str]:
         *prepared.notes,
     ]
     train = "    python -m jaxseg.main --config"
-    if samples:
+    if converter.has_config:
         lines += [
             f"{samples}. To train on it:",
             f"{train} experiments/prepared.py:{prepared.folder}",
         ]
+    else:
+        lines.append(f"{samples}. {converter.checks}")
     if converter.train_with:
         lines.append(f"{train} {converter.train_with}")
-    if samples and prepared.folder != pathlib.Path(converter.home):
+    if prepared.folder != pathlib.Path(converter.home):
         lines += [
             f"Other configs for this data set look in {converter.home}:",
             f"    ln -s {prepared.folder.resolve()} {converter.home}",

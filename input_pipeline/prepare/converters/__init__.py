@@ -16,18 +16,23 @@ from input_pipeline.prepare.converters.dsb2018 import DSB2018
 from input_pipeline.prepare.converters.graz02 import GRAZ02
 from input_pipeline.prepare.converters.gta5 import GTA5
 from input_pipeline.prepare.converters.hrf import HRF
+from input_pipeline.prepare.converters.hsi_drive import HSI_DRIVE
 from input_pipeline.prepare.converters.inria_aerial import INRIA_AERIAL
 from input_pipeline.prepare.converters.isaid import ISAID
+from input_pipeline.prepare.converters.isbi_em import ISBI_EM
 from input_pipeline.prepare.converters.isprs import POTSDAM, VAIHINGEN
 from input_pipeline.prepare.converters.kitti import KITTI
 from input_pipeline.prepare.converters.kitti_road import KITTI_ROAD
 from input_pipeline.prepare.converters.labelmefacade import LABELMEFACADE
 from input_pipeline.prepare.converters.levir_cd import LEVIR_CD
 from input_pipeline.prepare.converters.lip import LIP
+from input_pipeline.prepare.converters.lits import LITS
 from input_pipeline.prepare.converters.loveda import LOVEDA
 from input_pipeline.prepare.converters.mapillary import MAPILLARY_V1, MAPILLARY_V2
 from input_pipeline.prepare.converters.mhp import MHP_V1, MHP_V2
-from input_pipeline.prepare.converters.msrc import MSRC
+from input_pipeline.prepare.converters.msrc import MSRC, MSRC_V1
+from input_pipeline.prepare.converters.nyu import NYU
+from input_pipeline.prepare.converters.occlude_face import OCCLUDE_FACE
 from input_pipeline.prepare.converters.pascal_context import PASCAL_CONTEXT
 from input_pipeline.prepare.converters.pratheepan import PRATHEEPAN
 from input_pipeline.prepare.converters.refuge import REFUGE
@@ -43,9 +48,11 @@ CONVERTERS: dict[str, Converter] = {
     converter.name: converter
     for converter in (
         ADE20K,
+        APOLLOSCAPE,
         BDD100K,
         CAMVID,
         CAMVID_COLOURS,
+        CCP,
         CHASE_DB1,
         CITYSCAPES,
         COCO_STUFF10K,
@@ -54,35 +61,39 @@ CONVERTERS: dict[str, Converter] = {
         CWFID,
         DRIVE,
         DSB2018,
+        GRAZ02,
+        GTA5,
         HRF,
+        HSI_DRIVE,
         INRIA_AERIAL,
         ISAID,
+        ISBI_EM,
         KITTI,
         KITTI_ROAD,
         LABELMEFACADE,
         LEVIR_CD,
         LIP,
+        LITS,
         LOVEDA,
         MAPILLARY_V1,
         MAPILLARY_V2,
+        MHP_V1,
+        MHP_V2,
         MSRC,
+        MSRC_V1,
+        NYU,
+        OCCLUDE_FACE,
         PASCAL_CONTEXT,
         POTSDAM,
         PRATHEEPAN,
         REFUGE,
+        SIFT_FLOW,
         STANFORD_BACKGROUND,
         STARE,
         SYNAPSE,
-        VAIHINGEN,
-        VOC_AUG,
-        GTA5,
         SYNTHIA,
+        VAIHINGEN,
         VIRTUAL_KITTI,
-        APOLLOSCAPE,
-        GRAZ02,
-        SIFT_FLOW,
-        MHP_V1,
-        MHP_V2,
-        CCP,
+        VOC_AUG,
     )
 }

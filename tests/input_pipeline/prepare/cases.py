@@ -55,5 +55,11 @@ CASES = {
     "sift_flow": place_cases.sift_flow(),
     "synthia": road_cases.synthia(),
     "virtual_kitti": road_cases.virtual_kitti(),
+    "hsi_drive": field_cases.hsi_drive(),
+    "isbi_em": field_cases.isbi_em(),
+    "lits": field_cases.lits(),
+    "msrc_v1": divided_cases.msrc_v1(),
+    "nyu": place_cases.nyu(),
+    "occlude_face": people_cases.occlude_face(),
     "voc_aug": scene_cases.voc_aug(),
 }

@@ -89,6 +89,23 @@ def msrc():
     return Case({archive: files}, label, "\n  1_2_s\n", (4, 1), check)
 
 
+def msrc_v1():
+    files = {}
+    # Void, building, sheep, bicycle.
+    colours = [(0, 0, 0), (128, 0, 0), (0, 128, 128), (192, 0, 128)]
+    above = "MSRC_ObjCategImageDatabase_v1"
+    for n in range(1, 6):
+        files[f"{above}/1_{n}_s.bmp"] = made.encoded(made.rgb(), ".bmp")
+        label = made.encoded(made.coloured(colours), ".bmp")
+        files[f"{above}/1_{n}_s_GT.bmp"] = label
+
+    def check(out):
+        same(out / "annotations/train/1_1_s.png", made.ids([255, 0, 255, 8]))
+
+    label = f"{above}.zip", f"{above}/1_2_s_GT.bmp"
+    return Case({f"{above}.zip": files}, label, "\n  1_2_s\n", (4, 1), check)
+
+
 def kitti():
     files = {}
     for n in range(5):

@@ -1,4 +1,4 @@
-"""People: Pratheepan, MHP, CCP."""
+"""People: Pratheepan, MHP, CCP, occluded faces."""
 
 from tests.input_pipeline.prepare import made
 from tests.input_pipeline.prepare.case import Case
@@ -83,3 +83,28 @@ def ccp():
     archive = f"{above}.zip"
     label = archive, f"{above}/annotations/pixel-level/0003.mat"
     return Case({archive: files}, label, "\n  0003\n", (4, 1), check)
+
+
+def occlude_face():
+    archives = {}
+    for part, folder, names, values in (
+        *(
+            ("NatOcc_hand_sot", "img", ("1", "2"), (0, 1)),
+            ("RandOcc", "img", "1", (0, 255)),
+        ),
+        ("RealOcc", "image", "7", (0, 255)),
+    ):
+        files = archives[part] = {}
+        for name in names:
+            files[f"{part}/{folder}/{name}.jpg"] = made.jpg()
+            files[f"{part}/mask/{name}.png"] = made.png(values)
+
+    def check(out):
+        for part in ("NatOcc_hand_sot", "RandOcc"):
+            same(out / part / "mask/1.png", made.ids([0, 1]))
+        assert (out / "train.txt").read_text() == "1\n"
+        assert (out / "RealOcc/split/val.txt").read_text() == "7\n"
+
+    label = "RealOcc", "RealOcc/mask/7.png"
+    named = "images of RealOcc: 1 images without their label:\n  7\n"
+    return Case(archives, label, named, (3, 1), check, is_counted=False)

@@ -1,4 +1,4 @@
-"""Places: LabelMeFacade, Graz-02, SIFT Flow."""
+"""Places: LabelMeFacade, Graz-02, SIFT Flow, NYU."""
 
 import numpy as np
 
@@ -82,3 +82,28 @@ def sift_flow():
     archive = f"{above}.zip"
     label = archive, f"{above}/SemanticLabels/{folder}/street_par20.mat"
     return Case({archive: files}, label, "\n  street_par20\n", (2, 1), check)
+
+
+def nyu():
+    depth = np.arange(80, dtype=np.uint16).reshape(8, 10) * 100
+    lines = {
+        "train": [
+            "/kitchen_0028b/rgb_00045.jpg /kitchen_0028b/sync_depth_00045.png 518"
+        ],
+        "test": ["bathroom/rgb_00507.jpg bathroom/sync_depth_00507.png 518.8579", ""],
+    }
+    files = {}
+    for part, listed in lines.items():
+        files[f"nyu/nyu_{part}.txt"] = "\n".join(listed).encode()
+        for name in listed[0].split()[:2]:
+            is_image = name.endswith(".jpg")
+            content = made.jpg() if is_image else made.encoded(depth, ".png")
+            files[f"nyu/{name.strip('/')}"] = content
+
+    def check(out):
+        same(out / "annotations/train/kitchen_0028b_00045.png", depth)
+        assert (out / "images/test/bathroom_00507.jpg").is_file()
+
+    label = "nyu.zip", "nyu/kitchen_0028b/sync_depth_00045.png"
+    named = "nyu_train.txt names are missing:\n  kitchen_0028b/sync_depth_00045.png\n"
+    return Case({"nyu.zip": files}, label, named, (1, 1), check)

@@ -176,8 +176,8 @@ def lip():
     )
 
 
-def nifti(volume, scale=(0.0, 0.0)):
-    """A .nii.gz of an (X, Y, Z) volume, by the layout of the format's header."""
+def nifti(volume, scale=(0.0, 0.0), is_zipped=True):
+    """A .nii.gz, or .nii, of an (X, Y, Z) volume, by the layout of its header."""
     code = {"u1": 2, "i2": 4, "f4": 16}[volume.dtype.str[1:]]
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
@@ -185,7 +185,8 @@ def nifti(volume, scale=(0.0, 0.0)):
     struct.pack_into("<2h", header, 70, code, volume.dtype.itemsize * 8)
     struct.pack_into("<3f", header, 108, 352.0, *scale)
     header[344:348] = b"n+1\0"
-    return gzip.compress(bytes(header) + volume.tobytes(order="F"))
+    content = bytes(header) + volume.tobytes(order="F")
+    return gzip.compress(content) if is_zipped else content
 
 
 def synapse():

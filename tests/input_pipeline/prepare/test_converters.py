@@ -4,6 +4,7 @@ import copy
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
 from input_pipeline import datasets
@@ -11,7 +12,7 @@ from input_pipeline.errors import DataError
 from input_pipeline.prepare.converters import CONVERTERS
 from input_pipeline.prepare.run import prepare
 from scripts.datasets_page import train_arguments
-from tests.input_pipeline.prepare import made
+from tests.input_pipeline.prepare import made, scene_cases
 from tests.input_pipeline.prepare.cases import CASES
 
 every = pytest.mark.parametrize("name", sorted(CONVERTERS))
@@ -43,7 +44,9 @@ def test_what_comes_out(name, tmp_path):
         assert summary["train"][0] == train_arguments(summary["dataset"])
     for part in (*summary["train"], summary["val"]):
         data = dataset(data_root=str(prepared.folder), **part)
-        assert pathlib.Path(data[0]["seg_map_path"]).is_file()
+        first = data[0]
+        label = first.get("seg_map_path") or first["depth_map_path"]
+        assert pathlib.Path(label).is_file()
     again = run(name, tmp_path)
     assert again.done_before == again.tasks
 
@@ -105,3 +108,41 @@ def test_parts_that_are_in_another_form(tmp_path):
     files["dataset-master/train_test_split.yaml"] = b"training: [1]\ntest: [2]"
     with pytest.raises(DataError, match="train_test_split.yaml: has no line 'train: "):
         run("cwfid", tmp_path, archives)
+
+
+def _colour(*rgb):
+    return made.encoded(made.coloured([rgb]), ".png")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("apolloscape", made.png([17, 2]), r"holds the ids \[2\]"),
+        ("ccp", made.mat(groundtruth=made.ids([59])), r"holds the ids \[59\]"),
+        ("graz02", _colour(0, 0, 255), "neither black, nor red, nor green"),
+        ("gta5", made.png([35]), r"holds the ids \[35\]"),
+        ("hsi_drive", made.png([11]), r"holds the ids \[11\]"),
+        ("kitti_road", _colour(0, 255, 0), r"such as \[\(0, 255, 0\)\]"),
+        ("lits", scene_cases.nifti(np.full((8, 10, 2), 3, "u1"), is_zipped=False),
+         "holds 3 to 3; labels are the integers 0 to 2"),
+        ("mhp_v1", made.png([19]), "holds 19; labels are 0 to 18"),
+        ("mhp_v2", _colour(3, 5, 0), "green or blue is neither 0 nor its red"),
+        ("occlude_face", made.png([0, 7]), r"a mask of \[0, 7\]"),
+        ("sift_flow", made.mat(S=made.ids([34])), r"holds the ids \[34\]"),
+        ("synthia", _colour(3, 0, 0), "3 channels of uint8; expected are 3 of uint16"),
+        ("virtual_kitti", _colour(1, 2, 3), r"such as \[\(1, 2, 3\)\]"),
+    ],
+)  # fmt: skip
+def test_a_label_of_another_encoding(name, content, told, tmp_path):
+    archives = copy.deepcopy(CASES[name].archives)
+    archive, member = CASES[name].label
+    archives[archive][member] = content
+    with pytest.raises(DataError, match=told):
+        run(name, tmp_path, archives)
+
+
+def test_pages_that_are_no_masks(tmp_path):
+    archives = dict(CASES["isbi_em"].archives)
+    archives["train-labels.tif"] = archives["train-volume.tif"]
+    with pytest.raises(DataError, match="slice 00 has values beside 0 and 255"):
+        run("isbi_em", tmp_path, archives)
