@@ -7,7 +7,11 @@ from input_pipeline import transforms
 from input_pipeline.decode import COLOR_TYPES
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.report import Report
-from jaxseg.mmseg_config.test_time_aug import as_plain_test, scales_of
+from jaxseg.mmseg_config.test_time_aug import (
+    as_plain_test,
+    scales_of,
+    without_aligned_resize,
+)
 from jaxseg.mmseg_config.type_names import find_class, with_base_type
 
 # Of 0.x: they make tensors, which a batch does here.
@@ -40,7 +44,8 @@ def translate_pipeline(
         for i, entry in enumerate(entries)
     ]
     if v0:
-        placed = _without_normalisation(as_plain_test(placed, report), report)
+        placed = without_aligned_resize(as_plain_test(placed, report))
+        placed = _without_normalisation(placed, report)
     table = _OF_V0 if v0 else _OF_V1
     translated = []
     for entry, where in placed:

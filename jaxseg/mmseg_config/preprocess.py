@@ -12,7 +12,8 @@ from jaxseg.mmseg_config.type_names import with_base_type
 PATH = "model.data_preprocessor"
 
 # Transforms of 0.x after which a sample has no known size.
-_CHANGE_THE_SIZE = ("Resize", "ResizeToMultiple", "SegRescale", "RandomMosaic")
+_CHANGE_THE_SIZE = ("Resize", "AlignedResize", "ResizeToMultiple", "SegRescale")
+_CHANGE_THE_SIZE += ("RandomMosaic",)
 
 
 def translate_preprocessor(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:

@@ -31,12 +31,32 @@ def as_plain_test(placed: Placed, report: Report) -> Placed:
     return plain
 
 
+def without_aligned_resize(placed: Placed) -> Placed:
+    """Puts two transforms in the place of each AlignedResize of SegFormer's repository.
+
+    It is a Resize, whose result is resized once more, to multiples of `size_divisor`.
+    https://github.com/NVlabs/SegFormer
+    """
+    plain: Placed = []
+    for entry, path in placed:
+        if entry["type"] != "AlignedResize":
+            plain.append((entry, path))
+            continue
+        entry = {**entry, "type": "Resize"}
+        divisor = entry.pop("size_divisor", 32)
+        multiple = {"type": "ResizeToMultiple", "size_divisor": divisor}
+        plain += [(entry, path), (multiple, path)]
+    return plain
+
+
 def _inside(aug, path, report):
     tta, scale = read_multi_scale_flip_aug(aug, path, report)
+    placed = [
+        (with_base_type(entry, f"{path}.transforms.{i}"), f"{path}.transforms.{i}")
+        for i, entry in enumerate(transforms_of(aug, path))
+    ]
     inner: Placed = []
-    for i, entry in enumerate(transforms_of(aug, path)):
-        where = f"{path}.transforms.{i}"
-        entry = with_base_type(entry, where)
+    for entry, where in without_aligned_resize(placed):
         name = entry["type"]
         if name == "Pad" and entry.get("size") is not None:
             report.lacks(where, "Pad(size) at test time")

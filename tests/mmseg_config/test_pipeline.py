@@ -116,6 +116,14 @@ def test_min_size_bounds_what_is_drawn():
         assert shape([entry], True, height=30, width=60) == (12, 24)
 
 
+def test_segformers_resize_goes_on_to_multiples():
+    aligned = {"type": "AlignedResize", "img_scale": (50, 50), "size_divisor": 16}
+    assert shape([{"type": "Resize", "img_scale": (50, 50)}], v0=True) == (38, 50)
+    assert shape([aligned], v0=True) == (48, 64)
+    drawn = {"type": "AlignedResize", "img_scale": (50, 50), "ratio_range": (1, 2)}
+    assert shape([drawn], v0=True) in ((64, 64), (64, 96), (96, 96), (96, 128))
+
+
 def test_a_resize_to_nothing():
     with pytest.raises(ConfigError, match="pipeline.0: Resize has neither img_scale"):
         translate([{"type": "Resize"}], True, Report())

@@ -41,6 +41,20 @@ def test_one_scale_without_flips_is_a_plain_test():
     assert report == Report()
 
 
+def test_segformers_resize_inside_gets_the_scale():
+    aligned = {"type": "AlignedResize", "keep_ratio": True, "size_divisor": 32}
+    pipeline, report = translate(flip_aug(aligned, img_scale=(512, 128), flip=False))
+    assert pipeline[1:3] == [
+        {"type": "Resize", "scale": (512, 128), "keep_ratio": True},
+        {"type": "ResizeToMultiple", "size_divisor": 32},
+    ]
+    assert report == Report()
+    _, report = translate(flip_aug(aligned, img_scale=(512, 128), img_ratios=[1, 2]))
+    assert [name for _, name in report.missing] == [
+        "ResizeToMultiple with several scales or flips"
+    ]
+
+
 def test_a_single_ratio_multiplies_the_scale_and_cuts_off():
     aug = flip_aug(img_scale=(101, 51), img_ratios=[0.5])
     assert read_multi_scale_flip_aug(aug, "", Report()) == (None, (50, 25))
