@@ -1,5 +1,6 @@
 """MAT: the label in a MATLAB file, of version 5, or of 7.3 (HDF5) by h5py."""
 
+import re
 import struct
 import zlib
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from input_pipeline.formats.limits import BYTES_PER_PIXEL, check_size
 from input_pipeline.formats.mat5 import find_matrices
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_DEPTH = 16  # of structs and cells in one another
 _HDF5_AT = 512  # MATLAB puts a text before it
 
 
@@ -21,8 +23,9 @@ def read_mat(path: str, max_pixels: int, variable: str = "") -> np.ndarray:
     Args:
         path: the file.
         max_pixels: the largest H * W.
-        variable: its name, or 'struct.field' (version 5); '' takes the one matrix of
-            numbers that there is outside of structs.
+        variable: its name, or MATLAB's way to it in structs and cells: 'struct.field',
+            'groundTruth{1}.Segmentation', 'list(2).mask'; '' takes the one matrix of
+            numbers that there is outside of them.
 
     Raises:
         DataError: no such file, none or several matrices, fractions, an oversized one;
@@ -53,8 +56,9 @@ def decode_mat(
 
 def _of_version_5(path, file, max_pixels, variable):
     try:
-        structure = variable.rpartition(".")[0]
-        held = find_matrices(file.read(), structure, max_pixels * BYTES_PER_PIXEL)
+        root, inside = _parted(variable)
+        most = max_pixels * BYTES_PER_PIXEL
+        held = find_matrices(file.read(), root if inside else "", most)
         shapes = {name: matrix.shape for name, matrix in held.items()}
         name = _chosen(path, shapes, variable)
         check_size(path, held[name].shape, "float64", max_pixels)
@@ -80,20 +84,46 @@ def _of_hdf5(path, file, max_pixels, variable):
         ) from error
     try:
         with h5py.File(file, "r") as content:
-            held = {
-                name: entry.shape[::-1]  # HDF5 has rows first, MATLAB columns
-                for name, entry in content.items()
-                if isinstance(entry, h5py.Dataset)
-                and entry.dtype.kind in "iufb"
-                and len(entry.shape) == 2
-            }
-            name = _chosen(path, held, variable)
-            check_size(path, held[name], "float64", max_pixels)
-            return content[name][()].T
+            root, inside = _parted(variable)
+            entries = content.items()
+            if inside:
+                entries = [(name, entry) for name, entry in entries if name == root]
+            held = dict(_of_entries(entries, content, _DEPTH if inside else 0))
+            # HDF5 has rows first, MATLAB columns.
+            shapes = {name: entry.shape[::-1] for name, entry in held.items()}
+            name = _chosen(path, shapes, variable)
+            check_size(path, shapes[name], "float64", max_pixels)
+            return held[name][()].T
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: a damaged HDF5 file ({error}).") from error
+
+
+def _parted(variable):
+    """(the variable that is in the file, the way in it)."""
+    root = re.match(r"[^.({]*", variable)[0]
+    return root, variable[len(root) :]
+
+
+def _of_entries(entries, file, depth):
+    """(name, matrix) of matrices of numbers; with a `depth` those in groups, too.
+
+    MATLAB writes a struct as a group of its fields, a cell as references to its parts,
+    and each field of an array of structs as one cell.
+    """
+    for name, entry in entries:
+        if hasattr(entry, "items"):
+            inside = [(f"{name}.{field}", part) for field, part in entry.items()]
+        elif entry.dtype.kind == "O" and depth:
+            parts = enumerate(entry[()].ravel(), 1)
+            inside = [(f"{name}{{{number}}}", file[part]) for number, part in parts]
+        else:
+            inside = []
+            if entry.dtype.kind in "iufb" and len(entry.shape) == 2:
+                yield name, entry
+        if depth:
+            yield from _of_entries(inside, file, depth - 1)
 
 
 def _chosen(path, shapes, variable):
@@ -101,17 +131,23 @@ def _chosen(path, shapes, variable):
     if variable:
         if variable in shapes:
             return variable
-        names = ", ".join(shapes) or "none"
+        names = _some(shapes)
         raise DataError(
             f"{path}: no matrix of numbers is called {variable!r} (mat_variable of "
             f"LoadAnnotations); there are: {names}."
         )
     held = [name for name, shape in shapes.items() if min(shape) > 1]
     if len(held) != 1:
-        names = ", ".join(held) or "none"
+        names = _some(held)
         raise DataError(
             f"{path}: {len(held)} matrices of numbers ({names}); name the label by "
-            "mat_variable of LoadAnnotations, in a struct as 'struct.field'. A cell is "
-            "not read."
+            "mat_variable of LoadAnnotations, in a struct as 'struct.field', in a cell "
+            "as 'cell{1}'."
         )
     return held[0]
+
+
+def _some(names):
+    names = list(names)
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return (", ".join(names[:12]) or "none") + more

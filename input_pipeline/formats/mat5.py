@@ -39,8 +39,10 @@ _CLASSES = {
     14: "i8",
     15: "u8",
 }
-_STRUCT = 2
+_CELL, _STRUCT = 1, 2
 _COMPLEX = 0x800
+# How deep structs and cells may lie in one another.
+_DEPTH = 16
 # Enough for the flags, the sizes and the name (63 letters) of a matrix.
 _START = 4096
 
@@ -79,21 +81,22 @@ class Matrix:
         return values.reshape(self.shape, order="F")
 
 
-def find_matrices(data: bytes, struct_name: str, most: int) -> dict[str, Matrix]:
-    """The real matrices of numbers in a file, or in one of its structs, by name.
+def find_matrices(data: bytes, root: str, most: int) -> dict[str, Matrix]:
+    """The real matrices of numbers in a file, or in a struct or cell of it, by name.
 
     Args:
         data: all of the file.
-        struct_name: the struct whose fields are meant, which is not an array of several;
-            '' means the file's own variables.
-        most: the bytes that the struct may have.
+        root: the struct or cell that is meant, with all that lies in it; '' means the
+            file's own variables.
+        most: the bytes that it may have.
 
     Returns:
-        {variable: matrix}, or {'struct.field': matrix}.
+        {variable: matrix}; of a struct or cell by MATLAB's way to them:
+        {'s.field': matrix, 's(2).field': ..., 'c{1}.field': ...}.
 
     Raises:
-        ValueError, zlib.error, struct.error: no such file, a damaged one, or a struct
-            that is too large.
+        ValueError, zlib.error, struct.error: no such file, a damaged one, or a struct or
+            cell that is too large or too deep.
     """
     mark = data[126:_HEADER]
     if mark not in (b"IM", b"MI"):
@@ -108,33 +111,50 @@ def find_matrices(data: bytes, struct_name: str, most: int) -> dict[str, Matrix]
         if kind != _MATRIX:
             continue
         array, shape, name = _opening(_elements(start, order), order)
-        if not struct_name and _is_matrix(array, shape):
+        if not root and _is_matrix(array, shape):
             found[name] = Matrix(shape, content, packed, order)
-        if name == struct_name and array == _STRUCT and math.prod(shape) == 1:
+        if name == root and array in (_STRUCT, _CELL):
             whole = _unpacked(content, order, most + 1)[1] if packed else content
             if len(whole) > most:
-                raise ValueError(f"the struct {name} has more than {most} bytes")
-            fields = _fields(whole, order)
-            found |= {f"{name}.{field}": matrix for field, matrix in fields.items()}
+                raise ValueError(f"{name} has more than {most} bytes")
+            found |= dict(_inside(name, whole, order, _DEPTH))
     return found
 
 
-def _fields(content: memoryview, order: str) -> dict[str, Matrix]:
-    """The real matrices of numbers among the fields of a struct."""
+def _inside(
+    name: str, content: memoryview, order: str, depth: int
+) -> dict[str, Matrix]:
+    """Every real matrix of numbers in an array, at any depth, by MATLAB's way to it."""
+    if not depth:
+        raise ValueError(f"structs and cells lie more than {_DEPTH} deep")
     parts = _elements(content, order)
-    _opening(parts, order)
+    array, shape, _ = _opening(parts, order)
+    if _is_matrix(array, shape):
+        return {name: Matrix(shape, content, False, order)}
+    found = {}
+    for part, (_, entry) in _named_parts(name, array, shape, parts, order):
+        if entry:  # otherwise an empty matrix
+            found |= _inside(part, entry, order, depth - 1)
+    return found
+
+
+def _named_parts(name, array, shape, parts, order):
+    """(name, element) of the parts of a cell or a struct; none of others."""
+    if array == _CELL:
+        return [(f"{name}{{{n}}}", part) for n, part in enumerate(parts, 1)]
+    if array != _STRUCT:
+        return []
     (length,) = struct.unpack_from(order + "i", next(parts)[1])
     names = bytes(next(parts)[1])
-    found = {}
-    for at in range(0, len(names), length):
-        field = next(parts)[1]
-        if not field:  # an empty matrix
-            continue
-        array, shape, _ = _opening(_elements(field, order), order)
-        if _is_matrix(array, shape):
-            name = names[at : at + length].split(b"\0")[0].decode("latin-1")
-            found[name] = Matrix(shape, field, False, order)
-    return found
+    fields = [
+        names[at : at + length].split(b"\0")[0].decode("latin-1")
+        for at in range(0, len(names), length)
+    ]
+    owners = [name]
+    if math.prod(shape) != 1:  # an array of structs, one behind the other
+        owners = (f"{name}({n})" for n in range(1, math.prod(shape) + 1))
+    paths = (f"{owner}.{field}" for owner in owners for field in fields)
+    return list(zip(paths, parts, strict=False))
 
 
 def _opening(parts: Iterator, order: str) -> tuple[int, tuple[int, ...], str]:

@@ -103,7 +103,7 @@ class LoadAnnotations(Transform):
     Attributes:
         reduce_zero_label: None, or the same value as the data set's.
         max_pixels: the largest height * width that is decoded.
-        mat_variable: name of the matrix in a `.mat` file, or 'struct.field'; '' takes
+        mat_variable: the matrix in a `.mat` file, as in `formats.mat.read_mat`; '' takes
             the only one.
 
     Raises:

@@ -33,20 +33,60 @@ def test_mat_with_a_struct(tmp_path, packed):
     struct = {"Boundaries": np.array([[LABEL], [0]], object), "none": np.zeros((0, 0))}
     struct |= {"Segmentation": LABEL.astype("uint8"), "More": LABEL + 0.0}
     content = {"S": LABEL, "GTcls": struct, "list": np.array([struct, struct])}
+    many = np.empty(2, [("mask", object), ("n", object)])
+    many["mask"], many["n"] = [LABEL + 5, LABEL], [1, 2]
+    content["many"] = many
     savemat(path, content, do_compression=packed)
-    for name in ("S", "GTcls.Segmentation", "GTcls.More"):
+    names = ("S", "GTcls.Segmentation", "GTcls.More", "GTcls.Boundaries{1}")
+    for name in (*names, "many(2).mask", "list{2}.Segmentation"):
         np.testing.assert_array_equal(read_label(path, mat_variable=name), LABEL)
     with pytest.raises(
-        DataError, match=r"'GTcls\.x'.*there are: GTcls\.Segmentation, GTcls\.More\."
+        DataError, match=r"'GTcls\.x'.*there are: GTcls\.Boundaries\{1\}, "
     ):
         read_label(path, mat_variable="GTcls.x")
-    for name in ("S.x", "x.Segmentation", "list.Segmentation", "GTcls.Segmentation.x"):
-        with pytest.raises(DataError, match=f"called '{name}'.*there are: none"):
+    for name in ("S.x", "x.Segmentation", "list.mask", "GTcls.Segmentation.x"):
+        with pytest.raises(DataError, match=f"called '{name}'.*there are: "):
             read_label(path, mat_variable=name)
-    with pytest.raises(DataError, match="struct GTcls has more than 60 bytes"):
+    with pytest.raises(DataError, match="GTcls has more than 60 bytes"):
         read_label(path, max_pixels=5, mat_variable="GTcls.Segmentation")
     with pytest.raises(DataError, match="too large"):
         read_label(path, max_pixels=5, mat_variable="S")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_mat_with_a_cell_of_structs(tmp_path, packed):
+    path = tmp_path / "a.mat"
+    # As BSDS500 has it: what each of its people has drawn.
+    people = np.empty((1, 2), object)
+    for place in (0, 1):
+        drawn = {"Segmentation": LABEL + place, "Boundaries": LABEL > 0}
+        people[0, place] = drawn
+    savemat(path, {"groundTruth": people}, do_compression=packed)
+    for number in (1, 2):
+        name = f"groundTruth{{{number}}}.Segmentation"
+        found = read_label(path, mat_variable=name)
+        np.testing.assert_array_equal(found, LABEL + number - 1)
+    with pytest.raises(
+        DataError, match=r"'groundTruth\{3\}'.* are: groundTruth\{1\}\.Segmentation, "
+    ):
+        read_label(path, mat_variable="groundTruth{3}")
+    with pytest.raises(DataError, match=r"0 matrices .*in a cell as 'cell\{1\}'"):
+        read_label(path)
+
+
+def test_mat_of_structs_in_structs(tmp_path):
+    path = tmp_path / "a.mat"
+    deep = {"label": LABEL}
+    for _ in range(3):
+        deep = {"in": deep}
+    savemat(path, {"a": deep})
+    name = "a.in.in.in.label"
+    np.testing.assert_array_equal(read_label(path, mat_variable=name), LABEL)
+    for _ in range(20):
+        deep = {"in": deep}
+    savemat(path, {"a": deep})
+    with pytest.raises(DataError, match="more than 16 deep"):
+        read_label(path, mat_variable=name)
 
 
 def test_mats_that_are_refused(tmp_path):
@@ -89,7 +129,18 @@ def test_mat_of_version_7_3(tmp_path):
     path = tmp_path / "a.mat"
     with h5py.File(path, "w", userblock_size=512) as file:
         file["S"] = LABEL.T.astype(float)
+        struct = file.create_group("GTcls")
+        struct["Segmentation"] = LABEL.T + 1
+        parts = file.create_group("#refs#")
+        parts["a"], parts["b"] = LABEL.T + 2, LABEL.T + 3
+        references = [[parts["a"].ref], [parts["b"].ref]]
+        file.create_dataset("cell", data=references, dtype=h5py.ref_dtype)
     np.testing.assert_array_equal(read_label(path), LABEL)
+    for plus, name in ((1, "GTcls.Segmentation"), (2, "cell{1}"), (3, "cell{2}")):
+        found = read_label(path, mat_variable=name)
+        np.testing.assert_array_equal(found, LABEL + plus)
+    with pytest.raises(DataError, match=r"'cell\{3\}'.* are: cell\{1\}, cell\{2\}\."):
+        read_label(path, mat_variable="cell{3}")
     with pytest.raises(DataError, match="too large"):
         read_label(path, max_pixels=4)
     path.write_bytes(path.read_bytes()[:1000])

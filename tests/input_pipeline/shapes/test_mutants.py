@@ -136,8 +136,9 @@ def test_mutants_of_annotations(tmp_path, name):
     [
         ({"S": SCENE_CLASSES, "n": 5}, ""),
         ({"G": {"B": [1, 2], "S": SCENE_CLASSES}}, "G.S"),
+        ({"C": np.array([[{"S": SCENE_CLASSES}], [5]], object)}, "C{1}.S"),
     ],
-    ids=["matrix", "struct"],
+    ids=["matrix", "struct", "cell"],
 )
 def test_mutants_of_mats(tmp_path, content, name):
     path = tmp_path / "a.mat"
