@@ -26,7 +26,7 @@ from jaxseg.config import ConfigError
 from jaxseg.config_object import Config
 from jaxseg.evaluation.run import evaluate_checkpoint
 from jaxseg.inference.loaded import SegModel, load_model
-from jaxseg.inference.output_formats import DEFAULT_FORMATS, check_formats
+from jaxseg.inference.output_formats import check_formats
 from jaxseg.inference.pictures import Prediction, predict_files
 from jaxseg.metrics.metric import Scores
 from jaxseg.settings.read import read_settings
@@ -120,16 +120,16 @@ def predict(
     model: SegModel,
     images: Sequence[str | Path],
     output: str | Path,
-    formats: Sequence[str] = DEFAULT_FORMATS,
+    formats: Sequence[str] | None = None,
 ) -> list[Prediction]:
     """Predicts image files, and writes what `--mode predict` writes.
 
     Args:
         model: from `init_model`.
-        images: files.
+        images: files of images and videos.
         output: the folder for `labels/NAME.png`, `overlays/NAME.jpg`, ...
         formats: what is written: some of `mask`, `color`, `overlay`, `probability`,
-            `polygons`, `rle`.
+            `polygons`, `rle`. By default mask and overlay, of a video the overlay.
 
     Returns:
         One a file: `file`, the path of its first format; or the `error` of a file that
@@ -139,7 +139,8 @@ def predict(
         ConfigError: if a format is unknown.
     """
     paths = [Path(image) for image in images]
-    return list(predict_files(model, paths, Path(output), check_formats(formats)))
+    chosen = None if formats is None else check_formats(formats)
+    return list(predict_files(model, paths, Path(output), chosen))
 
 
 def init_model(

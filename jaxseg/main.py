@@ -62,7 +62,10 @@ _CHECKPOINT = flags.DEFINE_string(
     "hf://OWNER/NAME or its folder, which brings its config. Default: the work directory.",
 )
 _INPUT = flags.DEFINE_string(
-    "input", None, "predict: an image, several, a folder (at any depth), or a glob."
+    "input",
+    None,
+    "predict: an image, several, a folder (at any depth), or a glob; a video; or the "
+    "number of a camera, 0 for the first, until Ctrl-C.",
 )
 _OUTPUT = flags.DEFINE_string(
     "output",
@@ -72,8 +75,9 @@ _OUTPUT = flags.DEFINE_string(
 )
 _OUTPUT_FORMAT = flags.DEFINE_list(
     "output_format",
-    list(DEFAULT_FORMATS),
-    "predict: what --output gets, with commas between several. mask: class "
+    None,
+    "predict: what --output gets, with commas between several; by default "
+    f"{','.join(DEFAULT_FORMATS)}, of a video overlay. mask: class "
     "indices with the palette, labels/NAME.png. color: colors/NAME.png. overlay: the "
     "colours over the image, overlays/NAME.jpg. probability: probabilities/NAME.npy, "
     "float32 (height, width, classes). polygons: GeoJSON in pixels, "
@@ -242,7 +246,9 @@ def _evaluate(config, split: str) -> None:
 def _predict(config, more_images: list[str]) -> None:
     if _INPUT.value is None:
         raise flags.Error("--input is missing: which images?")
-    formats = check_formats(_OUTPUT_FORMAT.value)
+    formats = _OUTPUT_FORMAT.value
+    if formats is not None:
+        formats = check_formats(formats)
     output = Path(_OUTPUT.value) if _OUTPUT.value else _workdir() / "output"
     # A shell writes the files of a glob that is not quoted one behind the other.
     patterns = (_INPUT.value, *more_images)

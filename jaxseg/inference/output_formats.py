@@ -85,18 +85,28 @@ def predict_to_files(
         label_map = model.predict(path)
     pixels = as_rgb(model.read_pixels(path)) if "overlay" in formats else None
     for name, file in files.items():
-        _write(name, file, model, label_map, mean, pixels)
+        write_format(name, file, model, label_map, mean, pixels)
     return files[formats[0]]
 
 
-def _write(
+def write_format(
     name: str,
     file: Path,
     model: SegModel,
     label_map: np.ndarray,
-    mean: Any,
-    pixels: Any,
+    mean: Any = None,
+    pixels: Any = None,
 ) -> None:
+    """Writes a label map in a format.
+
+    Args:
+        name: of `FORMATS`.
+        file: the file.
+        model: whose classes and palette they are.
+        label_map: (H, W).
+        mean: the probabilities, for `probability`.
+        pixels: (H, W, 3) uint8, for `overlay`.
+    """
     if name == "mask":
         save_palette_png(file, label_map, model.palette)
     elif name == "color":
@@ -108,5 +118,5 @@ def _write(
         np.save(file, mean)
     elif name == "polygons":
         file.write_text(json.dumps(geojson_of(label_map, model.classes)))
-    else:
+    elif name == "rle":
         file.write_text(json.dumps(annotations_of(label_map, model.classes)))

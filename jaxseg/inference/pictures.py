@@ -18,10 +18,12 @@ from input_pipeline.decode import SUFFIXES
 from input_pipeline.errors import DataError
 from jaxseg.config import ConfigError
 from jaxseg.errors import JaxsegError
+from jaxseg.inference import videos
 from jaxseg.inference.label_maps import predict_label_maps
 from jaxseg.inference.loaded import SegModel
 from jaxseg.inference.output_formats import DEFAULT_FORMATS, predict_to_files
 from jaxseg.inference.predictor import Predictor
+from jaxseg.inference.videos import VIDEO_SUFFIXES, is_camera, is_video
 from jaxseg.settings.tta import TestTimeAug
 from jaxseg.visualize import as_rgb, save_prediction_grid
 
@@ -34,6 +36,8 @@ class NotPredictedError(JaxsegError):
 
 def find_images(pattern: str, output: Path | None = None) -> list[Path]:
     """The image files of a path: one file, a folder's (at any depth), or a glob's.
+
+    A video is taken where it is named, and a number that is no file is a camera's.
 
     Args:
         pattern: the path.
@@ -48,7 +52,7 @@ def find_images(pattern: str, output: Path | None = None) -> list[Path]:
             f"--input {pattern} is a URL; fetch it first: curl -LO {shlex.quote(pattern)}"
         )
     path = Path(pattern)
-    if path.is_file():
+    if path.is_file() or is_camera(path):
         return [path]
     if path.is_dir():
         found = _images_below(path)
@@ -60,8 +64,9 @@ def find_images(pattern: str, output: Path | None = None) -> list[Path]:
         found = [p for p in found if not p.absolute().is_relative_to(folder)]
     if not found:
         raise ConfigError(
-            f"--input {pattern}: no image there; it takes a file, a glob, or a folder "
-            f"with {', '.join(SUFFIXES)}"
+            f"--input {pattern}: no image there; it takes a file, a glob, a folder with "
+            f"{', '.join(SUFFIXES)}, a video ({', '.join(VIDEO_SUFFIXES)}), or the "
+            "number of a camera"
         )
     return sorted(found)
 
@@ -99,7 +104,7 @@ def predict_files(
     model: SegModel,
     images: list[Path],
     output: Path,
-    formats: tuple[str, ...] = DEFAULT_FORMATS,
+    formats: tuple[str, ...] | None = None,
 ) -> Iterator[Prediction]:
     """Predicts images one by one; of several processes each takes its share.
 
@@ -108,11 +113,12 @@ def predict_files(
 
     Args:
         model: from `load_model`.
-        images: files.
+        images: files of images and videos, and numbers of cameras.
         output: folder; gets a folder a format: `labels/NAME.png` (class indices with
             the palette), `overlays/NAME.jpg`, ... Names keep their folders below the
             common one.
-        formats: some of `FORMATS`.
+        formats: some of `FORMATS`; by default `DEFAULT_FORMATS`, of a video
+            `videos.DEFAULT_FORMATS`.
 
     Yields:
         Each image of this process, when it is done.
@@ -122,7 +128,12 @@ def predict_files(
     mine = slice(jax.process_index(), None, jax.process_count())
     for path, stem in zip(images[mine], stems[mine], strict=True):
         try:
-            file = predict_to_files(model, path, stem, output, formats)
+            if is_video(path):
+                chosen = formats or videos.DEFAULT_FORMATS
+                file = videos.predict_video(model, path, stem, output, chosen)
+            else:
+                chosen = formats or DEFAULT_FORMATS
+                file = predict_to_files(model, path, stem, output, chosen)
         except (JaxsegError, DataError) as error:
             yield Prediction(path, error=error)
             continue
