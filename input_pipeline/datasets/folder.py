@@ -63,6 +63,8 @@ class BaseSegDataset(SegDataset):
 
     CLASSES: ClassVar[tuple] = ()  # (name, (r, g, b)) by label
     PREFIXES: ClassVar[tuple[str, ...]] = ("img_path", "seg_map_path")
+    # Which of them holds the labels, and what a record calls the file of one.
+    LABEL_PATH: ClassVar[str] = "seg_map_path"
     # What its test server takes: see `input_pipeline.submission`.
     SUBMITTED: ClassVar[tuple[int, ...]] = ()
     SUBMITTED_SUFFIX: ClassVar[str] = ".png"
@@ -102,7 +104,7 @@ class BaseSegDataset(SegDataset):
         image, label = self._pairs[index]
         paths = {"img_path": image}
         if label is not None:
-            paths["seg_map_path"] = label
+            paths[self.LABEL_PATH] = label
             if self._painter is not None:
                 paths["painter"] = self._painter
             if image in self._shapes:
@@ -137,14 +139,14 @@ class BaseSegDataset(SegDataset):
         images = self._listed(img_dir, found) if self.ann_file else self._all(found)
         if not images:
             raise DataError(self._nothing(img_dir, found))
-        if self.data_prefix.get("seg_map_path") is None:
+        if self.data_prefix.get(self.LABEL_PATH) is None:
             self._say_what_is_left(img_dir, found)
             return [(os.path.join(img_dir, image), None) for image in images]
-        seg_path = os.path.join(self.data_root, self.data_prefix["seg_map_path"])
+        seg_path = os.path.join(self.data_root, self.data_prefix[self.LABEL_PATH])
         if is_for_all(seg_path, self.seg_map_suffix):
             self._painter = self.make_painter()
             return self._with_shapes(images, img_dir, seg_path)
-        seg_dir, stored = self._open_folder("seg_map_path")
+        seg_dir, stored = self._open_folder(self.LABEL_PATH)
         paths = (os.path.join(seg_dir, name) for name in stored)
         if has_shapes(paths, self.seg_map_suffix):
             self._painter = self.make_painter()

@@ -19,7 +19,7 @@ from input_pipeline.transforms.biomedical_volumes import (
 from input_pipeline.transforms.change import ConcatCDInput, LoadMultipleRSImageFromFile
 from input_pipeline.transforms.crop import RandomCrop
 from input_pipeline.transforms.cut_out import RandomCutOut
-from input_pipeline.transforms.depth import LoadDepthAnnotation
+from input_pipeline.transforms.depth import LoadDepthAnnotation, RandomDepthMix
 from input_pipeline.transforms.flip import RandomFlip
 from input_pipeline.transforms.formatting import PackSegInputs
 from input_pipeline.transforms.generate_edge import GenerateEdge
@@ -68,6 +68,7 @@ __all__ = [
     "RandomChoiceResize",
     "RandomCrop",
     "RandomCutOut",
+    "RandomDepthMix",
     "RandomFlip",
     "RandomMosaic",
     "RandomResize",

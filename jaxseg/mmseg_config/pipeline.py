@@ -259,6 +259,7 @@ _Change = Callable[[dict[str, Any], Report, str], dict[str, Any]]
 
 _OF_V1: dict[str, _Change] = {
     "LoadAnnotations": _load_labels,
+    "LoadDepthAnnotation": without_backend,
     "LoadImageFromFile": _load_image,
     "LoadMultipleRSImageFromFile": _load_pair,
     "PackSegInputs": _pack,

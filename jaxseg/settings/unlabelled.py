@@ -13,8 +13,8 @@ from jaxseg.settings.pipelines import kept_transforms
 def without_labels(node: Any, path: str) -> Any:
     """A loader or data set of a config that looks for no labels, at any depth.
 
-    Transforms that make targets go out of its pipelines, and `seg_map_path` out of its
-    `data_prefix`, so that the files need not be there.
+    Transforms that make targets go out of its pipelines, and the folder of labels out of
+    its `data_prefix`, so that the files need not be there.
 
     Args:
         node: the loader or data set.
@@ -38,5 +38,5 @@ def without_labels(node: Any, path: str) -> Any:
     if cls is not None and "data_prefix" in annotations_of(cls):
         prefix = cls.__dataclass_fields__["data_prefix"].default_factory()
         given = node.get("data_prefix") or {}
-        changed["data_prefix"] = {**prefix, **given, "seg_map_path": None}
+        changed["data_prefix"] = {**prefix, **given, cls.LABEL_PATH: None}
     return changed

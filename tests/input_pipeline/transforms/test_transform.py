@@ -1,10 +1,16 @@
 """What a transform says of itself holds, for every entry of the table."""
 
+import cv2
 import numpy as np
 import pytest
 
 from input_pipeline import transforms
-from input_pipeline.transforms import PhotoMetricDistortion, RandomFlip, RandomRotate
+from input_pipeline.transforms import (
+    PhotoMetricDistortion,
+    RandomDepthMix,
+    RandomFlip,
+    RandomRotate,
+)
 from input_pipeline.transforms.transform import Transform, does
 
 CASES = {
@@ -22,6 +28,7 @@ CASES = {
     "CutMix": {"prob": 0.9},
     "GenerateEdge": {},
     "LoadAnnotations": {},
+    "LoadDepthAnnotation": {},
     "LoadImageFromFile": {},
     "LoadMultipleRSImageFromFile": {},
     "PackSegInputs": {},
@@ -31,6 +38,7 @@ CASES = {
     "RGB2Gray": {},
     "RandomCrop": {"crop_size": (20, 30), "cat_max_ratio": 0.99},
     "RandomCutOut": {"prob": 0.9, "n_holes": (1, 3), "cutout_ratio": (0.2, 0.1)},
+    "RandomDepthMix": {"prob": 0.9},
     "RandomFlip": {"prob": 0.5},
     "RandomMosaic": {"prob": 0.7, "img_scale": (40, 40)},
     "RandomResize": {"scale": (90, 60), "ratio_range": (0.5, 2.0)},
@@ -65,13 +73,16 @@ def test_every_entry_has_a_case():
 
 
 @pytest.fixture
-def record(picture, label):
+def record(picture, label, tmp_path):
+    depth = str(tmp_path / "depth.png")
+    cv2.imwrite(depth, np.full((60, 80), 2000, np.uint16))
     sample = {"img": picture, "gt_seg_map": label}
     facts = {"classes": ("a", "b"), "ignore_index": 255}
     turned = {key: array[::-1, ::-1] for key, array in sample.items()}
     return sample | {
         "mix_results": [turned | facts] * 3,
         "raw_seg_map": label,
+        "depth_map_path": depth,
         "ori_shape": (60, 80),
         "img_shape": (60, 80),
         "palette": ((0, 0, 0), (1, 1, 1)),
@@ -86,6 +97,8 @@ def fitting(record, transform):
     count = len(transform.get_indices(3, np.random.default_rng(0)))
     if type(transform).__name__ in OF_FLOATS:
         record = record | {"img": record["img"].astype(np.float32)}
+    if isinstance(transform, RandomDepthMix):
+        record = record | {"gt_depth_map": np.full((60, 80), 2, np.float32)}
     return record | {"mix_results": record["mix_results"][:count]}
 
 
