@@ -14,6 +14,23 @@ _MARGIN = 8
 _LINE = 18
 
 
+def new_figure(width: float, height: float):
+    """Makes a Matplotlib figure of its own: pyplot's stay open, and need a display.
+
+    Matplotlib is imported here, where a picture is drawn: it would be a tenth of the
+    start of every command.
+
+    Args:
+        width, height: in inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def as_rgb(image: np.ndarray) -> np.ndarray:
     """Makes any image displayable.
 

@@ -2,7 +2,6 @@
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.interpolate import RectBivariateSpline
 
 from jaxseg.ops.resize import resize
 
@@ -36,6 +35,8 @@ def resize_geometric(table: np.ndarray, side: int, new_side: int) -> np.ndarray:
     Returns:
         (new_side * new_side, heads) in the dtype of the table, computed in float64.
     """
+    from scipy.interpolate import RectBivariateSpline  # which takes long to import
+
     steps = _ratio(side // 2, new_side // 2) ** np.arange(side // 2)
     half = np.cumsum(steps)
     places = np.concatenate([-half[::-1], [0], half])

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from jaxseg.metrics.tables import write_table
+from jaxseg.visualize import new_figure
 
 # Above this many classes the cells are too small for numbers.
 _MOST_NUMBERS = 25
@@ -45,8 +44,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str], path: Path) ->
     with np.errstate(invalid="ignore"):
         percent = confusion * 100 / confusion.sum(1, keepdims=True)
     side = min(2.5 + _CELL_INCHES * count, _MOST_INCHES)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(side + 0.8, side)
     axes = figure.subplots()
     image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
     figure.colorbar(image, ax=axes, shrink=0.8, label="% of the label's pixels")

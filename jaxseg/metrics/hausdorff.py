@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import spatial
 
 from jaxseg.errors import FieldError
 from jaxseg.metrics.masks import class_masks
@@ -61,6 +60,8 @@ def hd95(
     first: np.ndarray, second: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)
 ) -> float:
     """The distance of two masks (H, W) bool, neither of them empty."""
+    from scipy import spatial  # which takes long to import
+
     points = [np.argwhere(_contour(mask)) * spacing for mask in (first, second)]
     # Contours are few pixels, so that a tree of them is quicker than a distance of
     # every pixel of the image.

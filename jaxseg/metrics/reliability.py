@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from jaxseg.visualize import new_figure
 
 
 def draw_reliability(
@@ -20,8 +20,7 @@ def draw_reliability(
     """
     count = len(pixels)
     middles = (np.arange(count) + 0.5) / count
-    figure = Figure(figsize=(5, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(5, 6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.bar(middles, np.nan_to_num(accuracy), 0.95 / count, color="tab:blue")
     upper.plot([0, 1], [0, 1], "--", color="black", label="calibrated")

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from jaxseg.runtime.metrics_file import read_metrics
+from jaxseg.visualize import new_figure
 
 SCORES = ("mIoU", "mAcc", "aAcc", "mDice", "mFscore")
 
@@ -37,9 +34,7 @@ def draw_curves(metrics_jsonl: str | Path, path: str | Path) -> None:
     panels = [panel for panel in panels if panel[2]]
     if not panels:
         raise ValueError(f"{metrics_jsonl}: no losses, rates or scores to draw")
-    # A Figure of its own: pyplot's would stay open, and depends on a display.
-    figure = Figure(figsize=(4.8 * len(panels), 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.8 * len(panels), 3.6)
     for axes, (title, rows, names) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels
     ):
@@ -53,7 +48,7 @@ def _names(rows: list[dict]) -> list[str]:
     return [name for name in names if name not in ("step", "split")]
 
 
-def _draw_panel(axes: Axes, title: str, rows: list[dict], names: list[str]) -> None:
+def _draw_panel(axes, title: str, rows: list[dict], names: list[str]) -> None:
     marker = "o" if len(rows) <= 40 else None
     for name in names:
         points = [(row["step"], row[name]) for row in rows if name in row]
