@@ -32,8 +32,8 @@ from tests.models.cases import (
     NEEDED_ELSEWHERE,
     OF_MASKS,
     build,
-    dear_ones_long,
     maps,
+    variants_long,
     weights,
     weights_of,
 )
@@ -75,7 +75,7 @@ def test_shapes_in_evaluation_without_a_random_stream(name):
 
 @pytest.mark.parametrize(
     "name",
-    dear_ones_long(name for name in MODULES if MODULES[name].rate),
+    variants_long(name for name in MODULES if MODULES[name].rate),
     scope="session",
 )
 def test_training_needs_the_dropout_stream_only_for_a_rate(name):
@@ -118,7 +118,7 @@ def train_step(module, variables, inputs):
     return jax.value_and_grad(total, has_aux=True)(variables["params"])
 
 
-@pytest.mark.parametrize("name", dear_ones_long(MODULES), scope="session")
+@pytest.mark.parametrize("name", variants_long(MODULES), scope="session")
 def test_gradients_are_finite_under_jit_and_multiplied_in_float32(name):
     variables, inputs = weights_of(name), maps(name)
     step = jax.jit(train_step, static_argnums=0)
@@ -141,7 +141,7 @@ def synced(name):
     return build(name, **({"norm_cfg": dict(type="SyncBN")} if of_device else {}))
 
 
-@pytest.mark.parametrize("name", dear_ones_long(MODULES), scope="session")
+@pytest.mark.parametrize("name", variants_long(MODULES), scope="session")
 def test_bfloat16_is_the_type_of_the_maps_alone(name):
     """As on one of eight devices, which ask each other for sums alone."""
     variables, inputs = weights_of(name), maps(name, "bfloat16")

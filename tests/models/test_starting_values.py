@@ -17,9 +17,10 @@ from tests.models.cases import (
     OF_DINO,
     OF_VAN,
     build,
-    dear_ones_long,
     maps,
+    variants_long,
 )
+from tests.models.quick_random import HASH
 
 # Moments of each weight over a hundred modules: make_starting_values.py.
 MMSEG = np.load(pathlib.Path(__file__).with_name("starting_values.npz"))
@@ -30,7 +31,7 @@ STD_OF_ABS = math.sqrt(1 - 2 / math.pi)
 
 def draw(module, inputs):
     """{PyTorch key: values (DRAWS, ...)} of modules that are started."""
-    keys = jax.random.split(jax.random.key(0, impl="rbg"), DRAWS)
+    keys = jax.random.split(jax.random.key(0, impl=HASH), DRAWS)
 
     @jax.jit
     @jax.vmap
@@ -45,25 +46,8 @@ def draw(module, inputs):
     return {key: np.stack([state[key] for state in states]) for key in states[0]}
 
 
-# Of each kind one; the others are long.
-QUICK = {
-    "DeconvModule",
-    "FPN",
-    "MaskFormerHead",
-    "ResNetV1c",
-    "SegmenterMaskTransformerHead",
-    "UPerHead",
-    "VisionTransformer",
-}
-
-
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK))
-        for name in MODULES
-        if name not in NOT_IN_MMSEG
-    ],
+    "name", variants_long(name for name in MODULES if name not in NOT_IN_MMSEG)
 )
 def test_moments_are_those_of_mmseg(name):
     keys = json.loads(str(MMSEG[f"{name}/keys"]))
@@ -78,7 +62,7 @@ def test_moments_are_those_of_mmseg(name):
         assert abs(np.abs(values).mean() - size) <= error * std * STD_OF_ABS + 1e-7, key
 
 
-@pytest.mark.parametrize("name", dear_ones_long(sorted(NOT_IN_MMSEG - OF_DINO)))
+@pytest.mark.parametrize("name", variants_long(sorted(NOT_IN_MMSEG - OF_DINO)))
 def test_moments_are_those_of_the_original(name):
     """Kaiming's normal values: over the outputs of backbones, the inputs of heads.
 
@@ -116,7 +100,7 @@ def test_a_residual_branch_may_start_with_ones():
     np.testing.assert_array_equal(values["layer1.0.bn2.weight"], 1)
 
 
-@pytest.mark.parametrize("name", dear_ones_long(sorted(OF_DINO - {"EoMTHead"})))
+@pytest.mark.parametrize("name", variants_long(sorted(OF_DINO - {"EoMTHead"})))
 def test_moments_are_those_of_dino(name):
     """Linear layers and the table 0.02, its tokens 1e-6; the classifier is mmseg's."""
     for key, values in draw(build(name), maps(name, batch=1)).items():
