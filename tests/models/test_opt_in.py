@@ -221,6 +221,7 @@ def test_who_opts_in():
         "MobileNetV3",
         "PSAHead",
         "PointHead",
+        "SideAdapterCLIPHead",
     }
 
 
