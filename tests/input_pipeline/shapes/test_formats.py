@@ -542,3 +542,55 @@ def test_several_masks_of_classes_and_of_objects(folder):
     Image.fromarray(grey).save(folder / "n/a/tree.png")
     with pytest.raises(DataError, match=r"tree.png: .* two values.* has 60"):
         label_of(folder, "n", "/*.png")
+
+
+def flat(points):
+    return [number for point in points for number in point]
+
+
+def _studio(points):
+    drawn = dict(type="polygonlabels", original_width=10, original_height=6)
+    drawn["value"] = dict(polygonlabels=["roof"], points=points)
+    return [dict(data={"image": "a.png"}, annotations=[dict(result=[drawn])])]
+
+
+def _cvat(points):
+    corners = ";".join(f"{x},{y}" for x, y in points)
+    return (
+        '<annotations><image name="a.png" width="10" height="6">'
+        f'<polygon label="roof" points="{corners}"/></image></annotations>'
+    )
+
+
+def _geojson(points):
+    geometry = dict(type="Polygon", coordinates=[points])
+    feature = dict(type="Feature", properties={"class": "roof"}, geometry=geometry)
+    return dict(type="FeatureCollection", features=[feature])
+
+
+def _wkt(points):
+    corners = ", ".join(f"{x} {y}" for x, y in points)
+    return f'ImageId,wkt,class\na,"POLYGON (({corners}))",roof\n'
+
+
+@pytest.mark.parametrize("points", [[], [[1, 1], [5, 1]]], ids=len)
+@pytest.mark.parametrize(
+    "name, make, where",
+    [
+        ("l.json", lambda points: labelme(("roof", points, "polygon")), "shapes.0"),
+        (
+            "c.json",
+            lambda points: coco(dict(category_id=11, segmentation=[flat(points)])),
+            "annotations.0",
+        ),
+        ("3.json", lambda points: via3(([7, *flat(points)], "0")), "metadata.1_0"),
+        ("s.json", _studio, "a.png: result.0"),
+        ("g.json", _geojson, "features.0"),
+        ("c.xml", _cvat, "a.png: polygon 0"),
+        ("w.csv", _wkt, "row 2"),
+    ],
+)
+def test_a_polygon_without_an_area_is_named(folder, points, name, make, where):
+    message = f"{name}: {where}: a shape of {len(points)} points; it needs 3 or more"
+    with pytest.raises(DataError, match=message):
+        shapes_of(folder, make(points), name)
