@@ -72,7 +72,13 @@ def prepare(
     values = {o.name: o.default for o in converter.options} | dict(options or {})
     output = Output(folder, {"name": converter.name, **values})
     files = Files(sources, output.folder / SCRATCH, converter.inner_archives)
-    plan = converter.plan(files, values)
+    try:
+        plan = converter.plan(files, values)
+    except DataError as error:
+        raise DataError(
+            f"{error}\n{converter.name} takes {', '.join(converter.sources)}, with "
+            f"{converter.layout}"
+        ) from error
     _check_counts(converter.name, plan, partial)
     left = [task for task in plan.tasks if not output.is_done(task)]
     before = done = len(plan.tasks) - len(left)

@@ -98,6 +98,8 @@ def predict_split(
         runner.predict(
             model.variables, writers, progress.update, outputs.out_probabilities
         )
+    if outputs.format_only is not None:
+        _log.info(f"submission: {outputs.format_only}")
     _log.info(predictor.count_of_compilations())
 
 

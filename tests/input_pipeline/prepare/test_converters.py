@@ -77,11 +77,12 @@ def test_a_label_that_is_missing(name, tmp_path):
 
 @every
 def test_a_wrong_zip(name, tmp_path):
-    """An archive of something else is named, with what it holds."""
+    """An archive of something else is named, with what it holds and should hold."""
     source = made.write_zip(tmp_path / "wrong.zip", {"holiday/IMG_1.jpg": made.jpg()})
     with pytest.raises(DataError, match="wrong.zip") as error:
         prepare(CONVERTERS[name], [source], tmp_path / "out", CASES[name].options)
     assert "holiday/IMG_1.jpg" in str(error.value)
+    assert str(error.value).endswith(f", with {CONVERTERS[name].layout}")
 
 
 @every
