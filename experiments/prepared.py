@@ -15,6 +15,7 @@ from typing import Any
 import common
 
 from input_pipeline import datasets
+from input_pipeline.lists import read_names
 
 
 def get_config(folder: str) -> dict[str, Any]:
@@ -28,11 +29,18 @@ def get_config(folder: str) -> dict[str, Any]:
     scale = tuple(prepared["scale"])
     train, val = [dataset(part) for part in prepared["train"]], dataset(prepared["val"])
     config = dict(
-        model=common.segformer_b0(len(kind.CLASSES), crop_size),
+        model=common.segformer_b0(_num_classes(kind, train[0]), crop_size),
         **common.loaders(train, val, scale, crop_size),
         **common.adamw_schedule(20000),
     )
     return _of_pairs(config) if issubclass(kind, datasets.BaseCDDataset) else config
+
+
+def _num_classes(kind: type, train: dict[str, Any]) -> int:
+    """Of the data set's class, or of the file of names that its download has."""
+    if kind.CLASSES:
+        return len(kind.CLASSES)
+    return len(read_names(f"{train['data_root']}/{train['metainfo']['classes']}"))
 
 
 def _of_pairs(config: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,9 @@ _INTRODUCTION = """\
 others are read; [prepare.md](prepare.md), where the downloads are.
 
 Of a config's part for validation only the folders are others. `metainfo=dict(classes=
-[...])` picks or reorders classes; `label_map` joins them.
+[...])` picks or reorders classes; `label_map` joins them. Barcelona's classes, and those
+of ADE20K's full release, are found in the download: they are a `BaseSegDataset` with
+`metainfo=dict(classes="FILE")`.
 """
 
 _WIDTH = 88

@@ -60,6 +60,17 @@ def test_pairs_of_images_train_too(tmp_path):
         assert sample["img"].shape[2] == 6 and "gt_seg_map" in sample
 
 
+def test_classes_of_the_download(tmp_path):
+    folder = tmp_path / "barcelona_out"
+    sources = made.write(tmp_path, CASES["barcelona"].archives)
+    arguments = ["barcelona", *sources, "--output", str(folder)]
+    assert main([*arguments, "--partial", "--num_processes", "1"]) == 0
+    config = load_config(f"{ROOT}/experiments/prepared.py:{folder}")
+    assert config["model"]["decode_head"]["num_classes"] == 3
+    dataset = read_settings(config).train_dataloader.dataset
+    assert dataset.metainfo["classes"] == ("air conditioning", "airplane", "sky")
+
+
 def test_processes_import_no_more_than_they_need(tmp_path):
     sources = made.write(tmp_path, CASES["drive"].archives)
     command = [sys.executable, "-m", "jaxseg.prepare", "drive", *sources, "--partial"]

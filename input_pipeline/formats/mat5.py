@@ -1,4 +1,4 @@
-"""MAT 5: the matrices of numbers in a MATLAB file, read without SciPy's parser.
+"""MAT 5: matrices of numbers and cells of texts, read without SciPy's parser.
 
 The format is MathWorks' "MAT-File Format", chapter 1. SciPy's `loadmat` (1.17) ends the
 process on some damaged files.
@@ -39,7 +39,9 @@ _CLASSES = {
     14: "i8",
     15: "u8",
 }
-_CELL, _STRUCT = 1, 2
+_CELL, _STRUCT, _TEXT = 1, 2, 4
+# How the letters of a text are stored: the types of its values.
+_LETTERS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
 _COMPLEX = 0x800
 # How deep structs and cells may lie in one another.
 _DEPTH = 16
@@ -98,27 +100,82 @@ def find_matrices(data: bytes, root: str, most: int) -> dict[str, Matrix]:
         ValueError, zlib.error, struct.error: no such file, a damaged one, or a struct or
             cell that is too large or too deep.
     """
+    found = {}
+    for one in _variables(data):
+        if not root and _is_matrix(one.array, one.shape):
+            found[one.name] = Matrix(one.shape, one.content, one.packed, one.order)
+        if one.name == root and one.array in (_STRUCT, _CELL):
+            found |= _inside(root, one.whole(most), one.order, _DEPTH)
+    return found
+
+
+def read_texts(data: bytes, name: str, most: int) -> list[str]:
+    """The texts of a cell, such as the names of classes.
+
+    Args:
+        data: all of the file.
+        name: of the cell.
+        most: the bytes that the cell may have.
+
+    Raises:
+        ValueError, zlib.error, struct.error: no such file, a damaged one, no such cell,
+            one of anything but texts, or one that is too large.
+    """
+    for one in _variables(data):
+        if (one.name, one.array) == (name, _CELL):
+            parts = _elements(one.whole(most), one.order)
+            _opening(parts, one.order)
+            return [_text(part, one.order) for _, part in parts]
+    raise ValueError(f"no cell is called {name}")
+
+
+def _text(content: memoryview, order: str) -> str:
+    parts = _elements(content, order)
+    array, shape, _ = _opening(parts, order)
+    kind, letters = next(parts)
+    if array != _TEXT or kind not in _LETTERS or (shape and shape[0] > 1):
+        raise ValueError("a cell has something else than texts of one row")
+    form = _LETTERS[kind]
+    if form == "utf-16":
+        form += "-le" if order == "<" else "-be"
+    return bytes(letters).decode(form)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Variable:
+    """A variable of a file: the fields of Matrix, its name, and its class."""
+
+    name: str
+    array: int
+    shape: tuple[int, ...]
+    content: memoryview
+    packed: bool
+    order: str
+
+    def whole(self, most: int) -> memoryview:
+        """All of its content, which may have `most` bytes."""
+        if not self.packed:
+            content = self.content
+        else:
+            content = _unpacked(self.content, self.order, most + 1)[1]
+        if len(content) > most:
+            raise ValueError(f"{self.name} has more than {most} bytes")
+        return content
+
+
+def _variables(data: bytes) -> Iterator[_Variable]:
     mark = data[126:_HEADER]
     if mark not in (b"IM", b"MI"):
         raise ValueError("its header is not that of version 5")
     order = "<" if mark == b"IM" else ">"
-    found = {}
     for kind, content in _elements(memoryview(data)[_HEADER:], order):
         packed = kind == _COMPRESSED
         start = content
         if packed:
             kind, start = _unpacked(content, order, _START)
-        if kind != _MATRIX:
-            continue
-        array, shape, name = _opening(_elements(start, order), order)
-        if not root and _is_matrix(array, shape):
-            found[name] = Matrix(shape, content, packed, order)
-        if name == root and array in (_STRUCT, _CELL):
-            whole = _unpacked(content, order, most + 1)[1] if packed else content
-            if len(whole) > most:
-                raise ValueError(f"{name} has more than {most} bytes")
-            found |= dict(_inside(name, whole, order, _DEPTH))
-    return found
+        if kind == _MATRIX:
+            array, shape, name = _opening(_elements(start, order), order)
+            yield _Variable(name, array, shape, content, packed, order)
 
 
 def _inside(

@@ -2,7 +2,9 @@
 
 from input_pipeline.prepare.converter import Converter
 from input_pipeline.prepare.converters.ade20k import ADE20K
+from input_pipeline.prepare.converters.ade20k_full import ADE20K_FULL
 from input_pipeline.prepare.converters.apolloscape import APOLLOSCAPE
+from input_pipeline.prepare.converters.barcelona import BARCELONA
 from input_pipeline.prepare.converters.bdd100k import BDD100K
 from input_pipeline.prepare.converters.camvid import CAMVID, CAMVID_COLOURS
 from input_pipeline.prepare.converters.ccp import CCP
@@ -95,5 +97,7 @@ CONVERTERS: dict[str, Converter] = {
         VAIHINGEN,
         VIRTUAL_KITTI,
         VOC_AUG,
+        BARCELONA,
+        ADE20K_FULL,
     )
 }

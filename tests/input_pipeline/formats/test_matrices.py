@@ -11,6 +11,7 @@ from input_pipeline.datasets import BaseSegDataset
 from input_pipeline.decode import read_label
 from input_pipeline.errors import DataError
 from input_pipeline.formats.mat import read_mat
+from input_pipeline.formats.mat5 import read_texts
 from input_pipeline.scan import scan
 from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
 
@@ -215,3 +216,16 @@ def test_a_mat_vector_is_read_by_its_name_only(tmp_path):
     savemat(path, parts)
     np.testing.assert_array_equal(read_mat(path, 100, "trainIds"), [[1], [7]])
     assert read_mat(path, 100).shape == (2, 3)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_mat_with_a_cell_of_texts(tmp_path, packed):
+    path = tmp_path / "a.mat"
+    names = np.array(["sea", "naïve"], object)
+    savemat(path, {"S": LABEL, "names": names}, do_compression=packed)
+    data = path.read_bytes()
+    assert read_texts(data, "names", 1000) == ["sea", "naïve"]
+    with pytest.raises(ValueError, match="no cell is called S"):
+        read_texts(data, "S", 1000)
+    with pytest.raises(ValueError, match="more than 9 bytes"):
+        read_texts(data, "names", 9)

@@ -61,5 +61,7 @@ CASES = {
     "msrc_v1": divided_cases.msrc_v1(),
     "nyu": place_cases.nyu(),
     "occlude_face": people_cases.occlude_face(),
+    "ade20k_full": place_cases.ade20k_full(),
+    "barcelona": place_cases.barcelona(),
     "voc_aug": scene_cases.voc_aug(),
 }

@@ -1,4 +1,6 @@
-"""Places: LabelMeFacade, Graz-02, SIFT Flow, NYU."""
+"""Places: LabelMeFacade, Graz-02, SIFT Flow, NYU, Barcelona, all of ADE20K."""
+
+import json
 
 import numpy as np
 
@@ -107,3 +109,70 @@ def nyu():
     label = "nyu.zip", "nyu/kitchen_0028b/sync_depth_00045.png"
     named = "nyu_train.txt names are missing:\n  kitchen_0028b/sync_depth_00045.png\n"
     return Case({"nyu.zip": files}, label, named, (1, 1), check)
+
+
+def barcelona():
+    street, home = "barcelona_static_street", "05june05_static_street_boston"
+    files = {"TestSet1.txt": f"{street}\\img_1.jpg\r\n".encode()}
+    for folder in (street, home):
+        for name in ("img_1", "img_2"):
+            files[f"Images/{folder}/{name}.jpg"] = made.jpg()
+            names = np.array(["air conditioning", "airplane", "sky"], object)
+            label = made.mat(S=made.ids([0, 1, 3]), names=names)
+            files[f"SemanticLabels/{folder}/{name}.mat"] = label
+
+    def check(out):
+        same(out / f"annotations/val/{street}/img_1.png", made.ids([255, 0, 2]))
+        listed = (out / "barcelona_classes.txt").read_text()
+        assert listed == "air conditioning\nairplane\nsky\n"
+
+    label = "barcelona", f"SemanticLabels/{home}/img_2.mat"
+    return Case({"barcelona": files}, label, f"\n  {home}/img_2\n", (3, 1), check)
+
+
+def ade20k_full(level=0):
+    # The class is R / 10 * 256 + G: 312 building, 2836 traffic light, 1279 housing.
+    building, light, housing = (10, 56, 1), (110, 20, 2), (40, 255, 3)
+    objects = [
+        *((312, "building, edifice", 0), (1279, "housing", 1)),
+        (2836, "traffic light, traffic signal", 0),
+    ]
+    files = {}
+    for split, short, scene in (
+        *(("training", "train", "urban/street"), ("validation", "val", "home/attic")),
+    ):
+        for n in (1, 2):
+            found = [
+                dict(name_ndx=number, name=name, parts=dict(part_level=at))
+                for number, name, at in objects[: 3 if n == 2 else 1]
+            ]
+            facts = json.dumps(dict(annotation=dict(object=found, source="caf\xe9")))
+            facts = facts.replace("\\u00e9", "\xe9").encode("latin-1")
+            colours = [(0, 0, 0), building, light if n == 2 else building]
+            stem = f"ADE20K_2021_17_01/images/ADE/{split}/{scene}/ADE_{short}_{n:08}"
+            files[f"{stem}.jpg"] = made.jpg()
+            files[f"{stem}.json"] = facts
+            label = made.encoded(made.coloured(colours), ".png")
+            files[f"{stem}_seg.png"] = label
+            files[f"{stem}/instance_000_ADE_{short}_{n:08}.png"] = made.png([0, 255])
+            if n == 2:
+                label = made.encoded(made.coloured([(0, 0, 0), housing]), ".png")
+                files[f"{stem}_parts_1.png"] = label
+
+    def check(out):
+        listed = (out / "ade20k_full_classes.txt").read_text()
+        path = out / "annotations/training/ADE_train_00000002.png"
+        if level:
+            same(path, made.ids([255, 0]))
+            assert listed == "housing\n"
+        else:
+            same(path, made.ids([255, 0, 1]))
+            assert listed == "building, edifice\ntraffic light, traffic signal\n"
+
+    archive = "ADE20K_2021_17_01.zip"
+    label = archive, f"{stem}_seg.png"
+    counts = (1, 1) if level else (2, 2)
+    options = {"level": level}
+    return Case(
+        {archive: files}, label, "\n  ADE_val_00000002\n", counts, check, options
+    )

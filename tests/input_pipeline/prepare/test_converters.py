@@ -12,7 +12,7 @@ from input_pipeline.errors import DataError
 from input_pipeline.prepare.converters import CONVERTERS
 from input_pipeline.prepare.run import prepare
 from scripts.datasets_page import train_arguments
-from tests.input_pipeline.prepare import made, scene_cases
+from tests.input_pipeline.prepare import made, place_cases, scene_cases
 from tests.input_pipeline.prepare.cases import CASES
 
 every = pytest.mark.parametrize("name", sorted(CONVERTERS))
@@ -40,7 +40,8 @@ def test_what_comes_out(name, tmp_path):
     CASES[name].check(prepared.folder)
     summary = json.loads((prepared.folder / "prepared.json").read_text())
     dataset = getattr(datasets, summary["dataset"])
-    if name != "coco_stuff10k":  # docs/datasets.md has the config of 164k
+    # docs/datasets.md has the config of 164k, and those with classes of their own.
+    if name != "coco_stuff10k" and dataset.CLASSES:
         assert summary["train"][0] == train_arguments(summary["dataset"])
     for part in (*summary["train"], summary["val"]):
         data = dataset(data_root=str(prepared.folder), **part)
@@ -147,3 +148,32 @@ def test_pages_that_are_no_masks(tmp_path):
     archives["train-labels.tif"] = archives["train-volume.tif"]
     with pytest.raises(DataError, match="slice 00 has values beside 0 and 255"):
         run("isbi_em", tmp_path, archives)
+
+
+def test_parts_of_objects(tmp_path, monkeypatch):
+    monkeypatch.setitem(CASES, "ade20k_full", place_cases.ade20k_full(level=1))
+    prepared = run("ade20k_full", tmp_path)
+    CASES["ade20k_full"].check(prepared.folder)
+    assert prepared.samples == {"train": 1, "val": 1}
+    assert "1 of 1 classes are kept" in prepared.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("colour", "told"),
+    [((13, 56, 0), r"has reds of \[13\]"), ((20, 0, 0), r"of the classes \[512\], which")],
+)  # fmt: skip
+def test_colours_that_no_object_has(colour, told, tmp_path):
+    archives = copy.deepcopy(CASES["ade20k_full"].archives)
+    archive, member = CASES["ade20k_full"].label
+    archives[archive][member] = _colour(*colour)
+    with pytest.raises(DataError, match=told):
+        run("ade20k_full", tmp_path, archives)
+
+
+def test_labels_with_names_of_their_own(tmp_path):
+    archives = copy.deepcopy(CASES["barcelona"].archives)
+    archive, member = CASES["barcelona"].label
+    names = np.array(["airplane", "air conditioning", "sky"], object)
+    archives[archive][member] = made.mat(S=made.ids([1]), names=names)
+    with pytest.raises(DataError, match="its names are not those of the first label"):
+        run("barcelona", tmp_path, archives)
