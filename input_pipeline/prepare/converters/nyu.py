@@ -70,6 +70,6 @@ NYU = Converter(
     plan=_plan,
     checks="Its labels are depths in millimetres, PNG of 16 bits, which "
     "LoadDepthAnnotation(depth_rescale_factor=0.001) reads as gt_depth_map for a head "
-    "of yours; no head of jaxseg predicts depth.",
+    "that predicts depth.",
     has_config=False,
 )
