@@ -9,6 +9,9 @@ from jaxseg.weights.huggingface.dinov2 import (
 )
 from jaxseg.weights.huggingface.eomt import EOMT, EOMT_VIT
 from jaxseg.weights.huggingface.family import BackboneFamily, SegmentorFamily
+from jaxseg.weights.huggingface.mask2former import MASK2FORMER
+from jaxseg.weights.huggingface.maskformer import MASKFORMER
+from jaxseg.weights.huggingface.resnet import RESNET
 from jaxseg.weights.huggingface.segformer import MIT, SEGFORMER
 from jaxseg.weights.huggingface.swin import SWIN
 from jaxseg.weights.huggingface.upernet import UPERNET
@@ -22,6 +25,8 @@ BACKBONES: dict[str, BackboneFamily] = {
     "dinov2_with_registers": DINOV2_WITH_REGISTERS,
     "dinov3_vit": DINOV3,
     "eomt": EOMT_VIT,
+    "maskformer-swin": SWIN,
+    "resnet": RESNET,
     "segformer": MIT,
     "swin": SWIN,
 }
@@ -30,6 +35,8 @@ BACKBONES: dict[str, BackboneFamily] = {
 SEGMENTORS: dict[str, SegmentorFamily] = {
     "BeitForSemanticSegmentation": BEIT_UPERNET,
     "EomtForUniversalSegmentation": EOMT,
+    "Mask2FormerForUniversalSegmentation": MASK2FORMER,
+    "MaskFormerForInstanceSegmentation": MASKFORMER,
     "SegformerForSemanticSegmentation": SEGFORMER,
     "UperNetForSemanticSegmentation": UPERNET,
 }

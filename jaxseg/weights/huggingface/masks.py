@@ -62,3 +62,24 @@ def point_training(fields: Fields, classes: int) -> dict[str, Any]:
             assigner=assigner(cost, of_class, dice),
         ),
     )
+
+
+# Keys of a DETR decoder's layers, but for the norms of its attentions, which models
+# have in another order.
+OF_DECODER = (
+    (r"_attn\.q_proj\.", "_attn.attn.query."),
+    (r"_attn\.k_proj\.", "_attn.attn.key."),
+    (r"_attn\.v_proj\.", "_attn.attn.value."),
+    (r"_attn\.(out|o)_proj\.", "_attn.attn.out_proj."),
+    (r"\.final_layer_norm\.", ".norms.2."),
+    (r"\.(mlp\.)?fc1\.", ".ffn.layers.0.0."),
+    (r"\.(mlp\.)?fc2\.", ".ffn.layers.1."),
+    (r"\.transformer_decoder\.layernorm\.", ".transformer_decoder.post_norm."),
+)
+# What is made of queries.
+OF_PREDICTORS = (
+    (r"^class_predictor\.", "decode_head.cls_embed."),
+    (r"^mask_embedder\.0\.0\.", "decode_head.mask_embed.0."),
+    (r"^mask_embedder\.1\.0\.", "decode_head.mask_embed.2."),
+    (r"^mask_embedder\.2\.0\.", "decode_head.mask_embed.4."),
+)

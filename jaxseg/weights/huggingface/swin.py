@@ -64,6 +64,7 @@ SWIN = BackboneFamily(
     channels=_channels,
     key_table=KeyTable(
         renames=(
+            (r"^model\.", ""),  # MaskFormer's Swin
             (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.projection."),
             (r"^embeddings\.norm\.", "patch_embed.norm."),
             (r"^encoder\.layers\.", "stages."),
@@ -71,6 +72,7 @@ SWIN = BackboneFamily(
                 (rf"^hidden_states_norms\.stage{i + 1}\.", f"norm{i}.")
                 for i in range(4)
             ),
+            (r"^hidden_states_norms\.(\d)\.", r"norm\1."),
             (r"\.attention\.self\.", ".attn.w_msa."),
             (r"\.attention\.output\.dense\.", ".attn.w_msa.proj."),
             (r"\.layernorm_before\.", ".norm1."),

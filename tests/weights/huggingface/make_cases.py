@@ -3,7 +3,7 @@
     python tests/weights/huggingface/make_cases.py [NAME ...]
 
 It needs torch and transformers (5.24.0 made what is there). A case has `config` (the
-config.json), `shapes` (of the checkpoint's entries by key, as save_pretrained writes
+config.json), `shapes` (of the checkpoint's weights by key, as save_pretrained writes
 them), `size` of the image and `logits` at the image's size, every fifth pixel of each
 axis; of a backbone, its maps.
 """
@@ -27,6 +27,14 @@ from drawn import drawn_image, drawn_weights
 NAMES = {i: name for i, name in enumerate(("sky", "road", "tree", "car", "dog"))}
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 
+TINY_SWIN = dict(
+    embed_dim=8,
+    depths=[2, 1, 1, 1],
+    num_heads=[1, 2, 2, 4],
+    window_size=3,
+    out_features=STAGES,
+)
+
 
 def segformer():
     return t.SegformerForSemanticSegmentation(
@@ -42,13 +50,7 @@ def segformer():
 
 def upernet_swin():
     return upernet(
-        t.SwinConfig(
-            embed_dim=8,
-            depths=[2, 1, 1, 1],
-            num_heads=[1, 2, 2, 4],
-            window_size=3,
-            out_features=STAGES,
-        ),
+        t.SwinConfig(**TINY_SWIN),
         auxiliary_in_channels=32,
     )
 
@@ -143,7 +145,63 @@ def eomt():
     )
 
 
+def mask2former():
+    return t.Mask2FormerForUniversalSegmentation(
+        t.Mask2FormerConfig(
+            backbone_config=t.SwinConfig(**TINY_SWIN),
+            feature_size=32,
+            mask_feature_size=24,
+            hidden_dim=32,
+            num_attention_heads=2,
+            encoder_layers=1,
+            decoder_layers=4,
+            encoder_feedforward_dim=20,
+            dim_feedforward=12,
+            num_queries=6,
+            id2label=NAMES,
+        )
+    )
+
+
+def maskformer(backbone):
+    decoder = t.DetrConfig(
+        d_model=32,
+        decoder_layers=2,
+        decoder_ffn_dim=12,
+        decoder_attention_heads=2,
+        num_queries=6,
+    )
+    return t.MaskFormerForInstanceSegmentation(
+        t.MaskFormerConfig(
+            backbone_config=backbone,
+            decoder_config=decoder,
+            fpn_feature_size=32,
+            mask_feature_size=24,
+            id2label=NAMES,
+        )
+    )
+
+
+def maskformer_swin():
+    return maskformer(t.SwinConfig(**TINY_SWIN))
+
+
+def maskformer_resnet():
+    return maskformer(
+        t.ResNetConfig(
+            embedding_size=8,
+            hidden_sizes=[8, 16, 32, 64],
+            depths=[2, 2, 2, 2],
+            layer_type="basic",
+            out_features=STAGES,
+        )
+    )
+
+
 MODELS = {
+    "mask2former": (mask2former, (64, 96)),
+    "maskformer_resnet": (maskformer_resnet, (64, 96)),
+    "maskformer_swin": (maskformer_swin, (64, 96)),
     "eomt": (eomt, (64, 64)),
     "dinov2": (dinov2, (42, 70)),
     "dinov2_with_registers": (dinov2_with_registers, (42, 98)),
@@ -177,8 +235,9 @@ def make(name):
     with tempfile.TemporaryDirectory() as folder:
         build().save_pretrained(folder)
         path = pathlib.Path(folder, "model.safetensors")
-        shapes = {key: list(array.shape) for key, array in load_file(path).items()}
-        save_file(drawn_weights(shapes), path, {"format": "pt"})
+        saved = load_file(path)
+        shapes = {k: list(a.shape) for k, a in saved.items() if a.dtype != np.int64}
+        save_file(saved | drawn_weights(shapes), path, {"format": "pt"})
         config = pathlib.Path(folder, "config.json").read_text()
         loaded = type(build()).from_pretrained(folder, dtype=torch.float64)
     image = torch.from_numpy(drawn_image(*size)).double().permute(0, 3, 1, 2)
