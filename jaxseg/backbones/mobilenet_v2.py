@@ -11,10 +11,11 @@ import jax
 from jaxseg.backbones.backbone import Backbone
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import Act, ReLU6
-from jaxseg.layers.conv import ConvModule
-from jaxseg.layers.inverted_residual import InvertedResidual, make_divisible
+from jaxseg.layers.conv import ConvLayer, ConvModule
+from jaxseg.layers.inverted_residual import InvertedResidual
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.layers.remat import remat_if
+from jaxseg.ops.make_divisible import make_divisible
 from jaxseg.weights.key_table import KeyTable
 
 # Expand ratio, channels and number of blocks of each stage.
@@ -96,6 +97,8 @@ class MobileNetV2(Backbone):
         early_indices: those of them whose map is taken behind their first block.
         frozen_stages: the stem and so many stages keep their weights; the stages keep
             their statistics too, the stem's go on as in mmseg. -1 freezes nothing.
+        conv_cfg: the kind of every convolution, e.g. `Conv2dAdaptivePadding()`, whose
+            padding is TensorFlow's; None: the ordinary one.
         norm_cfg, act_cfg: flavours of the layers.
         pads_input: the zeros around a map are put around a block's input, as in
             pytorch-deeplab-xception (`InvertedResidual`).
@@ -109,6 +112,7 @@ class MobileNetV2(Backbone):
     out_indices: tuple[int, ...] = (1, 2, 4, 6)
     early_indices: tuple[int, ...] = ()
     frozen_stages: int = -1
+    conv_cfg: ConvLayer | None = None
     norm_cfg: Norm = BN()
     act_cfg: Act = ReLU6()
     pads_input: bool = False
@@ -161,7 +165,11 @@ class MobileNetV2(Backbone):
     def __call__(self, x, train: bool):
         """(N, H, W, in_channels) -> the stages of out_indices, (N, h, w, C) each."""
         train = train and not self.norm_eval
-        flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
+        flavours = {
+            "conv_cfg": self.conv_cfg,
+            "norm_cfg": self.norm_cfg,
+            "act_cfg": self.act_cfg,
+        }
         x = ConvModule(
             make_divisible(32 * self.widen_factor),
             3,

@@ -14,9 +14,12 @@ class ASPPHead(BaseDecodeHead, kw_only=True):
     Attributes:
         dilations: dilation of each branch; a branch of dilation 1 is a 1x1
             convolution.
+        bottleneck_kernel_size: side of the convolution that joins the branches; mmseg's
+            is 3.
     """
 
     dilations: tuple[int, ...] = (1, 6, 12, 18)
+    bottleneck_kernel_size: int = 3
 
     takes_padding = True
     takes_bands = True
@@ -35,7 +38,9 @@ class ASPPHead(BaseDecodeHead, kw_only=True):
         for i, dilation in enumerate(self.dilations):
             outs.append(self.branch(dilation, f"aspp_modules.{i}")(x, train))
         x = jnp.concatenate(outs, axis=-1)
-        return self.conv_module(self.channels, 3, "bottleneck")(x, train)
+        return self.conv_module(
+            self.channels, self.bottleneck_kernel_size, "bottleneck"
+        )(x, train)
 
     def branch(self, dilation: int, name: str) -> nn.Module:
         """The layer of one dilation."""

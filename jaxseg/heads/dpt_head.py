@@ -115,6 +115,8 @@ class DPTHead(BaseDecodeHead, kw_only=True):
             each patch, `project` is joined to it before a projection.
         patch_size: accepted as in mmseg, whose head does not use it either.
         expand_channels: False; with True mmseg's head cannot be built.
+        up_scale: how many times the logits are enlarged, with their corners aligned: 2
+            in the original, 1 in mmseg.
         norm_cfg, act_cfg: flavours of the residual units.
     """
 
@@ -124,6 +126,7 @@ class DPTHead(BaseDecodeHead, kw_only=True):
     readout_type: str = "ignore"
     patch_size: int = 16
     expand_channels: bool = False
+    up_scale: int = 1
     norm_cfg: Norm | None = BN()
 
     takes_padding = True
@@ -175,7 +178,10 @@ class DPTHead(BaseDecodeHead, kw_only=True):
             act_cfg=ReLU(),
             name="project",
         )(x, train)
-        return self.cls_seg(x, train)
+        x = self.cls_seg(x, train)
+        if self.up_scale == 1:
+            return x
+        return upsample(x, self.up_scale, mode="bilinear", align_corners=True)
 
     def _pair(self, x):
         if isinstance(x, tuple):

@@ -189,6 +189,7 @@ class ConvModule(nn.Module):
         order: in which order the three are applied; the norm has as many channels as
             what it is applied to.
         bias: whether the convolution has a bias; None: where there is no norm.
+        conv_cfg: the kind of the convolution.
         The others are Conv2d's.
     """
 
@@ -204,6 +205,7 @@ class ConvModule(nn.Module):
     bias: bool | None = None
     padding_mode: str = "zeros"
     kernel_init: Any = kaiming_normal
+    conv_cfg: ConvLayer | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):
@@ -217,13 +219,14 @@ class ConvModule(nn.Module):
         return x
 
     def _conv(self):
-        return Conv2d(
+        return conv_layer(
+            self.conv_cfg,
             self.features,
             self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
             bias=self.norm_cfg is None if self.bias is None else self.bias,
             padding_mode=self.padding_mode,
             kernel_init=self.kernel_init,

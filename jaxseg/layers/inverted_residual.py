@@ -3,15 +3,9 @@
 import flax.linen as nn
 
 from jaxseg.layers.activation import Act, ReLU6
-from jaxseg.layers.conv import ConvModule
+from jaxseg.layers.conv import ConvLayer, ConvModule
 from jaxseg.layers.norm import BN, Norm
 from jaxseg.ops.pad import pad_zeros
-
-
-def make_divisible(value: float, divisor: int = 8) -> int:
-    """The multiple of a divisor that is nearest, but at least 0.9 of the value."""
-    nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return nearest if nearest >= 0.9 * value else nearest + divisor
 
 
 class InvertedResidual(nn.Module):
@@ -26,6 +20,7 @@ class InvertedResidual(nn.Module):
         pads_input: the zeros around the map, which the depthwise convolution looks at,
             are put around the block's input, and so go through the first convolution,
             its norm and its activation.
+        conv_cfg: the kind of the convolutions.
     """
 
     features: int
@@ -35,12 +30,14 @@ class InvertedResidual(nn.Module):
     norm_cfg: Norm = BN()
     act_cfg: Act = ReLU6()
     pads_input: bool = False
+    conv_cfg: ConvLayer | None = None
 
     @nn.compact
     def __call__(self, x, train: bool):
         """(N, H, W, C) -> (N, H / stride, W / stride, features)."""
         hidden = round(x.shape[-1] * self.expand_ratio)
-        flavours = {"norm_cfg": self.norm_cfg, "act_cfg": self.act_cfg}
+        kinds = {"conv_cfg": self.conv_cfg, "norm_cfg": self.norm_cfg}
+        flavours = kinds | {"act_cfg": self.act_cfg}
         y, item, padding = x, 0, self.dilation
         if self.pads_input:
             y, padding = pad_zeros(x, padding), 0
@@ -56,7 +53,5 @@ class InvertedResidual(nn.Module):
             **flavours,
             name=f"conv.{item}",
         )(y, train)
-        y = ConvModule(
-            self.features, 1, norm_cfg=self.norm_cfg, name=f"conv.{item + 1}"
-        )(y, train)
+        y = ConvModule(self.features, 1, **kinds, name=f"conv.{item + 1}")(y, train)
         return x + y if self.stride == 1 and x.shape == y.shape else y

@@ -4,8 +4,8 @@ import flax.linen as nn
 
 from jaxseg.layers.activation import HSigmoid, ReLU
 from jaxseg.layers.conv import ConvModule
-from jaxseg.layers.inverted_residual import make_divisible
 from jaxseg.ops.context import global_mean
+from jaxseg.ops.make_divisible import make_divisible
 from jaxseg.ops.narrow import spread
 
 

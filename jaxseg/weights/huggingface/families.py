@@ -7,10 +7,12 @@ from jaxseg.weights.huggingface.dinov2 import (
     DINOV2_WITH_REGISTERS,
     DINOV3,
 )
+from jaxseg.weights.huggingface.dpt import DPT, DPT_VIT
 from jaxseg.weights.huggingface.eomt import EOMT, EOMT_VIT
 from jaxseg.weights.huggingface.family import BackboneFamily, SegmentorFamily
 from jaxseg.weights.huggingface.mask2former import MASK2FORMER
 from jaxseg.weights.huggingface.maskformer import MASKFORMER
+from jaxseg.weights.huggingface.mobilenet_v2 import DEEPLAB, MOBILENET_V2
 from jaxseg.weights.huggingface.resnet import RESNET
 from jaxseg.weights.huggingface.segformer import MIT, SEGFORMER
 from jaxseg.weights.huggingface.swin import SWIN
@@ -24,8 +26,10 @@ BACKBONES: dict[str, BackboneFamily] = {
     "dinov2": DINOV2,
     "dinov2_with_registers": DINOV2_WITH_REGISTERS,
     "dinov3_vit": DINOV3,
+    "dpt": DPT_VIT,
     "eomt": EOMT_VIT,
     "maskformer-swin": SWIN,
+    "mobilenet_v2": MOBILENET_V2,
     "resnet": RESNET,
     "segformer": MIT,
     "swin": SWIN,
@@ -34,9 +38,11 @@ BACKBONES: dict[str, BackboneFamily] = {
 # By the class in `architectures`.
 SEGMENTORS: dict[str, SegmentorFamily] = {
     "BeitForSemanticSegmentation": BEIT_UPERNET,
+    "DPTForSemanticSegmentation": DPT,
     "EomtForUniversalSegmentation": EOMT,
     "Mask2FormerForUniversalSegmentation": MASK2FORMER,
     "MaskFormerForInstanceSegmentation": MASKFORMER,
+    "MobileNetV2ForSemanticSegmentation": DEEPLAB,
     "SegformerForSemanticSegmentation": SEGFORMER,
     "UperNetForSemanticSegmentation": UPERNET,
 }

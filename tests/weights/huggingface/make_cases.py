@@ -198,7 +198,32 @@ def maskformer_resnet():
     )
 
 
+def dpt():
+    return t.DPTForSemanticSegmentation(
+        t.DPTConfig(
+            image_size=48,
+            hidden_size=16,
+            num_hidden_layers=4,
+            num_attention_heads=2,
+            intermediate_size=32,
+            backbone_out_indices=[0, 1, 2, 3],
+            neck_hidden_sizes=[4, 6, 8, 10],
+            fusion_hidden_size=8,
+            use_batch_norm_in_fusion_residual=True,
+            id2label=NAMES,
+        )
+    )
+
+
+def mobilenet_v2():
+    return t.MobileNetV2ForSemanticSegmentation(
+        t.MobileNetV2Config(depth_multiplier=0.35, output_stride=8, id2label=NAMES)
+    )
+
+
 MODELS = {
+    "dpt": (dpt, (64, 64)),
+    "mobilenet_v2": (mobilenet_v2, (65, 96)),
     "mask2former": (mask2former, (64, 96)),
     "maskformer_resnet": (maskformer_resnet, (64, 96)),
     "maskformer_swin": (maskformer_swin, (64, 96)),
