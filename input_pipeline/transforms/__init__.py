@@ -35,6 +35,7 @@ from input_pipeline.transforms.resize import (
     Resize,
     ResizeShortestEdge,
 )
+from input_pipeline.transforms.resize_closest_side import ResizeClosestSide
 from input_pipeline.transforms.resize_to_multiple import ResizeToMultiple
 from input_pipeline.transforms.rot_flip import RandomRotFlip
 from input_pipeline.transforms.rotate import RandomRotate
@@ -76,6 +77,7 @@ __all__ = [
     "RandomRotate",
     "Rerange",
     "Resize",
+    "ResizeClosestSide",
     "ResizeShortestEdge",
     "ResizeToMultiple",
 ]

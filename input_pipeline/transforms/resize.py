@@ -169,7 +169,7 @@ class Resize(Resizing):
                 f"Resize has scale={self.scale} and scale_factor={self.scale_factor}; "
                 "exactly one of them must be set."
             )
-        _check_interpolation("Resize", self.interpolation)
+        check_interpolation("Resize", self.interpolation)
 
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator | None = None
@@ -225,7 +225,7 @@ class RandomResize(Resizing):
                     f"RandomResize.ratio_range is {self.ratio_range}; it takes two "
                     f"ratios above 0, the smaller one first, of {_MAX_RATIO} at most."
                 )
-        _check_interpolation("RandomResize", self.interpolation)
+        check_interpolation("RandomResize", self.interpolation)
 
     def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
         """Draws the scale (w, h) for an image of `size` = (w, h)."""
@@ -277,7 +277,7 @@ class ResizeShortestEdge(Resizing):
     draws: ClassVar[bool] = False
 
     def __post_init__(self):
-        _check_interpolation("ResizeShortestEdge", self.interpolation)
+        check_interpolation("ResizeShortestEdge", self.interpolation)
 
     def output_size(
         self, size: tuple[int, int], rng: np.random.Generator | None = None
@@ -339,7 +339,7 @@ def _pair(scale: int | tuple[int, int]) -> tuple[int, int]:
     return (scale, scale) if isinstance(scale, int) else scale
 
 
-def _check_interpolation(owner: str, name: str):
+def check_interpolation(owner: str, name: str):
     known = (*INTERPOLATION, *_OF_PILLOW)
     if name not in known:
         raise DataError(

@@ -13,7 +13,7 @@ from jaxseg.weights.files.weights_file import read_weights
 from jaxseg.weights.huggingface.errors import HuggingFaceError
 from jaxseg.weights.huggingface.families import BACKBONES, SEGMENTORS
 from jaxseg.weights.huggingface.fields import read_fields
-from jaxseg.weights.huggingface.preprocessor import read_preprocessor
+from jaxseg.weights.huggingface.preprocessor import read_preprocessor, read_windows
 from jaxseg.weights.state_dict import StateDictError
 
 CONFIG = "config.json"
@@ -94,7 +94,9 @@ def read_model_folder(path: Path) -> ModelFolder:
     if not preprocessor.is_file():
         reason = f"{path} has no {PREPROCESSOR}, which says how images are prepared"
         return ModelFolder(path, named, meta, None, reason)
-    ours, pipeline = read_preprocessor(_read_json(preprocessor), str(preprocessor))
+    content = _read_json(preprocessor)
+    ours, pipeline = read_preprocessor(content, str(preprocessor))
+    model |= read_windows(content, str(preprocessor))
     model["data_preprocessor"] = ours | model.get("data_preprocessor", {})
     ours = dict(model=model, val_dataloader=dict(dataset=dict(pipeline=pipeline)))
     return ModelFolder(path, named, meta, ours)

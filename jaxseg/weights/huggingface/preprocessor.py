@@ -64,6 +64,31 @@ def read_preprocessor(
     return preprocessor, pipeline
 
 
+def read_windows(config: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """`test_cfg`, in a dict, where the images of a file are split; else nothing.
+
+    EoMT's windows are squares of the short side, as many as it takes to cover an image.
+    Of three and more the last two overlap here, where transformers has them evenly spaced.
+
+    Args:
+        config: the content of the file, which `read_preprocessor` has read.
+        where: its name, for errors.
+
+    Raises:
+        HuggingFaceError: for a size without a short side.
+    """
+    if not config.get("do_split_image"):
+        return {}
+    size = config["size"]
+    side = size if isinstance(size, int) else size.get("shortest_edge")
+    if side is None:
+        raise HuggingFaceError(
+            f"{where}: do_split_image is True and size {size!r}, allowed: shortest_edge"
+        )
+    window = (side, side)
+    return dict(test_cfg=dict(mode="slide", crop_size=window, stride=window))
+
+
 def _colour(config, name, where):
     value = config.get(name)
     is_colour = isinstance(value, list) and len(value) == 3
@@ -96,7 +121,7 @@ def _resize(config, where):
     if not all(type(value) is int and value > 0 for value in sides.values()):
         raise HuggingFaceError(f"{where}: size is {size!r}, allowed: pixels above 0")
     if sides.keys() == {"height", "width"}:
-        return dict(type="Resize", scale=_box(config, sides, where), **entry)
+        return _box(config, sides, where) | entry
     if "shortest_edge" in sides and sides.keys() <= {"shortest_edge", "longest_edge"}:
         bound = sides.get("longest_edge", _NO_BOUND)
         short = sides["shortest_edge"]
@@ -108,14 +133,17 @@ def _resize(config, where):
 
 
 def _box(config, sides, where):
-    """(w, h); DPT's are brought to multiples of a number."""
-    if config.get("keep_aspect_ratio"):
-        raise HuggingFaceError(
-            f"{where}: keep_aspect_ratio is True, which no transform of jaxseg does: "
-            "give a config, with a pipeline of your own"
-        )
+    """The entry for a height and a width; DPT's are brought to multiples of a number."""
     multiple = config.get("ensure_multiple_of") or 1
-    return tuple(round(sides[s] / multiple) * multiple for s in ("width", "height"))
+    if type(multiple) is not int or multiple < 1:
+        raise HuggingFaceError(
+            f"{where}: ensure_multiple_of is {multiple!r}, allowed: pixels above 0"
+        )
+    scale = sides["width"], sides["height"]
+    if config.get("keep_aspect_ratio"):
+        return dict(type="ResizeClosestSide", scale=scale, size_divisor=multiple)
+    scale = tuple(round(side / multiple) * multiple for side in scale)
+    return dict(type="Resize", scale=scale)
 
 
 def _class_of(config):

@@ -46,6 +46,7 @@ CASES = {
     "RandomRotate": {"prob": 0.9, "degree": 20.0},
     "Rerange": {"max_value": 100},
     "Resize": {"scale": (50, 30)},
+    "ResizeClosestSide": {"scale": (50, 30), "size_divisor": 8},
     "ResizeShortestEdge": {"scale": 20, "max_size": 200},
     "ResizeToMultiple": {"size_divisor": 32},
 }
