@@ -12,6 +12,7 @@ from jaxseg.optim import (
     lr_updaters,
     momentum_schedulers,
     momentum_updaters,
+    plateau,
     schedulers,
 )
 
@@ -53,12 +54,13 @@ def translate_schedule(
 
 def _from_v1(entry, by_epoch, path, report):
     name = entry.get("type")
-    cls = find_class(str(name), schedulers) or find_class(
-        str(name), momentum_schedulers
-    )
+    tables = (schedulers, momentum_schedulers, plateau)
+    cls = next(filter(None, (find_class(str(name), table) for table in tables)), None)
     if cls is None:
         report.lacks(path, str(name))
         return entry
+    if issubclass(cls, plateau.Plateau):
+        return _plateau(entry, cls, by_epoch, path, report)
     # Where an entry says nothing, mmengine counts epochs.
     entry["by_epoch"] = entry.get("by_epoch", True)
     if entry["by_epoch"] and not by_epoch:
@@ -68,6 +70,20 @@ def _from_v1(entry, by_epoch, path, report):
     report.drop(path, [key for key in _NO_EFFECT if key in entry])
     for key in (*_NO_EFFECT, "param_name"):
         entry.pop(key, None)
+    _check_keys(entry, cls, path, report)
+    return entry
+
+
+def _plateau(entry, cls, by_epoch, path, report):
+    """What steps after evaluations; mmengine's defaults, where ours are others."""
+    entry = {"monitor": "loss", "rule": "less", "by_epoch": True} | entry
+    if not by_epoch and entry.get("begin", 0) == 0:  # its epochs stay at 0 there
+        entry["by_epoch"] = False
+        entry.pop("end", None)
+    if entry["by_epoch"] and not by_epoch:
+        report.lacks(f"{path}.by_epoch", f"{entry['type']}(by_epoch=True)")
+    # A reduction by less than `eps` is none.
+    report.drop(path, [key for key in (*_NO_EFFECT, "eps") if entry.pop(key, 0)])
     _check_keys(entry, cls, path, report)
     return entry
 

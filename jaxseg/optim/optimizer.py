@@ -32,7 +32,12 @@ from jaxseg.optim.freezing import frozen_until, trained_from, without_frozen
 from jaxseg.optim.optimizers import BaseOptimizer, build_optimizer
 from jaxseg.optim.param_groups import build_rules
 from jaxseg.optim.parameters import Multipliers, frozen_keys, list_parameters
-from jaxseg.optim.schedule import make_momentum_schedule, make_schedule
+from jaxseg.optim.plateau import Plateau
+from jaxseg.optim.schedule import (
+    make_momentum_schedule,
+    make_plateaus,
+    make_schedule,
+)
 from jaxseg.registry import lookup
 from jaxseg.resolve import build
 
@@ -44,20 +49,23 @@ class Optimizer(NamedTuple):
     """What the training needs of an `optim_wrapper`.
 
     Attributes:
-        transform: `init(params)` and `update(grads, opt_state, params, step=step)`,
-            with `step` the iteration, from 0, an integer scalar.
-        learning_rate: Schedule of the parameters without a multiplier: iteration ->
-            float32 scalar, for the log.
+        transform: `init(params)` and `update(grads, opt_state, params, step=step,
+            plateaus=states)`, with `step` the iteration, from 0, an integer scalar, and
+            the states of `plateaus` (() where there are none).
+        learning_rate: Schedule of the parameters without a multiplier: iteration, and
+            the states of `plateaus` -> float32 scalar, for the log.
         description: What was understood, for the log: a line for the optimiser and one
             for every group.
         averages: Whether the state holds an average of the parameters, which is what is
             evaluated (`averaged_parameters`).
+        plateaus: What evaluations reduce.
     """
 
     transform: optax.GradientTransformationExtraArgs
     learning_rate: optax.Schedule
     description: str
     averages: bool
+    plateaus: tuple[Plateau, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +187,7 @@ def make_optimizer(
         schedule_of(base.lr),
         _describe(wrapper, base, clip, groups, params),
         averages=base.name.startswith("schedule_free"),
+        plateaus=tuple(make_plateaus(param_scheduler).values()),
     )
 
 
@@ -235,7 +244,7 @@ def _momentum(
     """The schedule of the momentum; None at every step where it stays."""
     schedule_of = make_momentum_schedule(param_scheduler, max_iters, epoch_length)
     if schedule_of is None:
-        return lambda step: None
+        return lambda step, plateaus=(): None
     if base.momentum is None:
         raise ConfigError(
             f"param_scheduler: changes the momentum, which {base.name} does not have"
@@ -271,8 +280,9 @@ def _follow(
     def init(params):
         return base.factory(schedule(0), decay, momentum(0)).init(params)
 
-    def update(updates, state, params=None, *, step, **_):
-        optimizer = base.factory(schedule(step), decay, momentum(step))
+    def update(updates, state, params=None, *, step, plateaus=(), **_):
+        rate, momentum_now = schedule(step, plateaus), momentum(step, plateaus)
+        optimizer = base.factory(rate, decay, momentum_now)
         return optimizer.update(updates, state, params)
 
     transform = optax.GradientTransformationExtraArgs(init, update)

@@ -25,13 +25,15 @@ from jaxseg.optim import (
     lr_updaters,
     momentum_schedulers,
     momentum_updaters,
+    plateau,
     schedulers,
 )
 from jaxseg.optim.lr_updaters import LrUpdater
+from jaxseg.optim.plateau import Plateau
 from jaxseg.optim.schedulers import Scheduler
 from jaxseg.resolve import resolve
 
-_TABLES = (schedulers, lr_updaters, momentum_schedulers, momentum_updaters)
+_TABLES = (schedulers, lr_updaters, momentum_schedulers, momentum_updaters, plateau)
 
 
 def make_schedule(
@@ -51,15 +53,14 @@ def make_schedule(
     Returns:
         A function that makes the schedule of a parameter group from its base learning
         rate (`lr * lr_mult`). A schedule takes the number of the iteration, from 0, as
-        an int or a traced integer, and returns a float32 scalar; from `max_iters` on it
-        returns its last value.
+        an int or a traced integer, and the states of `make_plateaus`, and returns a
+        float32 scalar; from `max_iters` on it returns its last value.
 
     Raises:
         ConfigError: The config is wrong; the message names the config path.
     """
     built = _checked(param_scheduler, epoch_length)
-    rates = {i: one for i, one in built.items() if not one.is_momentum}
-    return _schedule_of(rates, max_iters, epoch_length)
+    return _schedule_of(built, False, max_iters, epoch_length)
 
 
 def make_momentum_schedule(
@@ -69,8 +70,15 @@ def make_momentum_schedule(
 ) -> Callable[[float], optax.Schedule] | None:
     """As `make_schedule`, of the momentum; None where no scheduler changes it."""
     built = _checked(param_scheduler, epoch_length)
-    momenta = {i: one for i, one in built.items() if one.is_momentum}
-    return _schedule_of(momenta, max_iters, epoch_length) if momenta else None
+    if not any(one.is_momentum for one in built.values()):
+        return None
+    return _schedule_of(built, True, max_iters, epoch_length)
+
+
+def make_plateaus(param_scheduler: Sequence[Mapping[str, Any]]) -> dict[int, Plateau]:
+    """What evaluations reduce, of the learning rate and the momentum, by its place."""
+    built = enumerate(_build(param_scheduler))
+    return {i: one for i, one in built if isinstance(one, Plateau)}
 
 
 def _checked(param_scheduler, epoch_length):
@@ -81,33 +89,48 @@ def _checked(param_scheduler, epoch_length):
     return built
 
 
-def _schedule_of(built, max_iters, epoch_length):
-    share, constant = _coefficients(built, max_iters, epoch_length or 1)
+def _schedule_of(built, is_momentum, max_iters, epoch_length):
+    """Of the learning rate's schedulers or the momentum's, from those of both."""
+    known = {
+        i: one
+        for i, one in built.items()
+        if one.is_momentum == is_momentum and not isinstance(one, Plateau)
+    }
+    plateaus = [one for one in built.values() if isinstance(one, Plateau)]
+    share, constant = _coefficients(known, max_iters, epoch_length or 1)
 
     def schedule_of(base: float) -> optax.Schedule:
-        def schedule(step):
+        def schedule(step, states=()):
             factor = jnp.take(share, step, mode="clip")
-            return factor * base + jnp.take(constant, step, mode="clip")
+            value = factor * base + jnp.take(constant, step, mode="clip")
+            for one, state in zip(plateaus, states):
+                if one.is_momentum == is_momentum:
+                    value = one.reduced(value, state["scale"])
+            return value
 
         return schedule
 
     return schedule_of
 
 
-def _build(param_scheduler) -> tuple[Scheduler | LrUpdater, ...]:
+def _build(param_scheduler) -> tuple[Scheduler | LrUpdater | Plateau, ...]:
     if not isinstance(param_scheduler, (list, tuple)):
         raise ConfigError(
             f"param_scheduler: expected a list of dicts, found {param_scheduler!r}"
         )
-    slot = tuple[Scheduler | LrUpdater, ...]
+    slot = tuple[Scheduler | LrUpdater | Plateau, ...]
     built = resolve(param_scheduler, "param_scheduler", _TABLES, slot)
     for i, scheduler in enumerate(built):
-        if not isinstance(scheduler, (Scheduler, LrUpdater)):
+        if not isinstance(scheduler, (Scheduler, LrUpdater, Plateau)):
             raise ConfigError(
                 f"param_scheduler.{i}: `type` is missing, found {scheduler!r}"
             )
     for i, scheduler in enumerate(built):
-        same = [one for one in built if one.is_momentum == scheduler.is_momentum]
+        same = [
+            one
+            for one in built
+            if one.is_momentum == scheduler.is_momentum and not isinstance(one, Plateau)
+        ]
         if isinstance(scheduler, LrUpdater) and len(same) > 1:
             raise ConfigError(
                 f"param_scheduler.{i}.type: {type(scheduler).__name__} stands alone "

@@ -13,6 +13,7 @@ import jax
 from jaxseg.checkpoint.layout import FOLDER
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.metrics.metric import Scores
+from jaxseg.optim.plateau import follow
 from jaxseg.runtime import hosts
 from jaxseg.runtime.metrics_file import MetricWriter
 from jaxseg.runtime.preemption import StopRequested, StopSignal
@@ -128,8 +129,15 @@ def _run_steps(
     stop, phases, settings = session.stop, session.phases, session.run.settings
     state, scores = started.state, None
     last = settings.train_loop.max_iters
+    for (
+        done,
+        earlier,
+    ) in hooks.training.history:  # a checkpoint is older than its scores
+        state = _reduced(session, started, state, done, earlier)
     if validation.is_missing(started.step):
         scores = validation(state, started.step)
+        if scores is not None:
+            state = _reduced(session, started, state, started.step, scores.summary)
     if started.is_complete or stop.requested or hooks.ask_to_stop:
         return state, scores
     batch = feed.next()
@@ -159,10 +167,20 @@ def _run_steps(
         if failure is not None:
             raise failure
         scores = validation(state, step) if is_due else None
+        if scores is not None:
+            state = _reduced(session, started, state, step, scores.summary)
         if stop.requested or is_last or hooks.ask_to_stop:
             return state, scores
         if is_due:
             log.meter.reset()
+
+
+def _reduced(session, started, state, step, scores):
+    """The state after an evaluation, which may have found a plateau."""
+    plateaus, length = started.optimizer.plateaus, session.run.epoch_length
+    return state.replace(
+        plateaus=follow(plateaus, state.plateaus, step, length, scores)
+    )
 
 
 def _compile(run, started, batch):

@@ -24,6 +24,8 @@ from jaxseg.evaluation.evaluate import Evaluator
 from jaxseg.inference.loaded import check_channels
 from jaxseg.inference.predictor import Predictor
 from jaxseg.optim.optimizer import Optimizer, make_optimizer
+from jaxseg.optim.plateau import Plateau
+from jaxseg.optim.schedule import make_plateaus
 from jaxseg.resolve import resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.loop import EpochBasedTrainLoop
@@ -71,7 +73,7 @@ class Run:
                 f"resume is {config['resume']!r}, allowed: True, False (Python's)"
             )
         self.settings = read_settings(config)
-        _check_parts(self.settings)
+        _check_parts(self.settings, make_plateaus(config.get("param_scheduler", [])))
         self.model = resolve_model(config["model"])
         loader = self.settings.train_dataloader
         self.train_set = loader.dataset
@@ -215,7 +217,7 @@ class Run:
         )
 
 
-def _check_parts(settings: Settings) -> None:
+def _check_parts(settings: Settings, plateaus: Mapping[int, Plateau]) -> None:
     if settings.train_dataloader is None:
         raise ConfigError("train_dataloader is missing: training needs it")
     if settings.train_loop is None:
@@ -227,6 +229,14 @@ def _check_parts(settings: Settings) -> None:
     asked = {"default_hooks.checkpoint.save_best": settings.checkpoint.save_best}
     for i, hook in enumerate(settings.hooks):
         asked[f"custom_hooks.{i}.monitor"] = hook.monitor
+    for i, plateau in plateaus.items():
+        path = f"param_scheduler.{i}"
+        if settings.val_dataloader is None:
+            raise ConfigError(
+                f"{path}: {type(plateau).__name__} goes by evaluations, and there is no "
+                "val_dataloader"
+            )
+        asked[f"{path}.monitor"] = plateau.monitor
     for path, name in asked.items():
         if name is not None and name not in names:
             raise ConfigError(

@@ -23,6 +23,7 @@ class TrainState(flax.struct.PyTreeNode):
             state so that the log of a resumed run is the same to the bit.
         skipped: updates left out because they were not finite.
         skipped_in_a_row: those of them that no finite one has followed.
+        plateaus: states of what evaluations reduce (`optim.plateau`), one each.
     """
 
     step: jax.Array
@@ -34,6 +35,7 @@ class TrainState(flax.struct.PyTreeNode):
     window: dict[str, jax.Array]
     skipped: jax.Array
     skipped_in_a_row: jax.Array
+    plateaus: tuple[dict[str, jax.Array], ...] = ()
 
 
 def new_state(
@@ -61,4 +63,5 @@ def new_state(
         window={name: jnp.zeros(()) for name in (*metrics, "count")},
         skipped=jnp.zeros((), jnp.int32),
         skipped_in_a_row=jnp.zeros((), jnp.int32),
+        plateaus=tuple(plateau.init() for plateau in optimizer.plateaus),
     )

@@ -190,7 +190,11 @@ def _train_step(state, batch, gradients_of, optimizer, options):
         state.params, state.batch_stats, key, batch
     )
     updates, opt_state = optimizer.transform.update(
-        gradients, state.opt_state, state.params, step=state.step
+        gradients,
+        state.opt_state,
+        state.params,
+        step=state.step,
+        plateaus=state.plateaus,
     )
     loss, norm = total_loss(losses), optax.tree.norm(gradients)
     updated = state.replace(

@@ -72,7 +72,7 @@ class StepLog:
         window = jax.device_get(state.window)
         count = max(float(window.pop("count")), 1.0)
         values = {name: float(total) / count for name, total in window.items()}
-        values["lr"] = float(self._learning_rate(step - 1))
+        values["lr"] = float(self._learning_rate(step - 1, state.plateaus))
         values["skipped"] = int(state.skipped)
         if self._epoch_length is not None:
             values["epoch"] = -(-step // self._epoch_length)

@@ -90,7 +90,10 @@ def test_a_single_scheduler_needs_no_list():
 @pytest.mark.parametrize(
     ("raw", "missing"),
     [
-        (v1([dict(type="ReduceOnPlateauLR", by_epoch=False)]), "ReduceOnPlateauLR"),
+        (
+            v1([dict(type="ReduceOnPlateauLR", by_epoch=True, begin=2)]),
+            "ReduceOnPlateauLR(by_epoch=True)",
+        ),
         # mmengine counts epochs where nothing is said.
         (v1([dict(type="PolyLR")]), "PolyLR(by_epoch=True)"),
         (v0(dict(policy="OneCycles")), "OneCyclesLrUpdater"),

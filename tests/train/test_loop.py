@@ -137,6 +137,34 @@ def test_hooks_and_a_training_that_they_stop(config, tmp_path):
 
 
 @pytest.mark.long
+def test_a_plateau_reduces_the_rate_and_is_known_after_a_resume(config, tmp_path):
+    # Nothing is better by 1000 points: each evaluation but the first one is bad.
+    plateau = dict(type="ReduceOnPlateauLR", monitor="mIoU", factor=0.5, patience=0)
+    plateau |= dict(threshold=1000.0, threshold_rule="abs")
+    config |= dict(param_scheduler=[plateau])
+    config["train_cfg"] = dict(max_iters=8, val_interval=2)
+    assert train(config, tmp_path / "whole") == 0
+    for max_iters in (4, 8):  # the checkpoint of 4 is older than its evaluation
+        config["train_cfg"]["max_iters"] = max_iters
+        assert train(config, tmp_path / "parts") == 0
+    rates = {
+        name: [
+            line["lr"]
+            for line in read_metrics(tmp_path / name / "metrics.jsonl")
+            if line["split"] == "train"
+        ]
+        for name in ("whole", "parts")
+    }
+    np.testing.assert_allclose(rates["whole"], [0.1, 0.1, 0.05, 0.025], rtol=1e-6)
+    assert rates["parts"] == rates["whole"]
+    arrays = [
+        manifest.read(tmp_path / name / "checkpoints" / "8")["arrays"]
+        for name in ("whole", "parts")
+    ]
+    assert "plateaus/0/scale" in arrays[0] and arrays[0] == arrays[1]
+
+
+@pytest.mark.long
 def test_a_resumed_run_draws_and_loads_no_starting_weights(
     config, tmp_path, monkeypatch
 ):
@@ -195,6 +223,11 @@ def test_amp_computes_in_bfloat16_and_evaluates_in_float32(config, tmp_path):
         (("model", "data_preprocessor", "seg_pad_val"), 7, "seg_pad_val is 7"),
         (("model", "backbone", "in_channels"), 4, "has 3 channels"),
         (("resume",), "no", "resume is 'no'"),
+        (
+            ("param_scheduler",),
+            [dict(type="ReduceOnPlateauLR", monitor="loss")],
+            "param_scheduler.0.monitor is 'loss'",
+        ),
         (
             ("custom_hooks",),
             [dict(type="EarlyStoppingHook", monitor="mIou")],
