@@ -12,6 +12,7 @@ from jaxseg.optim.layer_decay import DECAY_TYPES
 from jaxseg.optim.optimizers import is_known
 from jaxseg.optim.param_groups import CONSTRUCTORS
 from jaxseg.optim.parameters import Multipliers
+from jaxseg.registry import is_registered
 
 PATH = "optim_wrapper"
 
@@ -157,6 +158,8 @@ def _groups(constructor, paramwise_cfg, report):
         constructor = _LAYER_DECAY
         paramwise_cfg["decay_rate"] = paramwise_cfg.pop("layer_decay_rate", None)
         paramwise_cfg["decay_type"] = "layer_wise"
+    if is_registered(constructor):
+        return {"constructor": constructor, "paramwise_cfg": paramwise_cfg}
     if constructor not in CONSTRUCTORS:
         report.lacks(f"{PATH}.constructor", constructor)
         return {"constructor": constructor, "paramwise_cfg": paramwise_cfg}

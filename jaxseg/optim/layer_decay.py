@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import FieldError
-from jaxseg.optim.parameters import PARAMWISE_CFG, Multipliers, Parameter
+from jaxseg.optim.parameters import (
+    PARAMWISE_CFG,
+    Multipliers,
+    Parameter,
+    ParameterRules,
+)
 
 _TOKENS = ("backbone.cls_token", "backbone.mask_token", "backbone.pos_embed")
 _TRANSFORMER = re.compile(r"backbone\.layers\.(\d+)\.")
@@ -21,7 +26,7 @@ DECAY_TYPES = ("layer_wise", "stage_wise")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerDecayRules:
+class LayerDecayRules(ParameterRules):
     """paramwise_cfg of LearningRateDecayOptimizerConstructor.
 
     A layer has a number; layer n has `decay_rate ** (num_layers + 1 - n)` of the

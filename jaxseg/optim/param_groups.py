@@ -15,15 +15,17 @@ from jaxseg.optim.parameters import (
     PARAMWISE_CFG,
     Multipliers,
     Parameter,
+    ParameterRules,
     require_match,
 )
+from jaxseg.registry import fitting_types, lookup
 from jaxseg.resolve import build
 
 _log = logging.getLogger("jaxseg")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DefaultRules:
+class DefaultRules(ParameterRules):
     """paramwise_cfg of DefaultOptimWrapperConstructor.
 
     The first custom key that is part of the parameter's key decides, the longest tried
@@ -116,11 +118,22 @@ CONSTRUCTORS = {
 
 def build_rules(
     constructor: str, paramwise_cfg: Mapping[str, Any] | None
-) -> DefaultRules | LayerDecayRules:
-    """Builds the rules of a config; raises ConfigError with its path."""
-    if constructor not in CONSTRUCTORS:
+) -> ParameterRules:
+    """Builds the rules of a config; raises ConfigError with its path.
+
+    Args:
+        constructor: A name of `CONSTRUCTORS`, or a registered class of users.
+        paramwise_cfg: Its keys.
+    """
+    own = fitting_types((), ParameterRules)
+    if constructor in own:
+        cls = lookup(constructor, "optim_wrapper.constructor", ())
+    elif constructor in CONSTRUCTORS:
+        cls = CONSTRUCTORS[constructor]
+    else:
+        known = sorted([*CONSTRUCTORS, *own])
         raise ConfigError(
             f"optim_wrapper.constructor: {constructor!r} is not known"
-            f"{nearest(constructor, CONSTRUCTORS)}; allowed are {sorted(CONSTRUCTORS)}"
+            f"{nearest(constructor, known)}; allowed are {known}"
         )
-    return build(CONSTRUCTORS[constructor], paramwise_cfg or {}, PARAMWISE_CFG)
+    return build(cls, paramwise_cfg or {}, PARAMWISE_CFG)

@@ -46,6 +46,20 @@ class Multipliers:
     decay_mult: float = 1.0
 
 
+class ParameterRules:
+    """The role of `optim_wrapper.constructor`: a dataclass of `paramwise_cfg`'s keys.
+
+    A user's own is registered under the name that `constructor` gives.
+    """
+
+    def check(self, parameters: Collection[Parameter]) -> None:
+        """Raises ConfigError where the keys do not fit the model's parameters."""
+
+    def multipliers(self, parameter: Parameter) -> Multipliers:
+        """The factors of a parameter's learning rate and weight decay."""
+        raise NotImplementedError
+
+
 def list_parameters(params: Mapping[str, Any]) -> dict[tuple[str, ...], Parameter]:
     """Describes the leaves (arrays or ShapeDtypeStructs) of a Flax tree, by path."""
     leaves = traverse_util.flatten_dict(params)

@@ -1,9 +1,16 @@
+import dataclasses
+
 import jax
 import pytest
 
 from jaxseg.config import ConfigError
 from jaxseg.optim.param_groups import build_rules
-from jaxseg.optim.parameters import Multipliers, list_parameters
+from jaxseg.optim.parameters import (
+    Multipliers,
+    ParameterRules,
+    list_parameters,
+)
+from jaxseg.registry import register
 
 DEFAULT = "DefaultOptimWrapperConstructor"
 LAYER_DECAY = "LearningRateDecayOptimizerConstructor"
@@ -204,3 +211,31 @@ def test_a_custom_key_without_a_match_is_logged_where_that_is_allowed(caplog):
 
 def test_multipliers_group():
     assert len({Multipliers(1, 0.0), Multipliers(1.0, 0)}) == 1
+
+
+@register
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HeadsFaster(ParameterRules):
+    """What docs/training.md has as an example."""
+
+    factor: float = 10.0
+
+    def multipliers(self, parameter):
+        is_head = parameter.key.startswith("decode_head")
+        return Multipliers(lr_mult=self.factor if is_head else 1.0)
+
+
+def test_a_constructor_of_users():
+    rules = build_rules("HeadsFaster", dict(factor=5.0))
+    found = {
+        parameter.key: rules.multipliers(parameter).lr_mult
+        for parameter in list_parameters(PARAMS).values()
+    }
+    assert set(found.values()) == {1.0, 5.0}
+    assert {key for key, mult in found.items() if mult == 5.0} == {
+        key for key in found if key.startswith("decode_head.")
+    }
+    with pytest.raises(ConfigError, match=r"paramwise_cfg\.facto: this key is not kn"):
+        build_rules("HeadsFaster", dict(facto=5.0))
+    with pytest.raises(ConfigError, match=r"did you mean 'HeadsFaster'"):
+        build_rules("HeadFaster", {})
