@@ -33,6 +33,7 @@ TOP_LEVEL = (
     "load_from",
     "adapt_in_channels",
     "resume",
+    "resume_from",
     "mesh",
     "xla_flags",
     "ema",

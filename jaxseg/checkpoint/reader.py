@@ -176,6 +176,20 @@ def open_weights(path: str | Path, which: str = "latest") -> SavedWeights:
     return _of_a_step(path, which, _open)
 
 
+def find_step(source: str | Path) -> Path:
+    """The directory of the step that `source` names.
+
+    Args:
+        source: A workdir, `WORKDIR:best`, its `checkpoints` directory or one step of it.
+
+    Raises:
+        NoCheckpointError: No finished checkpoint is there.
+    """
+    folder, best, _ = str(source).rpartition(":best")
+    path = Path(folder if best else source).expanduser().absolute()
+    return path if is_finished(path) else _choose(path, "best" if best else "latest")
+
+
 def _of_a_step(path, which, read):
     """What `read` returns of the step that `path` and `which` name."""
     path = Path(path).absolute()

@@ -307,15 +307,7 @@ class Checkpoints:
         self._manager.reload()
 
     def _read(self, step: int, abstract_state):
-        path = self._path(step)
-        arrays = on_all_hosts(manifest.read, path)["arrays"]
-        wanted = manifest.flatten(abstract_state)
-        manifest.check_structure(path, arrays, wanted)
-        targets = {name: _target(x) for name, x in wanted.items()}
-        restored = on_all_hosts(read_arrays, path, targets, arrays)
-        on_all_hosts(manifest.check_data, path, arrays, restored)
-        treedef = jax.tree.structure(abstract_state)
-        return jax.tree.unflatten(treedef, [restored[name] for name in wanted])
+        return read_state(self._path(step), abstract_state)
 
     def _set_aside(self, steps) -> None:
         """Renames damaged checkpoints: the run will save at these steps again."""
@@ -329,6 +321,27 @@ class Checkpoints:
                 _log.warning("%s: kept as %s", self._path(step), aside.name)
         multihost_utils.sync_global_devices("jaxseg:damaged_checkpoints_set_aside")
         self._manager.reload()
+
+
+def read_state(step_dir: Path, abstract_state):
+    """Reads the state of one checkpoint, verified, of this run or of another.
+
+    Args:
+        step_dir: The checkpoint's.
+        abstract_state: As `Checkpoints.restore` takes it.
+
+    Raises:
+        StructureMismatchError: The checkpoint is of another model.
+        DamagedCheckpointError: It is damaged.
+    """
+    arrays = on_all_hosts(manifest.read, step_dir)["arrays"]
+    wanted = manifest.flatten(abstract_state)
+    manifest.check_structure(step_dir, arrays, wanted)
+    targets = {name: _target(x) for name, x in wanted.items()}
+    restored = on_all_hosts(read_arrays, step_dir, targets, arrays)
+    on_all_hosts(manifest.check_data, step_dir, arrays, restored)
+    treedef = jax.tree.structure(abstract_state)
+    return jax.tree.unflatten(treedef, [restored[name] for name in wanted])
 
 
 @dataclasses.dataclass

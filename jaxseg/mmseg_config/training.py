@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxseg import hooks as hooks_table
+from jaxseg.checkpoint.layout import run_of
 from jaxseg.config import TOP_LEVEL, plain
 from jaxseg.hooks.rule import RULES
 from jaxseg.mmseg_config.line import is_v0
@@ -61,7 +62,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
 
     Returns:
         Our `optim_wrapper`, `param_scheduler`, `train_cfg`, `default_hooks`,
-        `randomness`, `ema` and `load_from`, as far as the config has them.
+        `randomness`, `ema`, `load_from` and `resume_from`, as far as the config has them.
     """
     raw = plain(raw)
     train_cfg = _length_v0(raw, report) if is_v0(raw) else _length_v1(raw, report)
@@ -82,6 +83,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
         "ema": _ema(raw, report),
         "custom_hooks": _custom_hooks(raw, report),
         "load_from": _load_from(raw, report),
+        "resume_from": _resume_from(raw),
     }
     _note_the_rest(raw, report)
     return {key: value for key, value in result.items() if value}
@@ -285,8 +287,16 @@ def _custom_hooks(raw, report):
     return result
 
 
+def _resume_from(raw):
+    """What a run goes on from: the file of a run of ours; others have weights alone."""
+    resume = raw.get("resume_from") or (raw.get("resume") and raw.get("load_from"))
+    return resume if resume and run_of(resume) else None
+
+
 def _load_from(raw, report):
     resume = raw.get("resume_from") or (raw.get("resume") and raw.get("load_from"))
+    if resume and run_of(resume):
+        return None
     if resume:
         report.note(
             f"resume of {resume!r}: its weights are taken, not its optimiser and "

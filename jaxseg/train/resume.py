@@ -45,6 +45,8 @@ _OF_TRAINING = frozenset(
         "with_cp",
     )
 )
+# Keys that are about a start.
+_OF_THE_START = ("resume", "resume_from")
 # Keys of a training data set that say where it lies and how it looks.
 _OF_PLACE = frozenset(("data_dir", "data_root", "palette"))
 # Values that decide which samples make a batch.
@@ -154,8 +156,7 @@ def _with_defaults(config):
         "train_cfg": {"type": loop_type(config.get("train_cfg") or {})},
     }
     filled = {key: value | (config.get(key) or {}) for key, value in defaults.items()}
-    # `resume` is about this start.
-    return {k: v for k, v in (config | filled).items() if k != "resume"}
+    return {k: v for k, v in (config | filled).items() if k not in _OF_THE_START}
 
 
 def _differences(old, new, path, types) -> Iterator[Difference]:

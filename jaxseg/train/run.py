@@ -72,6 +72,11 @@ class Run:
             raise ConfigError(
                 f"resume is {config['resume']!r}, allowed: True, False (Python's)"
             )
+        if not isinstance(config.get("resume_from"), (str, type(None))):
+            raise ConfigError(
+                f"resume_from is {config['resume_from']!r:.80}, it takes the work "
+                "directory of a run, WORKDIR:best, or one step of its checkpoints"
+            )
         self.settings = read_settings(config)
         _check_parts(self.settings, make_plateaus(config.get("param_scheduler", [])))
         self.model = resolve_model(config["model"])

@@ -1,16 +1,26 @@
-"""Start of a training: from nothing, from weights, or from its last checkpoint."""
+"""Start of a training: from nothing, weights, its last checkpoint, or another run's."""
 
 import dataclasses
 import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 
-from jaxseg.checkpoint.store import Checkpoints
+from jaxseg.checkpoint import manifest
+from jaxseg.checkpoint.layout import run_of
+from jaxseg.checkpoint.reader import find_step
+from jaxseg.checkpoint.store import read_state
 from jaxseg.config import ConfigError
 from jaxseg.optim.optimizer import Optimizer
 from jaxseg.runtime.agreement import batch_facts, check_agreement, program_facts
+from jaxseg.runtime.metrics_file import FILE_NAME
 from jaxseg.train.resume import Difference, check_changes, compare, listed
+from jaxseg.train.run import Run
 from jaxseg.train.session import Session
 from jaxseg.train.state import TrainState
 from jaxseg.weights.starting_weights import find_starting_weights
@@ -51,8 +61,12 @@ def start(session: Session, resume_changed: bool) -> Start:
     latest = checkpoints.latest_step()
     asked = {"latest checkpoint": latest, "resume_changed": resume_changed}
     check_agreement(program_facts() | run.facts() | asked)
-    changes = []
-    if latest is None:
+    changes, other = [], None
+    if latest is None and run.config.get("resume_from"):
+        other = _step_of_another_run(run)
+        changes = _changes(manifest.read(other), run)
+        check_changes(changes, other, resume_changed)
+    elif latest is None:
         find_starting_weights(run.config, run.model)
     elif run.config.get("resume") is False:
         raise ConfigError(
@@ -60,30 +74,62 @@ def start(session: Session, resume_changed: bool) -> Start:
             "--workdir, or leave resume out to go on with it"
         )
     else:
-        saved = checkpoints.read_manifest()
-        samples = saved.get("samples"), len(run.train_set)  # None of converted weights
-        changes = compare(saved["config"], run.config, samples)
+        changes = _changes(checkpoints.read_manifest(), run)
         check_changes(changes, checkpoints.directory, resume_changed)
     with run.batches(0) as batches, phases.on("first batch"):
         batch = next(batches)
     check_agreement(batch_facts(batch))
     max_iters = run.settings.train_loop.max_iters
-    if latest is None:
+    if latest is None and other is None:
         optimizer, state = run.fresh_state(batch)
         step = 0
     else:
         optimizer, state = run.abstract_state(batch)
         with phases.on("restore"):
-            state, step = checkpoints.restore(state)
+            if other is None:
+                state, step = checkpoints.restore(state)
+            else:
+                state, step = read_state(other, state), int(other.name)
+                _take_log(other, run.workdir)
     started = Start(optimizer, state, step, step >= max_iters)
     if jax.process_index() == 0:
-        _tell(started, checkpoints, changes, max_iters)
+        _tell(started, other or checkpoints.directory, changes, max_iters)
     return started
+
+
+def _step_of_another_run(run: Run) -> Path:
+    """The checkpoint of `resume_from`."""
+    source, max_iters = run.config["resume_from"], run.settings.train_loop.max_iters
+    if run_of(source) is None:
+        raise ConfigError(
+            f"resume_from: {source} is no work directory of a run, nor one step of its "
+            "checkpoints; load_from takes the weights alone, of any file"
+        )
+    found = find_step(source)
+    if int(found.name) >= max_iters:
+        raise ConfigError(
+            f"resume_from: {found} has done {found.name} iterations, and this run has "
+            f"{max_iters}: nothing is left to train"
+        )
+    return found
+
+
+def _changes(saved: Mapping[str, Any], run: Run) -> list[Difference]:
+    samples = saved.get("samples"), len(run.train_set)  # None of converted weights
+    return compare(saved["config"], run.config, samples)
+
+
+def _take_log(step_dir: Path, workdir: Path) -> None:
+    """The other run's numbers up to its checkpoint begin this one's."""
+    log = step_dir.parent.parent / FILE_NAME
+    if jax.process_index() == 0 and log.is_file():
+        shutil.copyfile(log, workdir / FILE_NAME)
+    multihost_utils.sync_global_devices("jaxseg:log_taken")
 
 
 def _tell(
     started: Start,
-    checkpoints: Checkpoints,
+    directory: Path,
     changes: list[Difference],
     max_iters: int,
 ) -> None:
@@ -93,10 +139,10 @@ def _tell(
             "this run is complete: %d of %d iterations are done, nothing is trained; %s",
             step,
             max_iters,
-            checkpoints.directory,
+            directory,
         )
     elif step:
-        _log.info("resumed at step %d of %s", step, checkpoints.directory)
+        _log.info("resumed at step %d of %s", step, directory)
     else:
         _log.info("optimiser: %s", started.optimizer.description)
     if changes:

@@ -165,6 +165,37 @@ def test_a_plateau_reduces_the_rate_and_is_known_after_a_resume(config, tmp_path
 
 
 @pytest.mark.long
+def test_another_runs_state_is_gone_on_with(config, tmp_path):
+    assert train(config, tmp_path / "a") == 0
+    config |= dict(resume_from=str(tmp_path / "a" / "checkpoints" / "3"))
+    assert train(config, tmp_path / "b") == 0
+    # The lines of the other run up to step 3, and then the same ones.
+    lines = [read_metrics(tmp_path / name / "metrics.jsonl") for name in "ab"]
+    for line in (line for lines_of in lines for line in lines_of):
+        for name in [name for name in line if "per_s" in name or "wait" in name]:
+            del line[name]
+    assert lines[0] == lines[1]
+    arrays = [
+        manifest.read(tmp_path / name / "checkpoints" / "6")["arrays"] for name in "ab"
+    ]
+    assert arrays[0] == arrays[1]
+    assert not (tmp_path / "b" / "checkpoints" / "3").exists()
+    config["resume_from"] = str(tmp_path / "a")
+    with pytest.raises(
+        ConfigError, match="6 has done 6 iterations, and this run has 6"
+    ):
+        train(config, tmp_path / "c")
+    config |= dict(resume_from=f"{tmp_path}/a/checkpoints/3", randomness=dict(seed=9))
+    with pytest.raises(ConfigError, match="randomness.seed: 3 -> 9"):
+        train(config, tmp_path / "c")
+
+
+def test_a_file_cannot_be_gone_on_with(config, tmp_path):
+    with pytest.raises(ConfigError, match="resume_from: a.pth is no work directory"):
+        train(config | {"resume_from": "a.pth"}, tmp_path)
+
+
+@pytest.mark.long
 def test_a_resumed_run_draws_and_loads_no_starting_weights(
     config, tmp_path, monkeypatch
 ):
@@ -223,6 +254,7 @@ def test_amp_computes_in_bfloat16_and_evaluates_in_float32(config, tmp_path):
         (("model", "data_preprocessor", "seg_pad_val"), 7, "seg_pad_val is 7"),
         (("model", "backbone", "in_channels"), 4, "has 3 channels"),
         (("resume",), "no", "resume is 'no'"),
+        (("resume_from",), True, "resume_from is True"),
         (
             ("param_scheduler",),
             [dict(type="ReduceOnPlateauLR", monitor="loss")],
