@@ -5,6 +5,7 @@
     python -m jaxseg.main --mode eval --config DIR/config.json --checkpoint DIR
     python -m jaxseg.main --mode test --config DIR/config.json --checkpoint DIR
     python -m jaxseg.main --mode predict --checkpoint DIR --input photos --output out
+    python -m jaxseg.main --mode lr_find --config FILE
 
 The same command goes on with a run that was stopped or killed.
 """
@@ -28,6 +29,7 @@ from jaxseg.load_config import EVALUATION, INFERENCE, TEST, TRAINING, load_confi
 from jaxseg.runtime import hosts
 from jaxseg.runtime.host_memory import keep_freed_memory
 from jaxseg.train.loop import train
+from jaxseg.train.lr_find import find_learning_rate
 
 _CONFIG = flags.DEFINE_string(
     "config",
@@ -47,11 +49,16 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "eval", "test", "predict"],
+    ["train", "eval", "test", "predict", "lr_find"],
     "train: train and evaluate, going on where the work directory's last checkpoint "
     "is. eval: score a checkpoint on val_dataloader. test: on test_dataloader. predict: "
-    "label images.",
+    "label images. lr_find: train some steps with a rising learning rate, draw their "
+    "loss, and suggest a rate.",
 )
+_LR_RANGE = flags.DEFINE_list(
+    "lr_range", ["1e-6", "1"], "lr_find: the first and the last learning rate."
+)
+_LR_STEPS = flags.DEFINE_integer("lr_steps", 100, "lr_find: the number of steps.")
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
     None,
@@ -159,7 +166,13 @@ _SHUTDOWN_TIMEOUT = flags.DEFINE_integer(
     lower_bound=1,
 )
 
-_NEEDS = {"train": TRAINING, "eval": EVALUATION, "test": TEST, "predict": INFERENCE}
+_NEEDS = {
+    "train": TRAINING,
+    "lr_find": TRAINING,
+    "eval": EVALUATION,
+    "test": TEST,
+    "predict": INFERENCE,
+}
 
 # Compiled programs of earlier runs. Versions of JAX keep theirs apart by themselves.
 _COMPILATION_CACHE = "~/.cache/jaxseg/compiled"
@@ -187,7 +200,7 @@ def main(argv: list[str]) -> None:
     config = None
     if _CONFIG.value is not None:
         config = load_config(_CONFIG.value, _NEEDS[_MODE.value], _overrides)
-    elif _MODE.value == "train":
+    elif _MODE.value in ("train", "lr_find"):
         raise flags.Error("--config is missing: which model and data?")
     elif _overrides:
         raise flags.Error(
@@ -198,6 +211,8 @@ def main(argv: list[str]) -> None:
         _predict(config, more_images)
     elif _MODE.value == "train":
         _train(config)
+    elif _MODE.value == "lr_find":
+        find_learning_rate(config, _workdir(), _lr_range(), _LR_STEPS.value)
     else:
         _evaluate(config, {"eval": "val", "test": "test"}[_MODE.value])
 
@@ -230,6 +245,15 @@ def _train(config) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _lr_range() -> list[float]:
+    try:
+        return [float(text) for text in _LR_RANGE.value]
+    except ValueError:
+        raise flags.Error(
+            f"--lr_range is {','.join(_LR_RANGE.value)}; it takes two numbers: 1e-6,1"
+        ) from None
 
 
 def _evaluate(config, split: str) -> None:

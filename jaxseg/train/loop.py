@@ -21,16 +21,15 @@ from jaxseg.runtime.progress import Progress
 from jaxseg.runtime.time_spent import TimeSpent
 from jaxseg.runtime.watchdog import Watchdog
 from jaxseg.runtime.workdir import WorkdirLock, check_shared
+from jaxseg.train.compiled_step import compiled_step
 from jaxseg.train.feed import Feed
 from jaxseg.train.finish import finish
 from jaxseg.train.hooks import Hooks
 from jaxseg.train.phases import Phases
 from jaxseg.train.run import Run
 from jaxseg.train.session import Session
-from jaxseg.train.sharding import state_sharding
 from jaxseg.train.start import Start, start
 from jaxseg.train.state import TrainState
-from jaxseg.train.step import StepOptions, make_train_step
 from jaxseg.train.step_log import StepLog
 from jaxseg.train.validation import Validation
 
@@ -143,7 +142,7 @@ def _run_steps(
     batch = feed.next()
     _log.info("the training step is compiled, which may take minutes")
     with phases.on("compile"):
-        step_fn = stop.run(_compile, session.run, started, batch)
+        step_fn = stop.run(compiled_step, session.run, started.optimizer, state, batch)
     log.meter.reset()
     for step in itertools.count(started.step + 1):
         with phases.on("step"):
@@ -181,26 +180,6 @@ def _reduced(session, started, state, step, scores):
     return state.replace(
         plateaus=follow(plateaus, state.plateaus, step, length, scores)
     )
-
-
-def _compile(run, started, batch):
-    ema = run.settings.ema
-    options = StepOptions(
-        ema_momentum=None if ema is None else ema.momentum,
-        loss_scope=run.settings.train_loop.loss_scope,
-        log_interval=run.settings.logger.interval,
-        xla_flags=run.settings.xla_flags,
-    )
-    state = started.state
-    step = make_train_step(
-        run.train_model,
-        started.optimizer,
-        run.mesh,
-        options,
-        state_sharding(state, run.mesh),
-        state.params,
-    )
-    return step.lower(state, batch).compile()
 
 
 def _save(session, log, state, step):
