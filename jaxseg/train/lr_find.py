@@ -24,7 +24,7 @@ from jaxseg.train.sharding import put_batch
 _log = logging.getLogger("jaxseg")
 
 # Weight of the losses before in the smoothed one.
-_SMOOTHING = 0.9
+_SMOOTHING = 0.8
 # The sweep ends where the smoothed loss is so many times the lowest one.
 _DIVERGED = 4.0
 
