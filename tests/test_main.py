@@ -127,7 +127,7 @@ def test_predict(trained, command, photos, tmp_path, pattern, names):
 def test_help_explains_every_flag(command):
     text = command("-h").finish(1)  # absl's exit code
     names = [flag.name for flag in main.flags.FLAGS.get_key_flags_for_module(main)]
-    assert len(names) == 20
+    assert len(names) == 22
     for name in names:
         assert re.search(rf"--(\[no\])?{name}:", text), name
     assert "--config.PATH=VALUE" in text
