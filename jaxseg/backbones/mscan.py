@@ -4,7 +4,7 @@ import functools
 
 import flax.linen as nn
 
-from jaxseg.backbones.van import ConvAttentionBackbone
+from jaxseg.backbones.conv_attention_backbone import ConvAttentionBackbone
 from jaxseg.errors import FieldError
 from jaxseg.layers.activation import GELU, Act
 from jaxseg.layers.conv import Conv2d
