@@ -37,10 +37,13 @@ def get_config(folder: str) -> dict[str, Any]:
 
 
 def _num_classes(kind: type, train: dict[str, Any]) -> int:
-    """Of the data set's class, or of the file of names that its download has."""
+    """Of the data set's class, or of the names that its download has."""
     if kind.CLASSES:
         return len(kind.CLASSES)
-    return len(read_names(f"{train['data_root']}/{train['metainfo']['classes']}"))
+    names = train["metainfo"]["classes"]
+    if isinstance(names, str):
+        names = read_names(f"{train['data_root']}/{names}")
+    return len(names)
 
 
 def _of_pairs(config: dict[str, Any]) -> dict[str, Any]:

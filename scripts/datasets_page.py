@@ -24,9 +24,9 @@ _INTRODUCTION = """\
 others are read; [prepare.md](prepare.md), where the downloads are.
 
 Of a config's part for validation only the folders are others. `metainfo=dict(classes=
-[...])` picks or reorders classes; `label_map` joins them. Barcelona's classes, and those
-of ADE20K's full release, are found in the download: they are a `BaseSegDataset` with
-`metainfo=dict(classes="FILE")`.
+[...])` picks or reorders classes; `label_map` joins them. Barcelona, ADE20K's full
+release, AirSim's recordings and Daimler Urban Segmentation get their classes from what is
+prepared: they are a `BaseSegDataset` with `metainfo=dict(classes=...)`.
 """
 
 _WIDTH = 88

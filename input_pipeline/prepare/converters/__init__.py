@@ -3,6 +3,7 @@
 from input_pipeline.prepare.converter import Converter
 from input_pipeline.prepare.converters.ade20k import ADE20K
 from input_pipeline.prepare.converters.ade20k_full import ADE20K_FULL
+from input_pipeline.prepare.converters.airsim import AIRSIM
 from input_pipeline.prepare.converters.apolloscape import APOLLOSCAPE
 from input_pipeline.prepare.converters.barcelona import BARCELONA
 from input_pipeline.prepare.converters.bdd100k import BDD100K
@@ -13,6 +14,7 @@ from input_pipeline.prepare.converters.cityscapes import CITYSCAPES
 from input_pipeline.prepare.converters.coco_stuff import COCO_STUFF10K, COCO_STUFF164K
 from input_pipeline.prepare.converters.crack_forest import CRACK_FOREST
 from input_pipeline.prepare.converters.cwfid import CWFID
+from input_pipeline.prepare.converters.daimler import DAIMLER
 from input_pipeline.prepare.converters.drive import DRIVE
 from input_pipeline.prepare.converters.dsb2018 import DSB2018
 from input_pipeline.prepare.converters.graz02 import GRAZ02
@@ -50,7 +52,10 @@ CONVERTERS: dict[str, Converter] = {
     converter.name: converter
     for converter in (
         ADE20K,
+        ADE20K_FULL,
+        AIRSIM,
         APOLLOSCAPE,
+        BARCELONA,
         BDD100K,
         CAMVID,
         CAMVID_COLOURS,
@@ -61,6 +66,7 @@ CONVERTERS: dict[str, Converter] = {
         COCO_STUFF164K,
         CRACK_FOREST,
         CWFID,
+        DAIMLER,
         DRIVE,
         DSB2018,
         GRAZ02,
@@ -97,7 +103,5 @@ CONVERTERS: dict[str, Converter] = {
         VAIHINGEN,
         VIRTUAL_KITTI,
         VOC_AUG,
-        BARCELONA,
-        ADE20K_FULL,
     )
 }

@@ -63,5 +63,7 @@ CASES = {
     "occlude_face": people_cases.occlude_face(),
     "ade20k_full": place_cases.ade20k_full(),
     "barcelona": place_cases.barcelona(),
+    "airsim": road_cases.airsim(),
+    "daimler": road_cases.daimler(),
     "voc_aug": scene_cases.voc_aug(),
 }

@@ -1,5 +1,7 @@
 """Roads: KITTI road, CrackForest; ApolloScape and synthetic ones."""
 
+import json
+
 import numpy as np
 from PIL import Image
 
@@ -139,3 +141,47 @@ def apolloscape():
     archives = {"road02_seg.tar.gz": files}
     named = f"\n  road02/{name}\n"
     return Case(archives, label, named, (2, 2), check, is_counted=False)
+
+
+def airsim():
+    files = {"2024-01-02-03-04-05/airsim_rec.txt": b"TimeStamp\tImageFile\n"}
+    colours = [(0, 0, 0), (128, 64, 128), (70, 70, 70), (71, 70, 70)]
+    for n in range(5):
+        above = "2024-01-02-03-04-05/images/img_PX4_0"
+        files[f"{above}_0_{n:019}.png"] = made.encoded(made.rgb(), ".png")
+        rgba = Image.fromarray(made.coloured(colours)).convert("RGBA")
+        files[f"{above}_5_{n:019}.png"] = made.encoded(rgba, ".png")
+    lines = b"#000000 ignored\n#804080 road\n#464646 old house\n#474646 old house\n"
+
+    def check(out):
+        same(out / f"annotations/val/PX4/0/{4:019}.png", made.ids([255, 0, 1, 1]))
+        summary = json.loads((out / "prepared.json").read_text())
+        metainfo = summary["val"]["metainfo"]
+        assert metainfo["classes"] == ["road", "old house"]
+        assert metainfo["palette"] == [[128, 64, 128], [70, 70, 70]]
+
+    label = "rec", f"2024-01-02-03-04-05/images/img_PX4_0_5_{2:019}.png"
+    archives = {"rec": files, "classes.txt": lines}
+    return Case(
+        archives, label, f"\n  PX4/0/{2:019}\n", (4, 1), check, is_counted=False
+    )
+
+
+def daimler():
+    files = {}
+    for n in range(5):
+        image = made.encoded(made.ids([0, 90, 200]), ".ppm")
+        files[f"DUS/train/img_c0_{n:09}.pgm"] = image
+        label = made.encoded(made.ids([0, 40, 80]), ".ppm")
+        files[f"DUS/gt_train/img_c0_{n:09}.pgm"] = label
+    archives = {"DUS.zip": files, "classes.txt": b"0 ignored\n40 ground\n80 sky\n"}
+    options = {
+        "images": r"DUS/train/img_c0_(\d+)\.pgm",
+        "labels": r"DUS/gt_train/img_c0_(\d+)\.pgm",
+    }
+
+    def check(out):
+        same(out / "annotations/val/000000004.png", made.ids([255, 0, 1]))
+
+    label = "DUS.zip", "DUS/gt_train/img_c0_000000001.pgm"
+    return Case(archives, label, "\n  000000001\n", (4, 1), check, options)

@@ -177,3 +177,45 @@ def test_labels_with_names_of_their_own(tmp_path):
     archives[archive][member] = made.mat(S=made.ids([1]), names=names)
     with pytest.raises(DataError, match="its names are not those of the first label"):
         run("barcelona", tmp_path, archives)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "airsim",
+            r"have 4 values: #000000 \(25.0%\), .*#804080 \(25.0%\).*classes.txt",
+        ),
+        ("daimler", r"have 3 values: 0 \(33.8%\), 40 \(33.8%\), 80 \(32.5%\)"),
+    ],
+)
+def test_labels_that_nothing_explains(name, told, tmp_path):
+    archives = copy.deepcopy(CASES[name].archives)
+    del archives["classes.txt"]
+    with pytest.raises(DataError, match=told):
+        run(name, tmp_path, archives)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (b"road #804080", "the line 'road #804080' is not 'VALUE NAME'"),
+        (b"#804080 road\n7 car", "2 lines; expected are different values, all of them"),
+        (b"#000000 ignored", "names no class"),
+        (b"#804080 road", r"such as \[.*\(0, 0, 0\)"),
+    ],
+)
+def test_a_table_of_classes_that_is_none(lines, told, tmp_path):
+    archives = copy.deepcopy(CASES["airsim"].archives) | {"classes.txt": lines}
+    with pytest.raises(DataError, match=told):
+        run("airsim", tmp_path, archives)
+
+
+def test_files_that_nothing_names(tmp_path):
+    sources = made.write(tmp_path / "sources", CASES["daimler"].archives)
+    with pytest.raises(DataError, match="--images and --labels must say") as error:
+        prepare(CONVERTERS["daimler"], sources, tmp_path / "out")
+    assert "DUS/gt_train/img_c0_000000000.pgm" in str(error.value)
+    options = {"images": "img_c0_(", "labels": "x"}
+    with pytest.raises(DataError, match="--images='img_c0_\\(': not a regular expr"):
+        prepare(CONVERTERS["daimler"], sources, tmp_path / "other", options)
