@@ -5,8 +5,10 @@
 Of every config of a tree, but for those under `_base_`: is it read; is nothing of it
 missing in jaxseg, in the model and in all of it; and are its model, pipelines, optimiser
 and schedule built, which is done by shape alone, without weights or data. Below is what
-is missing, with the number of configs that ask for it. The exit code is 1 if a config
-fails in a way that names nothing that is missing.
+is missing, with the number of configs that ask for it. With --keys nothing is built;
+instead every key of every config is changed, and a key that nobody knows is put into every
+dict of it, about a second a config (`jaxseg.testing.config_keys`). The exit code is 1 if a
+config fails in a way that names nothing that is missing, or a key vanishes without a word.
 """
 
 import argparse
@@ -19,7 +21,7 @@ import logging
 import multiprocessing
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -33,6 +35,7 @@ from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve, resolve_model
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
+from jaxseg.testing.config_keys import FATES, SILENT, Walk, dotted, get, is_refused
 
 HOW_TO_GET_THEM = """\
 {root}: there are no configs here. Those of a release are in its wheel:
@@ -56,11 +59,15 @@ class _Outcome:
         done: what of it works, the keys of `_print`.
         missing: the names of what jaxseg lacks for it.
         failure: the error of a config that fails otherwise.
+        keys: how many places of it have which fate.
+        silent: the places that vanish.
     """
 
     done: list[str] = dataclasses.field(default_factory=list)
     missing: set[str] = dataclasses.field(default_factory=set)
     failure: str | None = None
+    keys: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    silent: list[str] = dataclasses.field(default_factory=list)
 
 
 @command
@@ -70,6 +77,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("root", type=pathlib.Path, help="a folder of configs")
     parser.add_argument(
         "--processes", type=int, default=1, help="that share the configs (1)"
+    )
+    parser.add_argument(
+        "--keys", action="store_true", help="build nothing; what becomes of every key?"
     )
     given = parser.parse_args(arguments)
     root = given.root
@@ -84,29 +94,41 @@ def main(arguments: list[str]) -> int:
         print(HOW_TO_GET_THEM.format(root=root, script=sys.argv[0]), file=sys.stderr)
         return 2
     counts, missing, failures = collections.Counter(), collections.Counter(), []
-    with contextlib.closing(_outcomes(paths, given.processes)) as outcomes:
+    keys = collections.Counter()
+    outcome_of = functools.partial(_outcome, walks=given.keys)
+    with contextlib.closing(_outcomes(outcome_of, paths, given.processes)) as outcomes:
         for path, outcome in zip(paths, outcomes, strict=True):
             counts.update(outcome.done)
             missing.update(outcome.missing)
+            keys.update(outcome.keys)
             if outcome.failure is not None:
                 failures.append(f"{path.relative_to(root)}: {outcome.failure}")
-    _print(len(paths), counts, missing, failures)
+            for place in outcome.silent:
+                failures.append(f"{path.relative_to(root)}: {place}")
+    if given.keys:
+        _print_keys(len(paths), keys, failures)
+    else:
+        _print(len(paths), counts, missing, failures)
     return 1 if failures else 0
 
 
-def _outcomes(paths: Sequence[pathlib.Path], processes: int) -> Iterator[_Outcome]:
+def _outcomes(
+    outcome_of: Callable[[pathlib.Path], _Outcome],
+    paths: Sequence[pathlib.Path],
+    processes: int,
+) -> Iterator[_Outcome]:
     """Of each path, in their order; neighbours, which share models, stay together."""
     if processes == 1:
-        yield from map(_outcome, paths)
+        yield from map(outcome_of, paths)
         return
     size = -(-len(paths) // (processes * _PARTS))
     # A fork of a process that runs JAX can hang.
     start = multiprocessing.get_context("spawn")
     with futures.ProcessPoolExecutor(processes, start) as pool:
-        yield from pool.map(_outcome, paths, chunksize=size)
+        yield from pool.map(outcome_of, paths, chunksize=size)
 
 
-def _outcome(path: pathlib.Path) -> _Outcome:
+def _outcome(path: pathlib.Path, walks: bool) -> _Outcome:
     # Each config's custom keys without a match are no news here.
     logging.getLogger("jaxseg").setLevel(logging.WARNING)
     outcome = _Outcome()
@@ -115,10 +137,38 @@ def _outcome(path: pathlib.Path) -> _Outcome:
         outcome.done.append("read")
         translation = translate(raw, path)
         outcome.missing.update(name for _, name in translation.missing)
-        outcome.done += _check(translation)
+        if walks:
+            outcome.done.append("translated")
+            _walk(Walk(raw, str(path)), outcome)
+        else:
+            outcome.done += _check(translation)
     except Exception as error:  # noqa: BLE001 - of any kind, it is one of the counts
         outcome.failure = repr(error)
     return outcome
+
+
+def _walk(walk: Walk, outcome: _Outcome) -> None:
+    """Counts what becomes of the keys of a config, and names those that vanish."""
+    outcome.keys.update(walk.fates.values())
+    outcome.silent += [
+        f"{dotted(path)} vanishes"
+        for path, fate in walk.fates.items()
+        if fate == SILENT
+    ]
+    for path, config in walk.strangers():
+        # What refuses it depends on the place and the type there alone.
+        place = dotted(path), str(get(walk.raw, path).get("type"))
+        if config is None or not _refused(place, _key(config)):
+            outcome.silent.append(f"an unknown key of {dotted(path)} vanishes")
+
+
+_REFUSED: dict[tuple[str, str], bool] = {}
+
+
+def _refused(place: tuple[str, str], config: str) -> bool:
+    if place not in _REFUSED:
+        _REFUSED[place] = is_refused(json.loads(config))
+    return _REFUSED[place]
 
 
 def _check(translation: Translation) -> list[str]:
@@ -184,6 +234,14 @@ def _build_optimizer(parts: str, max_iters: int, epoch_length: int | None) -> No
         frozen=segmentor.frozen_keys(params),
         epoch_length=epoch_length,
     )
+
+
+def _print_keys(count, keys, failures):
+    print(f"{sum(keys.values()):7d} places in {count} configs")
+    for fate in FATES:
+        print(f"{keys[fate]:7d} {fate}")
+    for failure in failures:
+        print(f"FAILED  {failure}", file=sys.stderr)
 
 
 def _print(total, counts, missing, failures):

@@ -16,7 +16,7 @@ from jaxseg.optim.optimizer import make_optimizer
 from jaxseg.resolve import resolve
 from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.read import read_settings
-from tests.mmseg_config.test_shapes import paths, put
+from jaxseg.testing.config_keys import paths, put
 from tests.tiny import get_config
 
 WRONG = (

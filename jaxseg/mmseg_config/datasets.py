@@ -311,6 +311,10 @@ def _label_keys_of_v0(config, path, part):
     """
     cls = find_class(config["type"], datasets)
     loader = config.pop("gt_seg_map_loader_cfg", None) or {}
+    where = f"{path}.gt_seg_map_loader_cfg"
+    if not isinstance(loader, Mapping):
+        raise ConfigError(f"{where}: expected a dict, found {loader!r:.80}")
+    part.report.drop_others(where, loader, ("reduce_zero_label",))
     default = getattr(cls, "reduce_zero_label", False)
     reduces = config.get("reduce_zero_label", default)
     wanted = reduces

@@ -58,11 +58,12 @@ def _evaluator(used, path, report):
     several = list(used) if isinstance(used, (list, tuple)) else [used]
     merged: dict[str, Any] = {"type": "IoUMetric", "iou_metrics": []}
     others = []
-    for evaluator in several:
+    for i, evaluator in enumerate(several):
         evaluator = with_base_type(evaluator, path)
+        where = f"{path}.{i}" if len(several) > 1 else path
         if evaluator["type"] == "CityscapesMetric":
             others.append({"type": evaluator.pop("type")})
-            _note_unused(evaluator, path, report)
+            _note_unused(evaluator, where, report)
             continue
         if evaluator["type"] != "IoUMetric":
             report.lacks(path, evaluator["type"])
@@ -70,7 +71,7 @@ def _evaluator(used, path, report):
         names = evaluator.pop("iou_metrics", None) or ["mIoU"]
         names = [names] if isinstance(names, str) else names
         merged["iou_metrics"] += [n for n in names if n not in merged["iou_metrics"]]
-        _merge(merged, evaluator, path, report)
+        _merge(merged, evaluator, where, report)
     found = [merged, *others] if merged["iou_metrics"] else others
     if not found:
         return dict(several[0])
@@ -114,7 +115,13 @@ def _tta(raw, report):
     entries = raw.get("tta_pipeline")
     if not entries:
         return None
-    tta = read_tta_pipeline(entries)
+    model = raw.get("tta_model") or {}
+    report.drop_others("tta_model", model, ("type",))
+    if model.get("type", "SegTTAModel") != "SegTTAModel":
+        report.note(
+            f"tta_model: {model['type']} is not used; `tta` is mmseg's own mean"
+        )
+    tta = read_tta_pipeline(entries, report)
     if tta is None:
         report.note(
             "tta_pipeline: not used; mmseg uses it with --tta alone, and it is not one "

@@ -89,6 +89,7 @@ def loader_settings(
         settings["drop_last"] = drop_last
     _check_sampler(rest.pop("sampler", None) or {}, training, f"{path}.sampler", report)
     collate = rest.pop("collate_fn", None) or {"type": "pseudo_collate"}
+    report.drop(f"{path}.collate_fn", [key for key in collate if key != "type"])
     if collate.get("type") not in _COLLATE:
         report.lacks(f"{path}.collate_fn", str(collate.get("type")))
     batch_sampler = rest.pop("batch_sampler", None)
@@ -107,3 +108,6 @@ def _check_sampler(sampler, training, path, report):
         report.lacks(path, name)
     elif training and not sampler.get("shuffle", True):
         report.note(f"{path}: shuffle=False is not used; training samples are shuffled")
+    elif not training and sampler.get("shuffle"):
+        report.note(f"{path}: shuffle is not used; scores do not depend on the order")
+    report.drop(path, [key for key in sampler if key not in ("type", "shuffle")])

@@ -31,6 +31,9 @@ _OF_TORCH_PROCESSES = (
     "detect_anomalous_params",
 )
 
+# Of AmpOptimWrapper, which here computes in bfloat16.
+_OF_FLOAT16 = ("dtype", "loss_scale", "use_fsdp")
+
 # Arguments of torch's optimisers that ours lack, with the values that ask for nothing.
 _ASKS_FOR_NOTHING = {
     "amsgrad": False,
@@ -63,7 +66,8 @@ def translate_optimizer(raw: Mapping[str, Any], report: Report) -> dict[str, Any
     constructor = wrapper.pop("constructor", None) or _DEFAULT_CONSTRUCTORS[0]
     result |= _groups(constructor, wrapper.pop("paramwise_cfg", None) or {}, report)
     if result["type"] == "AmpOptimWrapper":
-        for key in ("dtype", "loss_scale", "use_fsdp"):
+        report.drop(PATH, [key for key in _OF_FLOAT16 if key in wrapper])
+        for key in _OF_FLOAT16:
             wrapper.pop(key, None)
         report.note(
             f"{PATH}: AmpOptimWrapper computes in bfloat16, not in float16, and needs "
@@ -104,6 +108,7 @@ def _from_v0(raw, report):
         report.lacks(PATH, name)
     if "Fp16" in name:
         wrapper["type"] = "AmpOptimWrapper"
+        report.drop("", [key for key in ("fp16",) if key in raw])
     elif raw.get("fp16") is not None:
         report.note(
             "fp16: without effect in training, as in mmseg, where Fp16OptimizerHook "
@@ -163,11 +168,9 @@ def _groups(constructor, paramwise_cfg, report):
     if constructor not in CONSTRUCTORS:
         report.lacks(f"{PATH}.constructor", constructor)
         return {"constructor": constructor, "paramwise_cfg": paramwise_cfg}
-    rules = {
-        key: paramwise_cfg[key]
-        for key in ("num_layers", "decay_rate")
-        if key in paramwise_cfg
-    }
+    known = ("num_layers", "decay_rate")
+    report.drop_others(f"{PATH}.paramwise_cfg", paramwise_cfg, (*known, "decay_type"))
+    rules = {key: paramwise_cfg[key] for key in known if key in paramwise_cfg}
     kind = paramwise_cfg.get("decay_type", "layer_wise").removesuffix("_vit")
     if kind not in DECAY_TYPES:
         report.lacks(f"{PATH}.paramwise_cfg.decay_type", f"decay_type={kind!r}")

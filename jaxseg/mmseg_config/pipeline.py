@@ -6,6 +6,7 @@ from typing import Any
 from input_pipeline import transforms
 from input_pipeline.decode import COLOR_TYPES
 from jaxseg.config import ConfigError
+from jaxseg.mmseg_config.preprocess import NORMALIZE_KEYS, PAD_KEYS
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.test_time_aug import (
     as_plain_test,
@@ -64,7 +65,10 @@ def without_backend(
     """Drops the backend that reads files; one of other than local files is reported."""
     entry = dict(entry)
     for key in ("file_client_args", "backend_args"):
-        backend = (entry.pop(key, None) or {}).get("backend", "local")
+        given = entry.pop(key, None) or {}
+        if not isinstance(given, Mapping):
+            raise ConfigError(f"{path}.{key}: expected a dict, found {given!r:.80}")
+        backend = given.get("backend", "local")
         if backend not in ("local", "disk"):
             report.lacks(f"{path}.{key}", f"the file backend {backend!r}")
     return entry
@@ -167,7 +171,8 @@ def _load_pair(entry, report, path):
 
 
 def _pack(entry, report, path):
-    # mmseg's meta_keys are what its own hooks read.
+    # What mmseg's own hooks and batches read of a sample.
+    report.drop(path, [key for key in entry if key != "type"])
     return {"type": "PackSegInputs"}
 
 
@@ -180,11 +185,15 @@ def _without_normalisation(placed, report):
     for entry, path in placed:
         name = entry["type"]
         if name in _FORMATTING:
+            report.drop(
+                path.rpartition(".")[0], [f"{path.rpartition('.')[2]} ({name})"]
+            )
             continue
         if name == "Normalize":
             normalised = True
+            report.drop_others(path, entry, ("type", *NORMALIZE_KEYS))
         elif normalised and name == "Pad":
-            continue
+            report.drop_others(path, entry, ("type", *PAD_KEYS))
         else:
             if normalised and name not in ("Collect", "LoadAnnotations"):
                 report.note(

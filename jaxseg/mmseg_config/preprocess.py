@@ -11,6 +11,10 @@ from jaxseg.mmseg_config.type_names import with_base_type
 
 PATH = "model.data_preprocessor"
 
+# Of 0.x's transforms, what is read here.
+NORMALIZE_KEYS = ("mean", "std", "to_rgb")
+PAD_KEYS = ("size", "size_divisor", "pad_val", "seg_pad_val")
+
 # Transforms of 0.x after which a sample has no known size.
 _CHANGE_THE_SIZE = ("Resize", "AlignedResize", "ResizeToMultiple", "SegRescale")
 _CHANGE_THE_SIZE += ("RandomMosaic",)
@@ -103,6 +107,8 @@ def _from_pipelines(data, report):
     divisors = [t.get("size_divisor") for p in test[:1] for t in _padding(p)]
     if divisors and divisors[-1]:
         result["test_cfg"] = {"size_divisor": divisors[-1]}
+    if data.get("val"):
+        _check_test(data.get("test"), test, report)
     if found and found[0] is not None:
         result |= {
             "mean": found[0].get("mean"),
@@ -115,6 +121,19 @@ def _from_pipelines(data, report):
             result["pad_val"] = pad.get("pad_val", 0)
             result["seg_pad_val"] = pad.get("seg_pad_val", 255)
     return result
+
+
+def _check_test(dataset, validated, report):
+    """Reports data of the test that are normalised or padded by other numbers."""
+    for pipeline in _pipelines(dataset):
+        own = list(_flat(pipeline))
+        for what in (_normalize, _padding):
+            if any(what(own) != what(other) for other in validated):
+                report.lacks(
+                    "test_dataloader",
+                    "another Normalize or Pad than the validation's, whose numbers "
+                    "model.data_preprocessor has",
+                )
 
 
 def _pipelines(dataset: Any) -> Iterator[list[Any]]:

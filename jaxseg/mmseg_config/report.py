@@ -1,7 +1,9 @@
 """Report of a translation: what it could not take over."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+
+from jaxseg.config import TOP_LEVEL
 
 
 @dataclasses.dataclass
@@ -54,14 +56,23 @@ class Report:
         """Reports keys of the dict at a path that have no effect, and miss none.
 
         Args:
-            path: `train_dataloader.dataset`; or `config`, for keys at the top.
+            path: `train_dataloader.dataset`, in our config or in mmseg's own;
+                an empty one for keys at the top.
             keys: keys of the dict there.
         """
         part, _, rest = path.partition(".")
+        if part not in TOP_LEVEL:
+            part, rest = "config", path
         for key in keys:
             entry = part, f"{rest}.{key}" if rest else key
             if entry not in self.without_effect:
                 self.without_effect.append(entry)
+
+    def drop_others(
+        self, path: str, config: Iterable[str], known: Container[str]
+    ) -> None:
+        """Reports the keys of the dict at a path that are not among those known."""
+        self.drop(path, [key for key in config if key not in known])
 
     def all_notes(self) -> list[str]:
         """The notes, and one more for each part of a config that has keys dropped."""

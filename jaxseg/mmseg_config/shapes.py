@@ -56,7 +56,7 @@ _OF_V1 = {
         *("optim_wrapper", "optim_wrapper.optimizer", "optim_wrapper.paramwise_cfg"),
         *("optim_wrapper.clip_grad", "optim_wrapper.paramwise_cfg.custom_keys"),
         *("optim_wrapper.paramwise_cfg.custom_keys.*", "train_cfg", "default_hooks"),
-        *("default_hooks.*", "visualizer"),
+        *("default_hooks.*", "visualizer", "tta_model"),
         *("*_dataloader.sampler", "*_dataloader.collate_fn"),
         "*_dataloader.batch_sampler",
     ),

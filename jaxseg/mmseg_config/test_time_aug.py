@@ -16,6 +16,9 @@ from jaxseg.mmseg_config.type_names import with_base_type
 Placed = list[tuple[dict[str, Any], str]]  # transforms, and where each stands
 
 
+_AUG_KEYS = ("img_scale", "img_ratios", "flip", "flip_direction", "transforms")
+
+
 def as_plain_test(placed: Placed, report: Report) -> Placed:
     """Puts the transforms inside a MultiScaleFlipAug in its place.
 
@@ -51,6 +54,7 @@ def without_aligned_resize(placed: Placed) -> Placed:
 
 def _inside(aug, path, report):
     tta, scale = read_multi_scale_flip_aug(aug, path, report)
+    report.drop_others(path, aug, ("type", *_AUG_KEYS))
     placed = [
         (with_base_type(entry, f"{path}.transforms.{i}"), f"{path}.transforms.{i}")
         for i, entry in enumerate(transforms_of(aug, path))
@@ -61,6 +65,8 @@ def _inside(aug, path, report):
         if name == "Pad" and entry.get("size") is not None:
             report.lacks(where, "Pad(size) at test time")
         if name == "RandomFlip":
+            # MultiScaleFlipAug says whether and how it flips.
+            report.drop(where, [key for key in entry if key != "type"])
             continue
         if tta is not None and "Resize" in name:
             _check_resize(entry, where, report)
@@ -69,7 +75,9 @@ def _inside(aug, path, report):
             continue
         if name == "Resize":
             if scale is None:  # the image's own size
+                report.drop_others(where, entry, ("type",))
                 continue
+            report.drop(where, [key for key in ("ratio_range",) if key in entry])
             entry.pop("ratio_range", None)
             entry["img_scale"] = scale
         inner.append((entry, where))
@@ -81,7 +89,9 @@ def _check_resize(entry, where, report):
     name = entry["type"]
     if name != "Resize":
         report.lacks(where, f"{name} with several scales or flips")
-    elif not entry.get("keep_ratio", True):
+        return
+    report.drop_others(where, entry, ("type", "keep_ratio", "min_size"))
+    if not entry.get("keep_ratio", True):
         report.lacks(where, "Resize(keep_ratio=False) with several scales or flips")
 
 
@@ -177,23 +187,36 @@ def read_multi_scale_flip_aug(
     return tta, None
 
 
-def read_tta_pipeline(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def read_tta_pipeline(
+    entries: Sequence[Mapping[str, Any]], report: Report
+) -> dict[str, Any] | None:
     """What `tta_pipeline` of 1.x averages over, as our `tta`.
+
+    Args:
+        entries: its transforms.
+        report: is told of keys that have no effect: ours takes the pipeline of the
+            data set.
 
     Returns:
         None if it is not what our `tta` does: the image's own size times some ratios,
         and the same flips of each.
     """
     entries = [with_base_type(entry, "tta_pipeline") for entry in entries]
-    found = [entry for entry in entries if entry["type"] == "TestTimeAug"]
-    if len(found) != 1:
+    types = [entry["type"] for entry in entries]
+    if sorted(types) != ["LoadImageFromFile", "TestTimeAug"]:
         return None
+    load, aug = (types.index(name) for name in sorted(types))
+    unused = _keys_but(entries[load], ("type",), f"{load}")
+    unused += _keys_but(entries[aug], ("type", "transforms"), f"{aug}")
     ratios, directions = [], []
-    for choices in transforms_of(found[0], "tta_pipeline"):
+    for i, choices in enumerate(transforms_of(entries[aug], "tta_pipeline")):
         if not isinstance(choices, (list, tuple)):
             return None
         choices = [with_base_type(choice, "tta_pipeline") for choice in choices]
         types = {choice["type"] for choice in choices}
+        for k, choice in enumerate(choices):
+            used = _read_of(choice)
+            unused += _keys_but(choice, used, f"{aug}.transforms.{i}.{k}")
         if types == {"Resize"} and not ratios:
             if not all(map(_keeps_ratio, choices)):
                 return None
@@ -206,10 +229,25 @@ def read_tta_pipeline(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | 
     plain = all(isinstance(ratio, (int, float)) for ratio in ratios)
     if not ratios or not plain or len(directions) - len(flips) != bool(directions):
         return None
+    report.drop("tta_pipeline", unused)
     tta = {"img_ratios": ratios, "flip": bool(flips)}
     if flips not in ([], ["horizontal"]):
         tta["flip_direction"] = flips
     return tta
+
+
+def _keys_but(entry, read, path):
+    """The keys of a transform without those that are read, with their paths."""
+    return [f"{path}.{key}" for key in entry if key not in read]
+
+
+def _read_of(choice):
+    """The keys of a transform inside TestTimeAug that say something."""
+    if choice["type"] == "Resize":
+        return tuple(choice)  # see _keeps_ratio
+    if choice["type"] == "RandomFlip":
+        return ("type", "prob", *(["direction"] if choice.get("prob") else []))
+    return ("type",)
 
 
 def _keeps_ratio(resize):

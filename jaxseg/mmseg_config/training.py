@@ -6,27 +6,15 @@ from typing import Any
 
 from jaxseg import hooks as hooks_table
 from jaxseg.checkpoint.layout import run_of
-from jaxseg.config import TOP_LEVEL, plain
+from jaxseg.config import ConfigError
 from jaxseg.hooks.rule import RULES
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.optimizer import translate_optimizer
+from jaxseg.mmseg_config.program import note_program
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.schedule import translate_schedule
 from jaxseg.mmseg_config.type_names import find_class
 from jaxseg.settings.loop import CheckpointHook
-
-# Keys of 0.x that nothing reads in a config of 1.x.
-_WITHOUT_EFFECT_IN_V1 = ("runner", "total_iters", "lr_config", "optimizer_config")
-_WITHOUT_EFFECT_IN_V1 += ("momentum_config",)
-_WITHOUT_EFFECT_IN_V1 += ("fp16", "evaluation", "checkpoint_config", "log_config")
-
-# What writes the numbers that a run has in its work directory here, too.
-_WRITERS = (
-    "LocalVisBackend",
-    "TensorboardLoggerHook",
-    "TensorboardVisBackend",
-    "TextLoggerHook",
-)
 
 # Of a checkpoint hook.
 _NOT_HONOURED = ("save_begin", "out_dir", "published_keys", "filename_tmpl")
@@ -42,12 +30,8 @@ _COUNTED_BY = {
 # Values of train_cfg that are the defaults.
 _SAYS_NOTHING = {"val_begin": 1, "dynamic_intervals": []}
 
-# How the processes of mmengine and mmcv run and print.
-_OF_THE_PROGRAM = (
-    *("auto_resume", "cudnn_benchmark", "device", "dist_params", "env_cfg"),
-    *("experiment_name", "find_unused_parameters", "gpu_ids", "launcher"),
-    *("log_level", "log_processor", "mp_start_method", "opencv_num_threads"),
-)
+# Hooks of every run that are hooks here, too.
+_KEPT_HOOKS = {"checkpoint": "CheckpointHook", "logger": "LoggerHook"}
 
 # Hooks of every run whose work is done without them here.
 _PART_OF_THE_LOOP = ("timer", "param_scheduler", "sampler_seed", "runtime_info")
@@ -64,7 +48,6 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
         Our `optim_wrapper`, `param_scheduler`, `train_cfg`, `default_hooks`,
         `randomness`, `ema`, `load_from` and `resume_from`, as far as the config has them.
     """
-    raw = plain(raw)
     train_cfg = _length_v0(raw, report) if is_v0(raw) else _length_v1(raw, report)
     by_epoch = "max_epochs" in train_cfg
     if is_v0(raw):
@@ -85,7 +68,7 @@ def translate_training(raw: Mapping[str, Any], report: Report) -> dict[str, Any]
         "load_from": _load_from(raw, report),
         "resume_from": _resume_from(raw),
     }
-    _note_the_rest(raw, report)
+    note_program(raw, report)
     return {key: value for key, value in result.items() if value}
 
 
@@ -102,7 +85,7 @@ def _length_v1(raw, report):
         return config | {"type": name}
     length = _COUNTED_BY[name]
     known = ("type", length, "val_interval", "val_begin", "dynamic_intervals")
-    _note_others(config, known, "train_cfg", report)
+    report.drop_others("train_cfg", config, known)
     default = {"val_interval": 1 if length == "max_epochs" else 1000}
     kept = {
         key: config[key]
@@ -115,9 +98,15 @@ def _length_v1(raw, report):
 def _length_v0(raw, report):
     """`runner`, or the older `total_iters`, and evaluation.interval."""
     runner = raw.get("runner") or {}
+    total = raw.get("total_iters")
+    if runner and total is not None and total != runner.get("max_iters"):
+        raise ConfigError(
+            f"total_iters is {total}, and runner.max_iters {runner.get('max_iters')}; "
+            "mmseg refuses that, too: leave out total_iters"
+        )
     if not runner:
-        if "total_iters" in raw:
-            runner = {"type": "IterBasedRunner", "max_iters": raw["total_iters"]}
+        if total is not None:
+            runner = {"type": "IterBasedRunner", "max_iters": total}
         elif "total_epochs" in raw:
             runner = {"type": "EpochBasedRunner", "max_epochs": raw["total_epochs"]}
     if not runner:
@@ -126,10 +115,10 @@ def _length_v0(raw, report):
         report.lacks("train_cfg", str(runner.get("type")))
         return dict(runner)
     length = _COUNTED_BY[runner["type"]]
-    _note_others(runner, ("type", length), "runner", report)
+    report.drop_others("runner", runner, ("type", length))
     evaluation = raw.get("evaluation") or {}
-    known = ("interval", "start", "metric", "save_best", "rule", "by_epoch")
-    _note_others(evaluation, known, "evaluation", report)
+    known = ("interval", "start", "metric", "save_best", "rule")
+    report.drop_others("evaluation", evaluation, known)
     interval = evaluation.get("interval", 1 if length == "max_epochs" else None)
     start = evaluation.get("start")
     if start and interval and start % interval:
@@ -144,15 +133,6 @@ def _length_v0(raw, report):
     )
 
 
-def _note_others(config, known, path, report):
-    """Says of which keys of a dict nothing is left."""
-    names = [key for key in config if key not in known]
-    if path.partition(".")[0] in TOP_LEVEL:
-        report.drop(path, names)
-    else:
-        report.drop("config", [f"{path}.{name}".lstrip(".") for name in names])
-
-
 def _present(config, key):
     """The key, if it is there; settings.py says what a missing one means."""
     return {key: config[key]} if key in config else {}
@@ -161,17 +141,30 @@ def _present(config, key):
 def _hooks_v1(raw, report):
     hooks = raw.get("default_hooks") or {}
     for name, hook in hooks.items():
-        if name in _PART_OF_THE_LOOP:
+        kind = (hook or {}).get("type")
+        if name in _KEPT_HOOKS:
+            if kind not in (None, _KEPT_HOOKS[name]):
+                report.note(
+                    f"default_hooks.{name}: {kind} is not run; its keys are those of a "
+                    f"{_KEPT_HOOKS[name]} here"
+                )
+        elif _does_nothing(name, hook):
             report.drop("default_hooks", [name])
-        if name in (*_PART_OF_THE_LOOP, "checkpoint", "logger") or not hook:
-            continue
-        if name != "visualization" or hook.get("draw"):
-            report.note(f"default_hooks.{name}: {hook.get('type')} is not run")
+        else:
+            report.note(f"default_hooks.{name}: {kind} is not run")
     # mmengine's own default counts epochs, of which a run of iterations has one.
     checkpoint = {"by_epoch": True, **(hooks.get("checkpoint") or {})}
     logger = hooks.get("logger") or {}
-    _note_others(logger, ("type", "interval"), "default_hooks.logger", report)
+    report.drop_others("default_hooks.logger", logger, ("type", "interval"))
     return {"checkpoint": checkpoint, "log_interval": logger.get("interval", 10)}
+
+
+def _does_nothing(name, hook):
+    """Whether nobody misses a hook, and what it does."""
+    draws = name == "visualization" and hook and hook.get("draw")
+    return (
+        not hook or name in _PART_OF_THE_LOOP or name == "visualization" and not draws
+    )
 
 
 def _hooks_v0(raw, by_epoch, report):
@@ -182,7 +175,7 @@ def _hooks_v0(raw, by_epoch, report):
         if evaluation.get(key):
             checkpoint[key] = evaluation[key]
     log_config = raw.get("log_config") or {}
-    _note_others(log_config, ("interval", "hooks"), "log_config", report)
+    report.drop_others("log_config", log_config, ("interval", "hooks"))
     return {"checkpoint": checkpoint, "log_interval": log_config.get("interval", 10)}
 
 
@@ -214,7 +207,7 @@ def _checkpoint(hook, train_cfg, report):
         )
     known = ("type", "by_epoch", "interval", "max_keep_ckpts", "save_best", "rule")
     known += ("save_optimizer", *_NOT_HONOURED)
-    _note_others(hook, known, path, report)
+    report.drop_others(path, hook, known)
     result = {"save_best": _save_best(hook, path, report)}
     if hook.get("rule") in RULES and result["save_best"]:
         result["rule"] = hook["rule"]
@@ -248,7 +241,7 @@ def _save_best(hook, path, report):
 
 
 def _randomness(raw, report):
-    _note_others(raw.get("randomness") or {}, ("seed",), "randomness", report)
+    report.drop_others("randomness", raw.get("randomness") or {}, ("seed",))
     seed = (raw.get("randomness") or {}).get("seed", raw.get("seed"))
     return {} if seed is None else {"seed": seed}
 
@@ -266,7 +259,7 @@ def _ema(raw, report):
             if hook.get(key) not in (None, 0, 1):
                 report.note(f"{path}.{key}={hook[key]!r}: not honoured")
         read = ("type", "ema_type", "momentum", "begin_iter", "begin_epoch")
-        _note_others(hook, (*read, "interval", "resume_from"), path, report)
+        report.drop_others(path, hook, (*read, "interval", "resume_from"))
         result = {"momentum": hook.get("momentum", 0.0002)}
     return result
 
@@ -282,7 +275,7 @@ def _custom_hooks(raw, report):
                 report.note(f"{path}: {name} is not run")
             continue
         known = {field.name for field in dataclasses.fields(cls)} | {"type"}
-        _note_others(hook, known, path, report)
+        report.drop_others(path, hook, known)
         result.append({key: value for key, value in hook.items() if key in known})
     return result
 
@@ -302,34 +295,9 @@ def _load_from(raw, report):
             f"resume of {resume!r}: its weights are taken, not its optimiser and "
             "iteration; a run in --workdir is gone on with by itself"
         )
-    return resume or raw.get("load_from")
-
-
-def _note_the_rest(raw, report):
-    _note_others({key: 0 for key in _OF_THE_PROGRAM if raw.get(key)}, (), "", report)
-    for name in ("val_cfg", "test_cfg"):
-        if (raw.get(name) or {}).get("fp16"):
-            report.note(f"{name}.fp16: not honoured, the model computes in its dtype")
-    if not is_v0(raw):
-        for key in _WITHOUT_EFFECT_IN_V1:
-            if key in raw:
-                report.note(f"{key}: a key of mmseg 0.x, without effect in 1.x")
-    visualizer, log_config = raw.get("visualizer") or {}, raw.get("log_config") or {}
-    writers = visualizer.get("vis_backends") or log_config.get("hooks") or []
-    for name in (writer.get("type") for writer in writers):
-        if name not in _WRITERS:
-            report.note(
-                f"{name}: not written to; the numbers are in metrics.jsonl and in "
-                "TensorBoard's files"
-            )
-    if raw.get("custom_imports"):
+    elif raw.get("resume"):
         report.note(
-            f"custom_imports: {raw['custom_imports'].get('imports')} not imported, an "
-            "mmseg config runs no code; --config.custom_imports.imports=[...] does"
+            f"resume={raw['resume']!r:.40}: not used; a run in --workdir is gone on with "
+            "by itself"
         )
-    if (raw.get("auto_scale_lr") or {}).get("enable"):
-        report.lacks("optim_wrapper.optimizer.lr", "auto_scale_lr(enable=True)")
-    if raw.get("work_dir"):
-        report.note(f"work_dir={raw['work_dir']!r}: not used, --workdir is")
-    if len(raw.get("workflow") or [None]) > 1:
-        report.note("workflow: not honoured, only the losses of training are logged")
+    return resume or raw.get("load_from")

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxseg.config import ConfigError, plain
+from jaxseg.mmseg_config.account import Account
 from jaxseg.mmseg_config.datasets import translate_data
 from jaxseg.mmseg_config.evaluation import translate_evaluation
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.model import translate_model
+from jaxseg.mmseg_config.reader.base_dict import Variables
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.shapes import check_shapes
 from jaxseg.mmseg_config.training import translate_training
@@ -71,13 +73,16 @@ def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation
     """Translates a config, all of it before anything is refused.
 
     Args:
-        raw: what `inherit.read` gives.
+        raw: what `inherit.read` gives; of another dict no variable counts as read by
+            an expression.
         source: the file, whose name says how many GPUs batch_size is meant for.
 
     Raises:
         ConfigError: if it contradicts itself, or is no mmseg config.
     """
+    unread = raw.unread if isinstance(raw, Variables) else raw.keys()
     check_shapes(raw)
+    raw = Account(plain(raw), unread)
     report = Report()
     config = {
         "model": translate_model(raw, report),
@@ -93,6 +98,7 @@ def translate(raw: Mapping[str, Any], source: str | pathlib.Path) -> Translation
         _end_of_epoch(
             loader, raw, "max_epochs" in (config.get("train_cfg") or {}), report
         )
+    raw.tell(report)
     return Translation(plain(config), report.missing, report.all_notes(), str(source))
 
 

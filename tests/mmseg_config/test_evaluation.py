@@ -60,8 +60,8 @@ def test_the_official_scores_of_cityscapes():
     config, report = translate({"val_evaluator": [IOU, metric | {"prefix": "x"}]})
     assert config == {"val_evaluator": [IOU, official]}
     assert [note.partition(":")[0] for note in report.notes] == [
-        "val_evaluator.output_dir",
-        "val_evaluator.keep_results",
+        "val_evaluator.1.output_dir",
+        "val_evaluator.1.keep_results",
     ]
     assert translate({"val_evaluator": metric})[0] == {"val_evaluator": official}
 
@@ -100,7 +100,7 @@ def test_a_list_of_evaluators():
     assert report == Report()
     _, report = translate({"val_evaluator": [dice, {**dice, "beta": 1}]})
     assert report.missing == [
-        ("val_evaluator.beta", "several IoUMetric of different beta")
+        ("val_evaluator.1.beta", "several IoUMetric of different beta")
     ]
 
 

@@ -359,10 +359,11 @@ def test_normalisation_of_0x_must_be_one():
         ("model.data_preprocessor", "another Normalize in another pipeline")
     ]
     assert preprocessor(v0(train=[NORMALIZE], test=[NORMALIZE]))[1] == Report()
-    # The data set of the test is not used where there is one of validation.
+    # The data of the test may not have another one, which `--mode test` alone needs.
     raw = v0(train=[NORMALIZE], test=[other])
     raw["data"]["val"] = dict(pipeline=[NORMALIZE])
-    assert preprocessor(raw)[1].missing == []
+    ((path, name),) = preprocessor(raw)[1].missing
+    assert path == "test_dataloader" and name.startswith("another Normalize or Pad")
 
 
 def test_padding_to_a_multiple():

@@ -6,27 +6,10 @@ from jaxseg.errors import JaxsegError
 from jaxseg.mmseg_config.reader.inherit import read_text
 from jaxseg.mmseg_config.shapes import check_shapes
 from jaxseg.mmseg_config.translate import translate
+from jaxseg.testing.config_keys import paths, put
 from tests.mmseg_config.whole_configs import V0, V1
 
 WRONG = (5, -1, 1.5, "x", None, True, [], {}, [5], [None], {"a": 1}, [{"type": 5}])
-
-
-def paths(node, at=()):
-    """Every place in nested dicts and lists."""
-    if at:
-        yield at
-    items = node.items() if isinstance(node, dict) else ()
-    items = enumerate(node) if isinstance(node, (list, tuple)) else items
-    for key, value in items:
-        yield from paths(value, (*at, key))
-
-
-def put(node, path, value):
-    """A copy with another value in one place."""
-    key, *rest = path
-    copy = dict(node) if isinstance(node, dict) else list(node)
-    copy[key] = put(copy[key], rest, value) if rest else value
-    return copy
 
 
 @pytest.mark.parametrize("text", [V0, V1], ids=["0.x", "1.x"])

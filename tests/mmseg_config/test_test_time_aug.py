@@ -160,7 +160,9 @@ def tta_pipeline(ratios, flips, **resize):
 
 def test_ratios_of_v1_multiply_the_images_own_size():
     flips = [{"prob": 0.0}, {"prob": 1.0, "direction": "vertical"}]
-    tta = read_tta_pipeline(tta_pipeline([0.5, 1.5], flips, keep_ratio=True))
+    report = Report()
+    tta = read_tta_pipeline(tta_pipeline([0.5, 1.5], flips, keep_ratio=True), report)
+    assert report == Report()
     shapes = [
         image.shape[:2] for image in test_time_aug.TestTimeAug(**tta).scaled(IMAGE)
     ]
@@ -181,4 +183,4 @@ def test_ratios_of_v1_multiply_the_images_own_size():
     ],
 )
 def test_other_augmentations_of_v1_are_not_ours(entries):
-    assert read_tta_pipeline(entries) is None
+    assert read_tta_pipeline(entries, Report()) is None

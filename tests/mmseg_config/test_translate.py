@@ -24,7 +24,6 @@ def raw(**changes):
     )
     config = dict(
         default_scope="mmseg",
-        crop_size=(64, 64),
         model=dict(
             type="EncoderDecoder",
             data_preprocessor=dict(type="SegDataPreProcessor", size=(64, 64)),

@@ -51,6 +51,17 @@ class BaseDict(dict):
         return result
 
 
+class Variables(dict):
+    """The variables of a config file and its bases.
+
+    Attributes:
+        unread: those whose last value no expression of the files has read. The others
+            have an effect where they were read, `norm_cfg` in a model.
+    """
+
+    unread: frozenset[str] = frozenset()
+
+
 def to_base(value: Any) -> Any:
     """Makes a BaseDict of every plain dict; lists and tuples are copied."""
     if type(value) is dict:

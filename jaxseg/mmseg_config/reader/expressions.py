@@ -43,6 +43,8 @@ class Expressions:
 
     Attributes:
         names: the variables so far.
+        read: those whose last value an expression has read.
+        read_of_base: the variables of `_base_` that one has read.
         imports: the names of types that are not variables.
         placeholders: those of the text.
         budget: pays for the work.
@@ -64,6 +66,8 @@ class Expressions:
             budget: pays for the work.
         """
         self.names: dict[str, Any] = {}
+        self.read: set[str] = set()
+        self.read_of_base: set[str] = set()
         self.imports = Imports()
         self.budget = budget
         self._name = name
@@ -128,21 +132,27 @@ class Expressions:
         if isinstance(node.value, str):
             if not self.placeholders.is_inside(node.value):
                 return node.value
-            return self.budget.made(self.placeholders.fill(node.value, self._base))
+            text = self.placeholders.fill(node.value, self._base)
+            self.read_of_base |= self.placeholders.of_base
+            return self.budget.made(text)
         if not isinstance(node.value, (int, float, type(None))):
             raise TypeError(f"{node.value!r:.40} is no data of a config; {ALLOWED}")
         return checked(node.value)
 
     def _lookup(self, node):
-        for scope in (*reversed(self._scopes), self.names):
+        for scope in reversed(self._scopes):
             if node.id in scope:
                 return scope[node.id]
+        if node.id in self.names:
+            self.read.add(node.id)
+            return self.names[node.id]
         if node.id == "_base_":
             return self._base
         if node.id in self.imports.names:
             return type_name(self.imports.names[node.id])
         if self.placeholders.is_inside(node.id):
             value = self.placeholders.value(node.id, self._base)
+            self.read_of_base |= self.placeholders.of_base
             self.budget.weigh(value)
             return to_plain(value)
         if node.id in FUNCTIONS:
@@ -157,6 +167,7 @@ class Expressions:
             return type_name(f"{self.imports.names[root.id]}.{node.attr}")
         owner = self.evaluate(node.value)
         check_attribute(owner, node.attr)
+        self._note_read(owner, node.attr)
         if node.attr not in owner:
             raise TypeError(f"the bases have no {node.attr!r} there")
         return owner[node.attr]
@@ -176,7 +187,13 @@ class Expressions:
                 raise TypeError("a dict has no slices")
             self.budget.charge(len(owner))
             return owner[slice(*(p and self.evaluate(p) for p in parts))]
-        return owner[self.key(node.slice, owner)]
+        key = self.key(node.slice, owner)
+        self._note_read(owner, key)
+        return owner[key]
+
+    def _note_read(self, owner, key):
+        if owner is self._base:
+            self.read_of_base.add(key)
 
     def _elements(self, nodes):
         """The values of a display or a call, stars unpacked."""

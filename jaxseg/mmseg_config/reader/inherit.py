@@ -13,10 +13,10 @@ import os
 import pathlib
 import warnings
 from collections.abc import Callable
-from typing import Any
+from collections.abc import Set as AbstractSet
 
 from jaxseg.config import ConfigError
-from jaxseg.mmseg_config.reader.base_dict import to_base, to_plain
+from jaxseg.mmseg_config.reader.base_dict import Variables, to_base, to_plain
 from jaxseg.mmseg_config.reader.config_file import (
     base_path,
     module_path,
@@ -33,7 +33,7 @@ MAX_FILES = 100
 _RESERVED = ("filename", "text", "pretty_text", "env_variables")
 
 
-def read(path: str | pathlib.Path) -> dict[str, Any]:
+def read(path: str | pathlib.Path) -> Variables:
     """Reads a config file and its bases as data.
 
     Args:
@@ -52,7 +52,7 @@ def read(path: str | pathlib.Path) -> dict[str, Any]:
     return _without_reserved(config, str(path))
 
 
-def read_text(text: str, name: str) -> dict[str, Any]:
+def read_text(text: str, name: str) -> Variables:
     """Reads the text of a whole config, such as a checkpoint's `meta` holds.
 
     Args:
@@ -73,7 +73,8 @@ def read_text(text: str, name: str) -> dict[str, Any]:
             "whole config"
         )
     config = parsed.evaluate(to_base({}), reader.budget, None)
-    config = reader.inherit(config, {}, name, parsed.line_of)
+    unread = config.keys() - parsed.read
+    config = reader.inherit(config, {}, name, parsed.line_of, unread)
     return _without_reserved(config, name)
 
 
@@ -115,12 +116,13 @@ class _Reader:
             config = _parse_json(text, name)
             names = config.pop("_base_", [])
             bases = self._read_bases(names, f"{name}: `_base_`", chain)
-            return self.inherit(config, bases, name, lambda key: 1)
+            unread = bases.unread | config.keys()
+            return self.inherit(config, bases, name, lambda key: 1, unread)
         parsed = Text(text, name, path)
         names, line = parsed.bases(self.budget)
         bases = self._read_bases(names, f"{name}:{line}: `_base_`", chain)
         # The text may change its bases in place, as it may in mmengine.
-        seen = to_base(bases)
+        seen = to_base(dict(bases))
         config = parsed.evaluate(
             seen,
             self.budget,
@@ -129,7 +131,9 @@ class _Reader:
             ),
         )
         self.modules += parsed.modules
-        return self.inherit(config, seen, name, parsed.line_of)
+        unread = bases.unread - parsed.read_of_base - config.keys()
+        unread |= config.keys() - parsed.read
+        return self.inherit(config, seen, name, parsed.line_of, unread)
 
     def read_module(self, module, path, where, chain):
         """The dict of a config that `with read_base():` imports."""
@@ -138,10 +142,12 @@ class _Reader:
 
     def _read_bases(self, names, where, chain):
         names = names if isinstance(names, list) else [names]
-        result, origin = {}, {}
+        result, origin = Variables(), {}
         for name in names:
             path = base_path(name, chain[-1], where)
-            for key, value in self.read_file(path, path, chain, where).items():
+            base = self.read_file(path, path, chain, where)
+            result.unread |= base.unread
+            for key, value in base.items():
                 if key in result:
                     raise ConfigError(
                         f"{where}: {key!r} is set by {origin[key]} and by {name}; "
@@ -151,9 +157,22 @@ class _Reader:
         return result
 
     def inherit(
-        self, config: dict, bases: dict, name: str, line_of: Callable[[str], int]
-    ) -> dict[str, Any]:
-        """What the variables of a file make of those of its bases."""
+        self,
+        config: dict,
+        bases: dict,
+        name: str,
+        line_of: Callable[[str], int],
+        unread: AbstractSet[str],
+    ) -> Variables:
+        """What the variables of a file make of those of its bases.
+
+        Args:
+            config: the variables of the file.
+            bases: those of its bases.
+            name: the file, as messages name it.
+            line_of: the line that sets a variable.
+            unread: the variables of both that no expression has read.
+        """
         result, key = {}, ""
         try:
             self.budget.weigh(bases)
@@ -168,7 +187,10 @@ class _Reader:
                     result[key] = merge({key: to_plain(value)}, base)[key]
         except (LimitError, TypeError, ValueError) as error:
             raise ConfigError(f"{name}:{line_of(key)}: {error}") from error
-        return {key: result[key] for key in result if not key.startswith("__")}
+        found = {key: result[key] for key in result if not key.startswith("__")}
+        variables = Variables(found)
+        variables.unread = frozenset(unread & found.keys())
+        return variables
 
 
 def _parse_json(text, name):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from jaxseg.config import ConfigError
-from jaxseg.mmseg_config.reader.base_dict import BaseDict, to_base
+from jaxseg.mmseg_config.reader.base_dict import BaseDict, Variables, to_base
 from jaxseg.mmseg_config.reader.expressions import Expressions
 from jaxseg.mmseg_config.reader.imports import bases_of_with, take
 from jaxseg.mmseg_config.reader.limits import MAX_NESTING, Budget, checked
@@ -26,6 +26,8 @@ class Text:
     Attributes:
         name: the file, as messages name it.
         modules: after `evaluate`, the user's own modules that it imports types from.
+        read, read_of_base: after it, the variables of the file, and of its bases, whose
+            last value an expression has read.
     """
 
     def __init__(self, text: str, name: str, path: str | None = None):
@@ -41,6 +43,8 @@ class Text:
         """
         self.name = name
         self.modules: list[str] = []
+        self.read: set[str] = set()
+        self.read_of_base: set[str] = set()
         try:
             self._placeholders = Placeholders(text, path)
             with warnings.catch_warnings():
@@ -72,7 +76,7 @@ class Text:
         self,
         base: BaseDict,
         budget: Budget,
-        read_base: Callable[[str, int], dict[str, Any]] | None,
+        read_base: Callable[[str, int], Variables] | None,
     ) -> dict[str, Any]:
         """The variables of the file.
 
@@ -90,6 +94,7 @@ class Text:
         evaluator.read_base = read_base
         evaluator.run(s for s in self._body if s is not self._base)
         names, self.modules = evaluator.names, evaluator.imports.modules
+        self.read, self.read_of_base = evaluator.read, evaluator.read_of_base
         return {key: names[key] for key in names if not key.startswith("__")}
 
     def line_of(self, key: str) -> int:
@@ -129,7 +134,7 @@ def _check_nesting(body, name):
 class _Statements(Expressions):
     """Expressions, and the statements that assign them."""
 
-    read_base: Callable[[str, int], dict[str, Any]] | None
+    read_base: Callable[[str, int], Variables] | None
 
     def run(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
@@ -190,9 +195,12 @@ class _Statements(Expressions):
             module = "." * statement.level + statement.module
             if self.read_base is None:
                 raise TypeError("`with read_base():` in a text that comes from no file")
-            config = to_base(self.read_base(module, statement.lineno))
+            variables = self.read_base(module, statement.lineno)
+            config = to_base(dict(variables))
             self.budget.weigh(config)
-            self.names.update(take(statement, config))
+            taken = take(statement, config)
+            self.names.update(taken)
+            self.read |= taken.keys() - variables.unread
 
     def _pass(self, node):
         pass

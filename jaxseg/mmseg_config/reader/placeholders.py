@@ -28,6 +28,7 @@ class Placeholders:
 
     Attributes:
         text: the text with names in place of the placeholders.
+        of_base: the variables of the bases that were asked for so far.
     """
 
     def __init__(self, text: str, path: str | None):
@@ -39,6 +40,7 @@ class Placeholders:
         """
         self._path = path
         self._found: list[re.Match] = []
+        self.of_base: set[str] = set()
         number = 0
         while f"placeholder{number}x" in text:
             number += 1
@@ -114,9 +116,9 @@ class Placeholders:
     def _of_environment(found):
         return os.environ.get(found["variable"], found["default"])
 
-    @staticmethod
-    def _from_base(found, base):
+    def _from_base(self, found, base):
         value = base
+        self.of_base.add(found["base"].partition(".")[0])
         for key in found["base"].split("."):
             if not isinstance(value, dict) or key not in value:
                 raise ValueError(f"{found[0]}: the bases have no {key!r} there")

@@ -25,6 +25,8 @@ def assign(evaluator: Any, target: ast.expr, value: Any) -> None:
         if evaluator.placeholders.is_inside(target.id):
             raise TypeError("a placeholder {{...}} cannot be set")
         evaluator.scope[target.id] = value
+        if evaluator.scope is evaluator.names:
+            evaluator.read.discard(target.id)
     elif isinstance(target, (ast.Subscript, ast.Attribute)):
         owner, key = place(evaluator, target)
         evaluator.budget.weigh(value)
