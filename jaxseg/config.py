@@ -104,20 +104,40 @@ def parse_arguments(
     return options, overrides
 
 
+class MmsegPath(str):
+    """A path in mmseg's own config: it is set there before the translation."""
+
+    __slots__ = ()
+
+
 def split_overrides(
     arguments: Iterable[str],
 ) -> tuple[list[tuple[str, Any]], list[str]]:
-    """Takes `--config.PATH=VALUE` and `--config.PATH VALUE` out of a command line.
+    """Takes what replaces values of a config out of a command line.
+
+    That is `--config.PATH=VALUE`, `--config.PATH VALUE`, and as in mmseg's own tools
+    `--cfg-options PATH=VALUE PATH=VALUE`.
 
     Returns:
-        (path, value) of each, and the other arguments.
+        (path, value) of each, those of `--cfg-options` being MmsegPath; and the other
+        arguments.
 
     Raises:
         ConfigError: if one has no value.
     """
     overrides, rest = [], []
-    remaining = iter(arguments)
+    remaining, is_option = iter(arguments), False
     for argument in remaining:
+        is_option = is_option and not argument.startswith("-")
+        if is_option:
+            name, equals, value = argument.partition("=")
+            if not equals:
+                raise ConfigError(f"--cfg-options takes PATH=VALUE, found {argument!r}")
+            overrides.append((MmsegPath(name), parse_option(value)))
+            continue
+        is_option = argument == "--cfg-options"
+        if is_option:
+            continue
         if not argument.startswith("--config."):
             rest.append(argument)
             continue
@@ -234,6 +254,30 @@ def parse_value(text: str) -> Any:
         return plain(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
+
+
+def parse_option(text: str) -> Any:
+    """A value of `--cfg-options`, as mmengine reads it.
+
+    Beside Python's literals these are `true`, `none`, and lists without brackets or
+    quotes, `512,1024` and `[mIoU,mDice]`.
+    """
+    word = {"true": True, "false": False, "none": None}
+    if text.lower() in word:
+        return word[text.lower()]
+    value = parse_value(text)
+    inner = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    if not isinstance(value, str) or (inner == text and "," not in text):
+        return value
+    # Commas inside of brackets part nothing here.
+    parts, depth = [""], 0
+    for letter in inner:
+        depth += (letter in "[(") - (letter in "])")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [parse_option(part.strip()) for part in parts if part.strip()]
 
 
 def override(config: dict[str, Any], assignments: Sequence[tuple[str, Any]]) -> None:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxseg.config import TOP_LEVEL, ConfigError, load, override
+from jaxseg.config import TOP_LEVEL, ConfigError, MmsegPath, load, override
 from jaxseg.config_source import Source, is_mmseg_config, is_named_as_program
+from jaxseg.mmseg_config.options import with_options
 from jaxseg.mmseg_config.reader.inherit import read
 from jaxseg.mmseg_config.translate import require, translate
 from jaxseg.registry import custom_imports, import_custom, is_registered
@@ -40,7 +41,9 @@ def load_config(
             out.
         overrides: (path, value) pairs, as `jaxseg.config.override` takes them. One
             can put another type where jaxseg lacks one, or name a module in
-            `custom_imports` that registers it.
+            `custom_imports` that registers it. Of a config of mmseg a path that begins
+            with none of our keys (`TOP_LEVEL`), or is an `MmsegPath`, is one of the
+            config as it is written, and is set before the translation.
         name: what messages call a dict, such as the checkpoint that it comes from.
 
     Returns:
@@ -55,13 +58,16 @@ def load_config(
     if name is None:
         name = "config" if isinstance(source, Mapping) else str(source)
     is_program = is_named_as_program(source)
+    overrides = list(overrides)
     if is_mmseg_config(source):
-        config = import_mmseg_config(source)
+        options = [pair for pair in overrides if _is_of_mmseg(pair[0])]
+        overrides = [pair for pair in overrides if not _is_of_mmseg(pair[0])]
+        config = import_mmseg_config(source, options)
     else:
+        _refuse_options(overrides, name)
         if not isinstance(source, Mapping):
             is_program = is_program or pathlib.Path(source).suffix == ".py"
         config = load(source)
-    overrides = list(overrides)
     override(config, overrides)
     asked = {"custom_imports", "custom_imports.imports"} & {key for key, _ in overrides}
     _check_imports(config, is_program or asked, name)
@@ -80,19 +86,39 @@ def load_config(
     return config
 
 
-def import_mmseg_config(path: str | pathlib.Path) -> dict[str, Any]:
+def import_mmseg_config(
+    path: str | pathlib.Path, options: Iterable[tuple[str, Any]] = ()
+) -> dict[str, Any]:
     """Reads and translates an mmseg config.
+
+    Args:
+        path: its file.
+        options: (path, value) pairs that are set before the translation.
 
     Returns:
         A config in our vocabulary. Its `missing` lists what jaxseg lacks, its `notes`
         what has no effect; `load_config` decides what of them matters.
 
     Raises:
-        ConfigError: if the file cannot be read.
+        ConfigError: if the file cannot be read, or an option not be set.
     """
-    translation = translate(read(path), path)
+    raw = with_options(read(path), options, str(path))
+    translation = translate(raw, path)
     missing = [list(entry) for entry in translation.missing]
     return translation.config | {"missing": missing, "notes": translation.notes}
+
+
+def _is_of_mmseg(path):
+    return isinstance(path, MmsegPath) or path.partition(".")[0] not in TOP_LEVEL
+
+
+def _refuse_options(overrides, name):
+    for path, _ in overrides:
+        if isinstance(path, MmsegPath):
+            raise ConfigError(
+                f"--cfg-options {path}: it is for configs of mmseg, and {name} is none; "
+                "--config.PATH=VALUE replaces a value"
+            )
 
 
 def _check_imports(config, are_asked_for, name):
