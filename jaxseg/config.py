@@ -245,6 +245,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(child) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(child) for child in value]
+    if isinstance(value, (str, int, float, type(None))):
+        return value
     return copy.deepcopy(value)
 
 

@@ -65,6 +65,7 @@ ABOVE_BOTH = (
     "jaxseg.evaluation",
     "jaxseg.train",
     "jaxseg.diagnose",
+    "jaxseg.testing",
     "jaxseg.doctor",
     "jaxseg.apis",
     "jaxseg.prepare_polygons",

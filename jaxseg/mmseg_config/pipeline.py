@@ -50,7 +50,11 @@ def translate_pipeline(
     table = _OF_V0 if v0 else _OF_V1
     translated = []
     for entry, where in placed:
-        change = table.get(entry["type"])
+        name = entry["type"]
+        if name == "SegRescale" and entry.get("scale_factor", 1) == 1:
+            report.drop(path, [f"{where.removeprefix(path)[1:]} ({name})"])
+            continue
+        change = table.get(name)
         if change is not None:
             entry = change(entry, report, where)
         if find_class(entry["type"], transforms) is None:

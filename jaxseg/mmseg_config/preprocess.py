@@ -16,8 +16,7 @@ NORMALIZE_KEYS = ("mean", "std", "to_rgb")
 PAD_KEYS = ("size", "size_divisor", "pad_val", "seg_pad_val")
 
 # Transforms of 0.x after which a sample has no known size.
-_CHANGE_THE_SIZE = ("Resize", "AlignedResize", "ResizeToMultiple", "SegRescale")
-_CHANGE_THE_SIZE += ("RandomMosaic",)
+_CHANGE_THE_SIZE = ("Resize", "AlignedResize", "ResizeToMultiple", "RandomMosaic")
 
 
 def translate_preprocessor(raw: Mapping[str, Any], report: Report) -> dict[str, Any]:
