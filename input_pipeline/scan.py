@@ -9,7 +9,9 @@ from input_pipeline.decode import image_size
 from input_pipeline.errors import DataError
 from input_pipeline.sources import SegDataset, some_of
 from input_pipeline.transforms import LoadImageFromFile
+from input_pipeline.transforms.loaded_crop import LoadedCrop, join_loading_and_crop
 from input_pipeline.watchdog import watched_map
+from input_pipeline.windows import windows_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,9 @@ def scan(dataset: SegDataset, num_threads: int = 16, max_bad: int = 0) -> ScanRe
             `watchdog.STALL_SECONDS`.
     """
     pairs = list(dict.fromkeys(dataset.files()))
-    read = functools.partial(_read_pair, **reading(dataset))
+    read = functools.partial(
+        _read_pair, by_windows=_by_windows(dataset), **reading(dataset)
+    )
     found = watched_map(read, pairs, num_threads)
     faults = [fault for _, fault in found if fault]
     if len(faults) > max_bad:
@@ -88,19 +92,29 @@ def reading(dataset: SegDataset) -> dict:
     return {}
 
 
+def _by_windows(dataset: SegDataset) -> bool:
+    """Whether its pipeline reads no more of a TIFF than a crop needs."""
+    steps = join_loading_and_crop(dataset.parts()[0].pipeline)
+    return bool(steps) and isinstance(steps[0], LoadedCrop)
+
+
 def _read_pair(
-    pair: tuple[str, str | None], touch: Callable[[str], None], **reading
+    pair: tuple[str, str | None],
+    touch: Callable[[str], None],
+    by_windows: bool,
+    **reading,
 ) -> tuple[tuple[int, int] | None, str]:
     """((height, width) of the image, what is wrong with the pair or '')."""
     image, label = pair
     touch(image)
     try:
-        size = labelled = image_size(image, **reading)
+        size = labelled = _size(image, by_windows, **reading)
         # Two formats whose size is known only when all is read.
         if label is not None and not label.lower().endswith((".mat", ".txt")):
             touch(label)
             # A label's pixels are never turned.
-            labelled = image_size(label, **(reading | {"color_type": "unchanged"}))
+            stored = reading | {"color_type": "unchanged"}
+            labelled = _size(label, by_windows, **stored)
     except DataError as error:
         return None, str(error)
     if labelled != size:
@@ -109,3 +123,9 @@ def _read_pair(
             f"is {labelled[0]}x{labelled[1]}; they must be equal"
         )
     return size, ""
+
+
+def _size(path, by_windows, **reading):
+    """(height, width) of a file; of one that is read by windows it may be any."""
+    size = windows_size(path) if by_windows else None
+    return image_size(path, **reading) if size is None else size

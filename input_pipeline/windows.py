@@ -107,6 +107,16 @@ def open_label(
     return Windows(tiff, shape, tiff.page.dtype, decode, use, max_pixels)
 
 
+def windows_size(path: str) -> tuple[int, int] | None:
+    """(height, width) of a file that `open_image` takes, else None.
+
+    Raises:
+        DataError: a damaged file.
+    """
+    tiff = _open(path)
+    return None if tiff is None else (tiff.page.height, tiff.page.width)
+
+
 def _open(path):
     with open_file(path) as file:
         try:

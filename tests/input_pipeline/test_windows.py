@@ -11,6 +11,8 @@ from PIL import Image
 from input_pipeline import decode
 from input_pipeline.errors import DataError
 from input_pipeline.formats.tiff_window import TiffWindows
+from input_pipeline.scan import scan
+from input_pipeline.sources import SegDataset
 from input_pipeline.transforms import (
     LoadAnnotations,
     LoadImageFromFile,
@@ -228,3 +230,16 @@ def test_a_sparse_file_and_one_of_huge_strips(tmp_path):
     tiff._lengths[:] = 0
     with pytest.raises(DataError, match="leaves out tile 0 .*SPARSE_OK=FALSE"):
         tiff.cut(range(5), range(5), 10**6)
+
+
+def test_a_scan_takes_what_the_pipeline_reads_by_windows(pair):
+    class Pair(SegDataset):
+        def files(self):
+            return [(pair["img_path"], pair["seg_map_path"])]
+
+    dataset, limits = Pair(), dict(max_pixels=10_000)
+    dataset.pipeline = [LoadImageFromFile(**limits), LoadAnnotations(**limits)]
+    with pytest.raises(DataError, match="131x203 .* is too large"):
+        scan(dataset)
+    dataset.pipeline += [RandomCrop((20, 24))]
+    assert scan(dataset).sizes == {SIZE: 1}
