@@ -6,33 +6,57 @@ from typing import Any
 import cv2
 import numpy as np
 
+from input_pipeline.formats.georeference import Georeference
+
 Ring = list[list[int]]
+
+_LONGITUDE_LATITUDE = 4326
 
 # Right, down, left and up, as (rows, columns): along an edge the inside lies to the
 # right of it.
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
-def geojson_of(label_map: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+def geojson_of(
+    label_map: np.ndarray,
+    classes: Sequence[str],
+    georeference: Georeference | None = None,
+) -> dict[str, Any]:
     """A FeatureCollection with a Polygon for every connected area of a class.
 
     Points are corners of pixels, (x, y) from the top left of the image, and so a
     polygon covers just the pixels of its area; areas that touch at a corner alone are
-    two. Holes are inner rings. What is no class has no polygon.
+    two. Holes are inner rings. What is no class has no polygon. With a georeference
+    they are coordinates of its reference system, which the collection names.
 
     Args:
         label_map: (H, W) integers.
         classes: names of the classes.
+        georeference: of the image.
     """
     features = []
     for number, name, mask in _masks_of(label_map, classes):
         for rings in polygons_of(mask):
+            if georeference is not None:
+                rings = [_in_world(ring, georeference) for ring in rings]
             properties = {"class": name, "id": number}
             geometry = {"type": "Polygon", "coordinates": rings}
             features.append(
                 {"type": "Feature", "properties": properties, "geometry": geometry}
             )
-    return {"type": "FeatureCollection", "features": features}
+    collection = {"type": "FeatureCollection", "features": features}
+    # RFC 7946 knows longitudes and latitudes alone; GDAL and QGIS read others.
+    if georeference is not None and georeference.epsg != _LONGITUDE_LATITUDE:
+        name = f"urn:ogc:def:crs:EPSG::{georeference.epsg}"
+        collection["crs"] = {"type": "name", "properties": {"name": name}}
+    return collection
+
+
+def _in_world(ring, georeference):
+    """A ring in coordinates; the inside is to the left, as RFC 7946 has it."""
+    points = georeference.to_world(np.array(ring, np.float64))
+    turned = np.linalg.det(georeference.matrix[:, :2]) < 0
+    return (points[::-1] if turned else points).tolist()
 
 
 def annotations_of(

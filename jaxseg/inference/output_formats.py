@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from input_pipeline.formats.georeference import Georeference, read_georeference
 from jaxseg.config import ConfigError, nearest
 from jaxseg.inference.huge_files import stream_to_files
 from jaxseg.inference.label_files import save_palette_png
@@ -84,8 +85,9 @@ def predict_to_files(
     else:
         label_map = model.predict(path)
     pixels = as_rgb(model.read_pixels(path)) if "overlay" in formats else None
+    where = read_georeference(path) if "polygons" in formats else None
     for name, file in files.items():
-        write_format(name, file, model, label_map, mean, pixels)
+        write_format(name, file, model, label_map, mean, pixels, where)
     return files[formats[0]]
 
 
@@ -96,6 +98,7 @@ def write_format(
     label_map: np.ndarray,
     mean: Any = None,
     pixels: Any = None,
+    georeference: Georeference | None = None,
 ) -> None:
     """Writes a label map in a format.
 
@@ -106,6 +109,7 @@ def write_format(
         label_map: (H, W).
         mean: the probabilities, for `probability`.
         pixels: (H, W, 3) uint8, for `overlay`.
+        georeference: of the image, for `polygons`.
     """
     if name == "mask":
         save_palette_png(file, label_map, model.palette)
@@ -117,6 +121,7 @@ def write_format(
     elif name == "probability":
         np.save(file, mean)
     elif name == "polygons":
-        file.write_text(json.dumps(geojson_of(label_map, model.classes)))
+        collection = geojson_of(label_map, model.classes, georeference)
+        file.write_text(json.dumps(collection))
     elif name == "rle":
         file.write_text(json.dumps(annotations_of(label_map, model.classes)))

@@ -7,6 +7,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from input_pipeline.formats.georeference import Georeference
+from input_pipeline.shapes.annotations import Annotations
+from input_pipeline.shapes.geojson import read_geojson
+from input_pipeline.transforms import LoadImageFromFile
 from jaxseg.inference.outlines import geojson_of, polygons_of, run_lengths_of
 from jaxseg.inference.output_formats import FORMATS
 from jaxseg.inference.pictures import predict_files
@@ -60,6 +64,7 @@ def test_run_lengths():
 class Halves:
     """A model of two classes, the left half and the right one."""
 
+    pipeline = (LoadImageFromFile(),)
     palette, classes, tta = ((9, 9, 9), (200, 100, 0)), ("left", "right"), None
 
     def read_pixels(self, path):
@@ -105,3 +110,28 @@ def test_every_format_is_written(tmp_path):
     [done] = predict_files(Halves(), [tmp_path / "a.png"], only, ("color",))
     assert done.file == only / "colors" / "a.png"
     assert [path.name for path in only.iterdir()] == ["colors"]
+
+
+def test_polygons_of_a_geotiff_are_in_its_coordinates():
+    label_map = np.zeros((4, 6), np.uint8)
+    label_map[1:3, 2:5] = 1
+    label_map[1, 3] = 0
+    matrix = np.array([[0.5, 0, 100], [0, -0.5, 900]])
+    world = Georeference(matrix, 32633)
+    plain = geojson_of(label_map, ("ground", "roof"))
+    found = geojson_of(label_map, ("ground", "roof"), world)
+    assert found["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::32633"
+    assert "crs" not in plain
+    for here, there in zip(plain["features"], found["features"], strict=True):
+        rings = here["geometry"]["coordinates"], there["geometry"]["coordinates"]
+        for place, (ring, moved) in enumerate(zip(*rings, strict=True)):
+            due = [[x / 2 + 100, 900 - y / 2] for x, y in reversed(ring)]
+            assert moved == due
+            x, y = np.array(moved).T
+            area = (x[:-1] * y[1:] - x[1:] * y[:-1]).sum()
+            assert (area > 0) == (place == 0)  # holes go round the other way
+    # What reads labels takes them back.
+    (read,) = read_geojson(found, "out.json", Annotations())
+    assert read.crs == "EPSG:32633" and len(read.shapes) == len(plain["features"])
+    lonlat = geojson_of(label_map, ("ground", "roof"), Georeference(matrix, 4326))
+    assert "crs" not in lonlat
