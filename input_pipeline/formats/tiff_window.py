@@ -160,6 +160,8 @@ class TiffWindows:
 
     def _parts(self, chosen):
         """The bytes of tiles or strips, compressed as they are."""
+        pixel = np.dtype(self.page.dtype).itemsize * self.page.samples
+        most = 2 * self._block[0] * self._block[1] * pixel + (1 << 16)
         parts = []
         with open_file(self.path) as file:
             for number in chosen:
@@ -169,6 +171,8 @@ class TiffWindows:
                         f"{self.path}: the TIFF leaves out tile {number} (a sparse "
                         "file); write all: gdal_translate -co SPARSE_OK=FALSE."
                     )
+                if size > most:
+                    raise self._truncated(f"tile {number} has {size} bytes")
                 parts.append(self._read(file, int(self._places[number]), size))
         return parts
 

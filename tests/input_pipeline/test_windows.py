@@ -227,6 +227,9 @@ def test_a_sparse_file_and_one_of_huge_strips(tmp_path):
     with pytest.raises(DataError, match="whose strips are 131x203; .*TILED=YES"):
         windows[0:5, 0:5]
     tiff = TiffWindows(path)
+    tiff._lengths[:] = 1 << 40
+    with pytest.raises(DataError, match="damaged: tile 0 has 1099511627776 bytes"):
+        tiff.cut(range(5), range(5), 10**6)
     tiff._lengths[:] = 0
     with pytest.raises(DataError, match="leaves out tile 0 .*SPARSE_OK=FALSE"):
         tiff.cut(range(5), range(5), 10**6)
