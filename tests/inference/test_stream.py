@@ -18,11 +18,13 @@ from input_pipeline.transforms import CLAHE, LoadImageFromFile, PackSegInputs
 from jaxseg.errors import JaxsegError
 from jaxseg.inference import stream as streaming
 from jaxseg.inference.huge_files import stream_to_files
+from jaxseg.inference.loaded import load_model
 from jaxseg.inference.output_formats import predict_to_files
 from jaxseg.inference.slide import Grid
 from jaxseg.inference.stream import stream, windows_of
 from jaxseg.segmentors import preprocess
 from jaxseg.visualize import overlay
+from tests.small_unet import small_unet
 
 SIZE = (150, 200)
 PALETTE = ((0, 0, 0), (255, 0, 0), (0, 255, 0))
@@ -245,3 +247,32 @@ def test_a_file_with_missing_rows_is_not_kept(tmp_path):
     with pytest.raises(ValueError, match="rows are missing"), written as tiff:
         tiff.add(0, 0, np.zeros((512, 600), np.uint8))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", [(131, 203), (30, 203), (131, 30), (1100, 1300)])
+def test_a_network_has_the_label_map_of_mode_slide(tmp_path, monkeypatch, size):
+    noise = np.random.default_rng(0).random((*size, 3), np.float32)
+    smooth = cv2.GaussianBlur(noise, (5, 5), 2)
+    pixels = cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    write_scene(tmp_path / "a.tif", pixels)
+    head = dict(type="FCNHead", in_channels=4, in_index=1, channels=4, num_convs=0)
+    model = load_model(
+        dict(
+            model=dict(
+                type="EncoderDecoder",
+                backbone=small_unet(),
+                decode_head=dict(head, concat_input=False, num_classes=4),
+                test_cfg=dict(mode="slide", crop_size=(32, 48), stride=(20, 32)),
+            )
+        )
+    )
+    whole = model.predict(tmp_path / "a.tif")
+    assert len(np.unique(whole)) > 1
+    limit = LoadImageFromFile(max_pixels=size[0] * size[1] - 1)
+    model = dataclasses.replace(model, pipeline=(limit,))
+    for bytes_of_band in (1 << 29, 32 * 4 * 4 * 600):
+        monkeypatch.setattr(streaming, "_BAND_BYTES", bytes_of_band)
+        windows = windows_of(model, tmp_path / "a.tif")
+        stream_to_files(model, windows, {"mask": tmp_path / "m.tif"})
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "m.tif"), whole)
