@@ -88,7 +88,21 @@ def _held_mark() -> str:
     # while this process, which keeps the descriptor to its end, is alive.
     draft.rename(lock)
     atexit.register(lock.unlink, missing_ok=True)
+    atexit.register(_finish_removals)
     return mark
+
+
+def _finish_removals() -> None:
+    """Waits for grain's thread that removes arrays that are not used any more.
+
+    It ends with the interpreter, and what it has not done yet Python's resource tracker
+    would tell of as leaked.
+    """
+    pool = SharedMemoryArray._del_thread_pool
+    if pool is not None:
+        SharedMemoryArray._disable_async_del()
+        pool.close()
+        pool.join()
 
 
 def remove_abandoned() -> list[str]:

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from grain.multiprocessing import SharedMemoryArray
 
 from input_pipeline import workers
 
@@ -105,3 +106,16 @@ def test_the_next_start_removes_what_a_killed_process_group_left():
     finally:
         os.killpg(living.pid, signal.SIGKILL)
         living.wait()
+
+
+def test_arrays_are_removed_before_the_process_ends():
+    SharedMemoryArray.enable_async_del()
+    # What grain's thread has to do before.
+    SharedMemoryArray._del_thread_pool.apply_async(time.sleep, (0.3,))
+    array = SharedMemoryArray((1000,))
+    array.unlink_on_del()
+    file = workers.SHARED_MEMORY / array.metadata.name
+    assert file.exists()
+    del array
+    workers._finish_removals()
+    assert not file.exists()
