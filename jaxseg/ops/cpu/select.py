@@ -23,18 +23,25 @@ def kth_by_histograms(patterns: jax.Array, mask: jax.Array, k: jax.Array) -> jax
     Returns:
         Scalar of patterns' dtype.
     """
-    patterns, mask = patterns.ravel(), mask.ravel()
+    # Rows one by one: the places that a scatter is given are no map then.
+    width = patterns.shape[-1]
+    patterns, mask = patterns.reshape(-1, width), mask.reshape(-1, width)
     integer = patterns.dtype.type
-    low = (patterns[0] * 0).astype(integer)
+    low = (patterns[0, 0] * 0).astype(integer)
     stop = 8 * patterns.dtype.itemsize
     while stop > 0:
         start = max(stop - _DIGIT_BITS, 0)
         size = 1 << (stop - start)
-        # Among those that agree with what is found so far.
-        mask = mask & (patterns & _above(integer, stop) == low)
-        digit = (patterns >> integer(start)) & integer(size - 1)
+
+        def add_row(counts, row, start=start, stop=stop, size=size, low=low):
+            values, taken = row
+            # Among those that agree with what is found so far.
+            taken = taken & (values & _above(integer, stop) == low)
+            digit = (values >> integer(start)) & integer(size - 1)
+            return counts.at[digit].add(taken.astype(jnp.int32)), None
+
         empty = jnp.zeros_like(patterns, jnp.int32, shape=(size,))
-        counts = empty.at[digit].add(mask.astype(jnp.int32))
+        counts, _ = jax.lax.scan(add_row, empty, (patterns, mask))
         up_to = jnp.cumsum(counts)
         found = jnp.minimum(jnp.sum(up_to <= k), size - 1)
         k = k - (up_to[found] - counts[found])
