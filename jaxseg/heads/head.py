@@ -27,6 +27,8 @@ class Head(Part, kw_only=True):
             one of them is refused.
         has_own_classes: whether it makes other classes of the data set's labels, so that
             num_classes is no number of the data set's.
+        class_modules: names of the modules whose outputs are the classes, besides
+            `conv_seg`: of another number of classes they start fresh.
         phase_keys: fields that mmseg's configs give in the model's train_cfg and
             test_cfg.
     """
@@ -41,7 +43,22 @@ class Head(Part, kw_only=True):
     takes_bands = False
     has_own_classes = False
     target_keys: ClassVar[tuple[str, ...]] = ("gt_seg_map",)
+    class_modules: ClassVar[tuple[str, ...]] = ()
     phase_keys: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def for_classes(cls, entry: Mapping[str, Any], count: int) -> dict[str, Any]:
+        """The head's entry in a config for another number of classes.
+
+        Args:
+            entry: the entry of a head of this type.
+            count: the number of classes.
+        """
+        # One channel stands for two classes alone.
+        kept = {
+            k: v for k, v in entry.items() if k not in ("out_channels", "threshold")
+        }
+        return {**kept, "num_classes": count}
 
     @property
     def score_channels(self) -> int:

@@ -159,6 +159,14 @@ class MaskClassificationHead(MaskClassifier, kw_only=True):
     loss_dice: MaskDiceLoss
     train_cfg: MatchingCfg | None = None
 
+    class_modules = ("cls_embed",)
+
+    @classmethod
+    def for_classes(cls, entry, count):
+        loss = dict(entry["loss_cls"])
+        loss["class_weight"] = (1.0,) * count + (loss["class_weight"][-1],)
+        return {**entry, "num_classes": count, "loss_cls": loss}
+
     def __post_init__(self):
         if self.align_corners:
             raise FieldError(

@@ -31,6 +31,7 @@ from jaxseg.segmentors.init_variables import init_variables
 from jaxseg.settings.loop import EpochBasedTrainLoop
 from jaxseg.settings.read import Settings, read_settings
 from jaxseg.train.class_weights import with_class_weights
+from jaxseg.train.model_of_weights import with_model
 from jaxseg.train.sharding import make_mesh, state_sharding
 from jaxseg.train.state import new_state
 from jaxseg.train.step import metric_names
@@ -65,9 +66,8 @@ class Run:
             ConfigError, DataError: for what is wrong with the config or the data.
         """
         self.workdir = workdir
-        for name in ("model", "optim_wrapper"):
-            if not config.get(name):
-                raise ConfigError(f"{name} is missing: training needs it")
+        if not config.get("optim_wrapper"):
+            raise ConfigError("optim_wrapper is missing: training needs it")
         if config.get("resume") not in (None, True, False):
             raise ConfigError(
                 f"resume is {config['resume']!r}, allowed: True, False (Python's)"
@@ -79,9 +79,10 @@ class Run:
             )
         self.settings = read_settings(config)
         _check_parts(self.settings, make_plateaus(config.get("param_scheduler", [])))
-        self.model = resolve_model(config["model"])
         loader = self.settings.train_dataloader
         self.train_set = loader.dataset
+        config = with_model(config, self.train_set.metainfo["classes"])
+        self.model = resolve_model(config["model"])
         by_epoch = isinstance(self.settings.train_loop, EpochBasedTrainLoop)
         if loader.drop_last and not by_epoch:
             _log.info(

@@ -14,7 +14,7 @@ from jaxseg.weights.part import config_path, is_below, parts
 from jaxseg.weights.prefix import for_model
 from jaxseg.weights.pretrained import Pretrained
 from jaxseg.weights.sizes import at_the_models_sizes
-from jaxseg.weights.state_dict import to_state_dict
+from jaxseg.weights.state_dict import ITERATIONS, to_state_dict
 
 _log = logging.getLogger("jaxseg")
 
@@ -123,9 +123,9 @@ def load_from(
 ) -> dict[str, Any]:
     """Puts the weights of a checkpoint into a fresh model.
 
-    A classifier (`conv_seg`) of another number of classes keeps its fresh values, and
-    a position table of another size is resized; both are logged. Any other difference
-    is an error.
+    A classifier (`conv_seg`, or one of a head's `class_modules`) of another number of
+    classes keeps its fresh values, and a position table of another size is resized; both
+    are logged. What a model has counted begins anew. Any other difference is an error.
 
     Args:
         source: as in `read_checkpoint`.
@@ -143,8 +143,12 @@ def load_from(
     _log.info("load_from: %s, step %d", checkpoint.path, checkpoint.step)
     state_dict = for_model(checkpoint, variables, model).weights
     state_dict = at_the_models_sizes(state_dict, variables, model, adapt)
+    named = (getattr(part, "class_modules", ()) for part in parts(model).values())
+    classifiers = {"conv_seg"}.union(*named)
     for key, fresh in to_state_dict(variables).items():
-        if "conv_seg" not in key or key not in state_dict:
+        if key.rpartition(".")[2] == ITERATIONS:
+            state_dict[key] = fresh
+        if key not in state_dict or classifiers.isdisjoint(key.split(".")):
             continue
         found = np.shape(state_dict[key])
         # The classes are the first axis, of the weights and of the bias.
