@@ -69,7 +69,7 @@ def _section(converter: Converter) -> str:
         f"- sources: {converter.layout}",
         f"- result: `{converter.home}`, class `{converter.dataset}`",
     ]
-    lines += [f"- `--{o.name}` ({o.default}): {o.help}" for o in converter.options]
+    lines += [f"- `--{o.name}` ({o.shown()}): {o.help}" for o in converter.options]
     if converter.checks:
         lines.append(f"- {converter.checks}")
     if converter.train_with:

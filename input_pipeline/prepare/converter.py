@@ -27,6 +27,10 @@ class Option:
     help: str
     choices: tuple = ()
 
+    def shown(self) -> str:
+        """The default, for people."""
+        return "none" if self.default == "" else str(self.default)
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:

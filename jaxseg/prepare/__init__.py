@@ -107,7 +107,7 @@ def _add_arguments(parser: argparse.ArgumentParser, converter: Converter) -> Non
             type=type(option.default),
             default=option.default,
             choices=option.choices or None,
-            help=f"{option.help}; default: {option.default}",
+            help=f"{option.help}; default: {option.shown()}",
         )
 
 
