@@ -38,7 +38,9 @@ _CONFIG = flags.DEFINE_string(
     "get_config(argument), the config.json of a work directory, or an unmodified "
     "config of mmsegmentation 0.x or 1.x, a .py file too. Single values are replaced "
     "by --config.PATH=VALUE, such as --config.model.backbone.depth=101 or "
-    "--config.train_dataloader.dataset.pipeline.2.crop_size=[512,512].",
+    "--config.train_dataloader.dataset.pipeline.2.crop_size=[512,512]. Of mmsegmentation's "
+    "configs its own paths are taken, too: --config.data.samples_per_gpu=4, and "
+    "--cfg-options PATH=VALUE PATH=VALUE.",
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir",

@@ -7,7 +7,7 @@ missing in jaxseg, in the model and in all of it; and are its model, pipelines, 
 and schedule built, which is done by shape alone, without weights or data. Below is what
 is missing, with the number of configs that ask for it. With --keys nothing is built;
 instead every key of every config is changed, and a key that nobody knows is put into every
-dict of it, about a second a config (`jaxseg.testing.config_keys`). The exit code is 1 if a
+dict of it (`jaxseg.testing.config_keys`). The exit code is 1 if a
 config fails in a way that names nothing that is missing, or a key vanishes without a word.
 """
 
@@ -139,7 +139,7 @@ def _outcome(path: pathlib.Path, walks: bool) -> _Outcome:
         outcome.missing.update(name for _, name in translation.missing)
         if walks:
             outcome.done.append("translated")
-            _walk(Walk(raw, str(path)), outcome)
+            _walk(Walk(raw, str(path), _SEEN), outcome)
         else:
             outcome.done += _check(translation)
     except Exception as error:  # noqa: BLE001 - of any kind, it is one of the counts
@@ -163,6 +163,7 @@ def _walk(walk: Walk, outcome: _Outcome) -> None:
 
 
 _REFUSED: dict[tuple[str, str], bool] = {}
+_SEEN: dict = {}  # what the configs of this process have alike
 
 
 def _refused(place: tuple[str, str], config: str) -> bool:

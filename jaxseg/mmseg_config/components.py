@@ -28,6 +28,9 @@ _ASKS_FOR_NOTHING = {
     "use_mask": (False,),
 }
 
+# Of an init_cfg of type Pretrained.
+START_KEYS = ("type", "checkpoint", "prefix")
+
 # Starting values that mmseg's classes have when a config says nothing, and ours too.
 _SAME_START = (
     None,
@@ -80,8 +83,8 @@ def translate_component(config: Any, path: str, report: Report, v0: bool) -> Any
         else:
             config = _our_keys(cls, config, path, report)
             if _is_pretrained(start) and issubclass(cls, Part):
-                kept = ("type", "checkpoint", "prefix")
-                config["init_cfg"] = {k: start[k] for k in kept if k in start}
+                report.drop_others(f"{path}.init_cfg", start, START_KEYS)
+                config["init_cfg"] = {k: start[k] for k in START_KEYS if k in start}
             elif start not in _SAME_START:
                 report.note(
                     f"{path}.init_cfg: not honoured, it starts as mmseg's {name} does "

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxseg import heads as heads_table
 from jaxseg.config import ConfigError, plain
-from jaxseg.mmseg_config.components import translate_component
+from jaxseg.mmseg_config.components import START_KEYS, translate_component
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.preprocess import translate_preprocessor
 from jaxseg.mmseg_config.report import Report
@@ -64,6 +64,7 @@ def _take_pretrained(
             found["model.backbone.pretrained"] = backbone.pop("pretrained", None)
         start = backbone.get("init_cfg")
         if isinstance(start, Mapping) and start.get("type") == "Pretrained":
+            report.drop_others("model.backbone.init_cfg", start, START_KEYS)
             found["model.backbone.init_cfg"] = _of_init_cfg(start)
             del backbone["init_cfg"]
     found = {path: value for path, value in found.items() if value is not None}

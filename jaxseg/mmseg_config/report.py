@@ -78,7 +78,7 @@ class Report:
         """The notes, and one more for each part of a config that has keys dropped."""
         parts = dict.fromkeys(part for part, _ in self.without_effect)
         return self.notes + [
-            f"{part}: without effect here: "
+            f"{part}: without effect here (docs/config.md says why): "
             + ", ".join(key for at, key in self.without_effect if at == part)
             for part in parts
         ]

@@ -8,6 +8,7 @@ really look at counts as used.
 
 import dataclasses
 import functools
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from jaxseg.mmseg_config.reader.base_dict import Variables
 from jaxseg.mmseg_config.translate import translate
 from jaxseg.optim import schedulers
 from jaxseg.registry import lookup
-from jaxseg.resolve import MODEL_TABLES, build, resolve_model
+from jaxseg.resolve import MODEL_TABLES, build, resolve
 from jaxseg.settings.read import read_settings
 
 Path = tuple[str | int, ...]
@@ -87,16 +88,24 @@ class Walk:
         raw: the config.
     """
 
-    def __init__(self, raw: Variables, source: str):
+    def __init__(self, raw: Variables, source: str, seen: dict | None = None):
         """Translates it as it is.
 
         Args:
             raw: the config.
             source: its file.
+            seen: filled with what is found, and asked before: a model, and the rest of
+                a config, that several configs have alike are gone through once.
 
         Raises:
             JaxsegError: if it cannot be translated.
         """
+        self._seen = {} if seen is None else seen
+        rest = {key: value for key, value in raw.items() if key != "model"}
+        self._alike = (
+            json.dumps(raw.get("model"), default=str),
+            json.dumps([rest, sorted(raw.unread)], default=str),
+        )
         self.raw, self._source = raw, source
         found = translate(raw, source)
         self._base = _Outcome(found.config, found.missing, found.notes)
@@ -118,7 +127,12 @@ class Walk:
                 if above in self._named:
                     self._named.add(path)
             else:
-                found[path] = self._fate(path)
+                place = self._place(path, "fate")
+                if place not in self._seen:
+                    self._seen[place] = self._fate(path), path in self._named
+                found[path], is_named = self._seen[place]
+                if is_named:
+                    self._named.add(path)
         return found
 
     def strangers(self) -> Iterator[tuple[Path, dict[str, Any] | None]]:
@@ -131,8 +145,10 @@ class Walk:
         for path in ((), *self.fates):
             if path in self._named or self.fates.get(path) == OF_THE_FILE:
                 continue
-            if not isinstance(get(self.raw, path), Mapping):
+            place = self._place(path, "stranger")
+            if place in self._seen or not isinstance(get(self.raw, path), Mapping):
                 continue
+            self._seen[place] = True
             found = self._translate(
                 self._variant(put(self.raw, (*path, STRANGE), STRANGE))
             )
@@ -140,6 +156,9 @@ class Walk:
                 yield path, None
             elif dataclasses.replace(found, config=self._base.config) == self._base:
                 yield path, found.config
+
+    def _place(self, path, what):
+        return what, self._alike[path[:1] != ("model",)], path
 
     def _fate(self, path):
         twin = self._twin(path)
@@ -214,13 +233,16 @@ def is_refused(config: Mapping[str, Any]) -> bool:
         config: with the key in one of its dicts; the data need not be there.
     """
     *above, _ = next(path for path in paths(config) if path[-1] == STRANGE)
-    holder, name = get(config, above), above[0]
+    typed = above
+    while typed and "type" not in get(config, typed):
+        typed = typed[:-1]
+    name = above[0]
     try:
-        if "type" in holder:
-            cls = lookup(holder["type"], dotted(above), _TABLES)
+        if typed == above:
+            cls = lookup(get(config, typed)["type"], dotted(above), _TABLES)
             build(cls, {STRANGE: STRANGE}, dotted(above))
-        elif name == "model":
-            resolve_model(config[name])
+        elif typed:
+            resolve(get(config, typed), dotted(typed), _TABLES)
         else:
             read_settings({name: config[name]}, (name.partition("_")[0],))
     except (JaxsegError, DataError) as error:
