@@ -112,10 +112,10 @@ def _tta_of_v0(raw, report):
 
 def _tta(raw, report):
     """What `tools/test.py --tta` averages over, not enabled."""
-    entries = raw.get("tta_pipeline")
+    entries, model = raw.get("tta_pipeline"), raw.get("tta_model") or {}
     if not entries:
+        report.drop("", ["tta_model"] if model else [])
         return None
-    model = raw.get("tta_model") or {}
     report.drop_others("tta_model", model, ("type",))
     if model.get("type", "SegTTAModel") != "SegTTAModel":
         report.note(
