@@ -133,6 +133,31 @@ def save_prediction_grid(
     _draw_grid(panels, [(classes[i], palette[i]) for i in present]).save(path)
 
 
+def save_depth_grid(
+    path: str | Path,
+    image: np.ndarray,
+    ground_truth: np.ndarray | None,
+    prediction: np.ndarray,
+) -> None:
+    """Writes image | ground truth | prediction of depths, the farther the brighter.
+
+    Args:
+        path: Picture to write, e.g. a PNG.
+        image: Any image that `as_rgb` takes.
+        ground_truth: (H, W) depths, 0 where none is known, which is black; or None: then
+            that panel is left out.
+        prediction: (H, W) depths. One scale holds for both.
+    """
+    maps = {"ground truth": ground_truth, "prediction": prediction}
+    maps = {title: depth for title, depth in maps.items() if depth is not None}
+    largest = max(float(np.nanmax(depth)) for depth in maps.values())
+    panels = [("image", as_rgb(image))]
+    for title, depth in maps.items():
+        grey = np.clip(depth * (255 / max(largest, 1e-12)), 0, 255).astype(np.uint8)
+        panels.append((title, as_rgb(grey)))
+    _draw_grid(panels, []).save(path)
+
+
 def _draw_grid(panels, legend) -> Image.Image:
     height, width = panels[0][1].shape[:2]
     scale = max(1, _PANEL // max(height, width))

@@ -112,6 +112,7 @@ CONFIGS = {
     "SwinTransformer": 23,
     "UNet": 25,
     "UPerHead": 64,
+    "VPDDepthHead": 2,
     "VisionTransformer": 30,
 }
 
@@ -131,6 +132,7 @@ DIFFERENCES = {
     "SideAdapterCLIPHead": "refuses to train with a `class_weight` for other classes, as "
     "mmseg does: its configs of Pascal Context and VOC have one of COCO's",
     "TIMMBackbone": "does not need timm; [its models](pretrained.md#models-of-timm)",
+    "VPDDepthHead": "takes the maps of any backbone of four stages; VPD's own is missing",
     "VisionTransformer": "takes `patch_bias` from the checkpoint where the config is "
     "silent; mmseg 1.x drops that bias",
 }

@@ -26,7 +26,7 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
             alone.
     """
     classes: Sequence[str] = dataset.metainfo["classes"]
-    if len(classes) == 1:
+    if len(classes) == 1 and not all(h.has_own_classes for h in model.heads.values()):
         raise ConfigError(
             f"{path} has one class alone, {classes[0]!r}: every pixel that counts is of "
             "it, and a model has nothing to learn. Give the rest a class too: "
@@ -42,7 +42,7 @@ def check_classes(model: Any, dataset: Any, path: str) -> None:
 
 
 def check_ignored(model: Any, dataset: Any, path: str) -> None:
-    """Refuses a model that trains on labels which its data set ignores.
+    """Refuses a model that trains on labels of classes which its data set ignores.
 
     Args:
         model: the segmentor.
@@ -52,6 +52,8 @@ def check_ignored(model: Any, dataset: Any, path: str) -> None:
     Raises:
         ConfigError: naming both places and both numbers.
     """
+    if "gt_seg_map" not in model.target_keys:
+        return
     padding = model.data_preprocessor.seg_pad_val
     if padding != dataset.ignore_index:
         raise ConfigError(

@@ -41,12 +41,19 @@ class Evaluator(Runner):
             scanned: as of `Runner`.
 
         Raises:
-            ConfigError: if the settings have no such loader, or a metric ignores
-                another label than the data set.
+            ConfigError: if the settings have no such loader, or a metric scores what
+                the model does not predict, or ignores another label than the data set.
         """
         super().__init__(predictor, settings, split, scanned)
         self.metrics: tuple[Metric, ...] = getattr(settings, f"{split}_evaluator")
+        model = predictor.model
         for metric in self.metrics:
+            if metric.target_key != model.predicted_key:
+                raise ConfigError(
+                    f"{split}_evaluator: {type(metric).__name__} looks at "
+                    f"{metric.target_key}, and {type(model).__name__} predicts "
+                    f"{model.predicted_key}"
+                )
             if metric.ignore_index not in (None, self.dataset.ignore_index):
                 raise ConfigError(
                     f"{split}_evaluator.ignore_index is {metric.ignore_index}, that of "
@@ -141,7 +148,7 @@ class Evaluator(Runner):
                 totals,
                 variables,
                 self.versions(samples),
-                [sample["gt_seg_map"] for sample in filled],
+                [sample[self.predictor.model.predicted_key] for sample in filled],
                 bucket,
                 is_sample=np.arange(len(filled)) < len(samples),
                 ignore_index=self.dataset.ignore_index,
@@ -155,10 +162,12 @@ class Evaluator(Runner):
         Raises:
             ConfigError: naming the file and what it lacks.
         """
-        if "gt_seg_map" not in sample:
+        key = self.predictor.model.predicted_key
+        if key not in sample:
             raise ConfigError(
-                f"{sample['img_path']} has no label: an evaluation needs "
-                "data_prefix.seg_map_path, and LoadAnnotations in the pipeline"
+                f"{sample['img_path']} has no label: an evaluation needs {key}, a folder "
+                "of labels in data_prefix, and LoadAnnotations (of depths, "
+                "LoadDepthAnnotation) in the pipeline"
             )
         super().check(sample)
         own = size_of(sample)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from input_pipeline.sources import SegDataset
 from input_pipeline.submission import submitted_names, submitted_values
+from jaxseg.config import ConfigError
 from jaxseg.inference.label_files import save_palette_png
 from jaxseg.inference.pictures import save_sample_grid, unique_stems
 
@@ -65,6 +66,10 @@ class Submission:
     def __call__(
         self, sample: Mapping[str, Any], pred: np.ndarray, probabilities: Any
     ) -> None:
+        if pred.dtype.kind == "f":
+            raise ConfigError(
+                "format_only writes submissions of classes, not of depths"
+            )
         name = self._names[sample["img_path"]]
         Image.fromarray(self._values[pred]).save(self._folder / name)
 
@@ -89,11 +94,17 @@ class _Named:
 
 
 class LabelMaps(_Named):
-    """Writes index PNGs with the palette, and the probabilities where it gets them."""
+    """Writes index PNGs with the palette, and the probabilities where it gets them.
+
+    Of depths it writes NAME.npy, float32 (H, W).
+    """
 
     def __call__(
         self, sample: Mapping[str, Any], pred: np.ndarray, probabilities: Any
     ) -> None:
+        if pred.dtype.kind == "f":
+            np.save(self._path(sample, ".npy"), pred)
+            return
         palette = self._dataset.metainfo["palette"]
         save_palette_png(self._path(sample, ".png"), pred, palette)
         if probabilities is not None:

@@ -13,12 +13,13 @@ import numpy as np
 from input_pipeline.loader import Loader, eval_samples
 from input_pipeline.scan import ScanReport, scan
 from input_pipeline.sources import SegDataset
+from input_pipeline.transforms.targets import targets_of
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
 from jaxseg.evaluation.checks import check_size, check_test_pipeline
 from jaxseg.evaluation.sizes import expected_sizes
 from jaxseg.inference.buckets.plan import Bucket, Size
-from jaxseg.inference.loaded import check_channels
+from jaxseg.inference.loaded import check_channels, check_predicts_classes
 from jaxseg.inference.predictor import Predictor, images_together
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.read import Settings
@@ -79,6 +80,8 @@ class Runner:
         self._together = images_together(loader.batch_size, predictor.devices)
         self._is_planned = False
         self._scanned = scanned
+        if self._tta is not None:
+            check_predicts_classes(predictor.model, "tta averages probabilities")
         check_test_pipeline(self.dataset, f"{self._path}.dataset")
 
     @property
@@ -116,6 +119,8 @@ class Runner:
             ConfigError: if a sample has channels or a size that the model does not take,
                 or, with tta, not its own size.
         """
+        if probabilities:
+            check_predicts_classes(self.predictor.model, "probabilities are wanted")
         variables = self.prepare(variables)
         run = functools.partial(self.predicted, variables, probabilities=probabilities)
         self.each_batch(self.dataset, run, sinks, progress)
@@ -260,8 +265,8 @@ class Runner:
 
 def size_of(sample: Mapping[str, Any]) -> Size:
     """(height, width) of a sample's result: of its label, or of its image's file."""
-    if "gt_seg_map" in sample:
-        return sample["gt_seg_map"].shape
+    for target in targets_of(sample).values():
+        return target.shape[:2]
     if "ori_shape" not in sample:
         raise ConfigError(
             f"{sample['img_path']} does not say its own size: PackSegInputs.meta_keys "

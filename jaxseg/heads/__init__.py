@@ -47,6 +47,7 @@ from jaxseg.heads.setr_mla_head import SETRMLAHead
 from jaxseg.heads.setr_up_head import SETRUPHead
 from jaxseg.heads.stdc_head import STDCHead
 from jaxseg.heads.uper_head import UPerHead
+from jaxseg.heads.vpd_depth_head import VPDDepthHead
 
 __all__ = [
     "ANNHead",
@@ -94,4 +95,5 @@ __all__ = [
     "SegmenterMaskTransformerHead",
     "SideAdapterCLIPHead",
     "UPerHead",
+    "VPDDepthHead",
 ]

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxseg.config import ConfigError
 from jaxseg.errors import ModelSizeError
-from jaxseg.inference.postprocess import Size, pick_classes, resize_tables
+from jaxseg.inference.postprocess import Size, resize_tables
 from jaxseg.ops.bands.split_resize import band_table
 from jaxseg.ops.bands.split_rows import CannotSplit, SplitRows, rows_over
 from jaxseg.ops.compiler_options import compiler_options
@@ -75,7 +75,7 @@ class BandPredictor:
         if model.test_cfg.mode != "whole":
             raise ConfigError(
                 "mesh.spatial splits a whole image over the devices, and "
-                "model.test_cfg.mode is 'slide': set it to 'whole', or mesh.spatial to 1"
+                f"model.test_cfg.mode is {model.test_cfg.mode!r}: set it to 'whole', or mesh.spatial to 1"
             )
         if model.data_preprocessor.test_cfg is not None:
             raise ConfigError(
@@ -245,8 +245,7 @@ class BandPredictor:
         return self.model.align_corners
 
     def _pick(self, values):
-        threshold = self.model.threshold
-        return pick_classes(values, threshold)
+        return self.model.predicted(values)
 
 
 def _name_module(call, args, kwargs, context):

@@ -136,7 +136,7 @@ class SegModel:
                 of the versions, whose largest is the class.
 
         Returns:
-            Label map (H, W) integers; with return_logits also (H, W, out_channels)
+            Label map (H, W) integers, or depths (H, W) float32 of a model of those; with return_logits also (H, W, out_channels)
             float32.
 
         Raises:
@@ -200,6 +200,23 @@ def check_channels(sample: Mapping[str, Any], segmentor: Any) -> None:
         )
 
 
+def check_predicts_classes(segmentor: Any, what: str) -> None:
+    """Refuses a model that predicts something else than classes.
+
+    Args:
+        segmentor: the model.
+        what: what needs classes, a sentence without its full stop.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    if segmentor.predicted_key != "gt_seg_map":
+        raise ConfigError(
+            f"{what}, which is for models of classes; {type(segmentor).__name__} "
+            f"predicts {segmentor.predicted_key}"
+        )
+
+
 def load_model(
     config: str | Path | Mapping[str, Any] | None, checkpoint: str | Path | None = None
 ) -> SegModel:
@@ -230,7 +247,8 @@ def load_model(
     if saved is not None:
         saved, variables = _filled(checkpoint, saved, variables, segmentor)
     classes, palette, where = _classes_of(config, saved, segmentor)
-    if len(classes) != segmentor.num_classes:
+    own = segmentor.predicting_head.has_own_classes
+    if len(classes) != segmentor.num_classes and not own:
         raise ConfigError(
             f"model.decode_head.num_classes is {segmentor.num_classes}, "
             f"but {where} has {len(classes)} classes: {', '.join(classes[:5])}"

@@ -20,12 +20,12 @@ from jaxseg.config import ConfigError
 from jaxseg.errors import JaxsegError
 from jaxseg.inference import videos
 from jaxseg.inference.label_maps import predict_label_maps
-from jaxseg.inference.loaded import SegModel
+from jaxseg.inference.loaded import SegModel, check_predicts_classes
 from jaxseg.inference.output_formats import DEFAULT_FORMATS, predict_to_files
 from jaxseg.inference.predictor import Predictor
 from jaxseg.inference.videos import VIDEO_SUFFIXES, is_camera, is_video
 from jaxseg.settings.tta import TestTimeAug
-from jaxseg.visualize import as_rgb, save_prediction_grid
+from jaxseg.visualize import as_rgb, save_depth_grid, save_prediction_grid
 
 _log = logging.getLogger("jaxseg")
 
@@ -123,6 +123,7 @@ def predict_files(
     Yields:
         Each image of this process, when it is done.
     """
+    check_predicts_classes(model.segmentor, "files of label maps are written")
     stems = unique_stems(images)
     # Several processes share the images.
     mine = slice(jax.process_index(), None, jax.process_count())
@@ -187,7 +188,7 @@ def save_validation_grids(
     chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)
     for place, index in enumerate(chosen):
         sample = dataset.sample(int(index), np.random.default_rng(0))
-        size = sample["gt_seg_map"].shape
+        size = sample[predictor.model.predicted_key].shape
         images = np.stack([sample["img"]] * len(predictor.devices))
         label_maps = predict_label_maps(predictor, variables, images, size, tta)
         label_map = np.asarray(label_maps)[0]
@@ -202,11 +203,14 @@ def save_sample_grid(
     Args:
         path: the picture.
         sample: its image is at the test scale, its label at the original size.
-        label_map: the prediction, at the original size.
+        label_map: the prediction, at the original size; depths where it is of floats.
         dataset: whose classes and palette they are.
     """
     image = Image.fromarray(as_rgb(sample["img"]))
     image = np.asarray(image.resize(label_map.shape[::-1], Image.BILINEAR))
+    if label_map.dtype.kind == "f":
+        save_depth_grid(path, image, sample.get("gt_depth_map"), label_map)
+        return
     save_prediction_grid(
         path,
         image,

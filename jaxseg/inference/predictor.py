@@ -76,7 +76,7 @@ class Predictor:
         )
         self._align_corners = model.align_corners
         parts = self.programs, self._choice.networks
-        if self._mode == "slide":
+        if crop is not None:
             self._source = SlideSource(
                 *parts, crop, test_cfg.stride, self._align_corners
             )

@@ -15,7 +15,6 @@ from jaxseg.inference.buckets.network import MaskedNetwork
 from jaxseg.inference.postprocess import (
     confidence_of,
     finish,
-    pick_classes,
     probabilities,
     resize_stages,
 )
@@ -288,8 +287,7 @@ class Programs:
         return pred, confidence_of(values, pred, are_probabilities)
 
     def _pick(self, values, are_probabilities=False):
-        threshold = self._model.threshold
-        return pick_classes(values, threshold, are_probabilities)
+        return self._model.predicted(values, are_probabilities)
 
     def _count(self, program):
         """Called while a program is traced, which is once for every compilation."""

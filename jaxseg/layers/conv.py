@@ -162,20 +162,23 @@ class ConvTranspose2d(nn.Module):
     stride: int
     padding: int
     output_padding: int = 0
+    bias: bool = True
+    kernel_init: Any = torch_default
 
     @nn.compact
     def __call__(self, x):
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         # Its own leaf name, because torch keeps this kernel's channels the other
         # way round (convert/names.py).
-        kernel = self.param("transposed_kernel", torch_default, shape)
+        kernel = self.param("transposed_kernel", self.kernel_init, shape)
+        kernel = kernel.astype(x.dtype)
+        y = conv_transpose2d(x, kernel, self.stride, self.padding, self.output_padding)
+        if not self.bias:
+            return y
         # torch's default, which counts a transposed convolution's outputs; mmseg's
         # Kaiming values are for Conv2d alone.
         bias_init = torch_default_bias(self.features * self.kernel_size**2)
-        bias = self.param("bias", bias_init, (self.features,))
-        kernel = kernel.astype(x.dtype)
-        x = conv_transpose2d(x, kernel, self.stride, self.padding, self.output_padding)
-        return x + spread(bias, x)
+        return y + spread(self.param("bias", bias_init, (self.features,)), y)
 
 
 class ConvModule(nn.Module):

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Scores(NamedTuple):
-    """Scores, rounded to two decimals; NaN where they are not defined.
+    """Scores, rounded; NaN where they are not defined.
 
     Attributes:
         summary: By name: 'aAcc', and the means over the classes, 'mIoU', 'mAcc', ...
@@ -70,9 +70,12 @@ class Metric:
         needs_confidence: whether `update` wants the probability of each class that is
             predicted.
         sees_images: whether `of_image` is called.
+        target_key: what predictions are compared with: classes, or what else a segmentor
+            predicts (`Segmentor.predicted_key`).
         ignore_index: the label that counts nowhere; None takes the data set's.
     """
 
+    target_key: ClassVar[str] = "gt_seg_map"
     needs_confidence: ClassVar[bool] = False
     sees_images: bool = False
     ignore_index: int | None = None
@@ -120,8 +123,10 @@ class Metric:
         """What is counted of one image, on the host.
 
         Args:
-            pred: predicted classes (H, W), at the original size.
-            sample: the sample, with `gt_seg_map` (H, W), `img_path`, `ignore_index`.
+            pred: predicted classes (H, W), at the original size, or what else the
+                segmentor predicts.
+            sample: the sample, with its `target_key` (H, W), `img_path`,
+                `ignore_index`.
             classes: names of the classes.
 
         Returns:

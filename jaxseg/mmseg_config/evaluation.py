@@ -1,8 +1,10 @@
 """Evaluation of a config: `val_evaluator`, `test_evaluator`, and the `tta` before."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from jaxseg import metrics
 from jaxseg.mmseg_config.datasets import evaluated
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.report import Report
@@ -10,11 +12,11 @@ from jaxseg.mmseg_config.test_time_aug import (
     read_multi_scale_flip_aug,
     read_tta_pipeline,
 )
-from jaxseg.mmseg_config.type_names import with_base_type
+from jaxseg.mmseg_config.type_names import find_class, with_base_type
 
 _FIELDS = ("iou_metrics", "ignore_index", "nan_to_num", "beta")
 # Where results are gathered, and what their names begin with.
-_NO_EFFECT = ("collect_device", "prefix")
+_NO_EFFECT = ("collect_device", "prefix", "depth_scale_factor")
 # Files of label maps, which flags of the command line ask for.
 _FORMATS = ("output_dir", "format_only", "keep_results")
 
@@ -61,12 +63,15 @@ def _evaluator(used, path, report):
     for i, evaluator in enumerate(several):
         evaluator = with_base_type(evaluator, path)
         where = f"{path}.{i}" if len(several) > 1 else path
-        if evaluator["type"] == "CityscapesMetric":
-            others.append({"type": evaluator.pop("type")})
-            _note_unused(evaluator, where, report)
-            continue
         if evaluator["type"] != "IoUMetric":
-            report.lacks(path, evaluator["type"])
+            cls = find_class(evaluator["type"], metrics)
+            if cls is None:
+                report.lacks(path, evaluator["type"])
+                continue
+            known = {"type", *(field.name for field in dataclasses.fields(cls))}
+            others.append({key: v for key, v in evaluator.items() if key in known})
+            rest = {key: v for key, v in evaluator.items() if key not in known}
+            _note_unused(rest, where, report)
             continue
         names = evaluator.pop("iou_metrics", None) or ["mIoU"]
         names = [names] if isinstance(names, str) else names

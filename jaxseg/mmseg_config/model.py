@@ -11,7 +11,7 @@ from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.preprocess import translate_preprocessor
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.type_names import base_type, find_class
-from jaxseg.segmentors.phases import TestCfg, TrainCfg
+from jaxseg.segmentors.phases import MODES, TestCfg, TrainCfg
 
 # Keys of test_cfg that mode='slide' alone reads.
 _OF_SLIDE = ("crop_size", "stride")
@@ -118,7 +118,7 @@ def _test_cfg(test_cfg: Any, report: Report) -> dict[str, Any]:
         _mapping(test_cfg, "model.test_cfg"), TestCfg, "model.test_cfg", report
     )
     mode = test_cfg.get("mode", "whole")
-    if mode not in ("whole", "slide"):
+    if mode not in MODES:
         report.lacks("model.test_cfg.mode", f"mode={mode!r}")
     rest = {key: v for key, v in test_cfg.items() if key != "mode" and v is not None}
     if mode == "whole":

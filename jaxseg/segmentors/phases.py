@@ -5,6 +5,8 @@ import operator
 
 from jaxseg.errors import FieldError
 
+MODES = ("whole", "slide", "slide_flip")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainCfg:
@@ -16,9 +18,11 @@ class TestCfg:
     """`model.test_cfg`: how images are cut for the network.
 
     Attributes:
-        mode: `whole`, or `slide` with windows that overlap.
-        crop_size: for mode `slide`, (height, width) of a window in pixels.
-        stride: for mode `slide`, (height, width) from one window to the next.
+        mode: `whole`; `slide`, with windows that overlap; or `slide_flip`, with the
+            mean of each window and of what is predicted of it turned round, of models
+            of depth.
+        crop_size: for windows, (height, width) of a window in pixels.
+        stride: for windows, (height, width) from one window to the next.
         buckets: whether an evaluation may pad images to a few sizes
             (docs/evaluation.md).
     """
@@ -33,18 +37,22 @@ class TestCfg:
     @property
     def window(self) -> tuple[int, int] | None:
         """(height, width) of the windows, or None where whole images run."""
-        return self.crop_size if self.mode == "slide" else None
+        return None if self.mode == "whole" else self.crop_size
 
     def __post_init__(self):
-        if self.mode not in ("whole", "slide"):
-            raise FieldError(f"mode: is {self.mode!r}, allowed: 'whole', 'slide'")
+        if self.mode not in MODES:
+            allowed = ", ".join(map(repr, MODES))
+            raise FieldError(f"mode: is {self.mode!r}, allowed: {allowed}")
+        cuts = self.mode != "whole"
         for key in ("crop_size", "stride"):
             value = getattr(self, key)
-            if value is None and self.mode == "slide":
-                raise FieldError(f"{key}: mode='slide' needs (height, width) in pixels")
+            if value is None and cuts:
+                raise FieldError(
+                    f"{key}: mode={self.mode!r} needs (height, width) in pixels"
+                )
             if value is not None and min(value) < 1:
                 raise FieldError(f"{key}: is {value}, both must be 1 at least")
-        if self.mode == "slide" and any(map(operator.gt, self.stride, self.crop_size)):
+        if cuts and any(map(operator.gt, self.stride, self.crop_size)):
             raise FieldError(
                 f"stride: is {self.stride}, larger than crop_size={self.crop_size}: no "
                 "window would see the pixels in between"

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from jaxseg.heads.head import Head
+from jaxseg.ops.pick_classes import pick_classes
 from jaxseg.weights.part import Part
 
 # What computes: each runs at the model's precision, whoever calls it.
@@ -28,10 +29,12 @@ class Segmentor(Part):
     Whoever trains, evaluates or runs a model asks it, and never its parts.
 
     Attributes:
+        predicted_key: the target that a prediction is compared with.
         takes_padding, takes_bands: as of a `Backbone`, of what it computes itself; its
             parts say so of themselves (`segmentors/opt_in.py`).
     """
 
+    predicted_key = "gt_seg_map"
     takes_padding = False
     takes_bands = False
 
@@ -107,6 +110,20 @@ class Segmentor(Part):
     def encode_decode(self, images: jax.Array) -> jax.Array:
         """Normalised images (N, H, W, C) -> float32 logits (N, H, W, out_channels)."""
         raise NotImplementedError
+
+    def predicted(
+        self, values: jax.Array, are_probabilities: bool = False
+    ) -> jax.Array:
+        """What is predicted of each pixel: its class.
+
+        Args:
+            values: logits or probabilities, (N, H, W, out_channels).
+            are_probabilities: whether values are.
+
+        Returns:
+            (N, H, W), as `pick_classes`.
+        """
+        return pick_classes(values, self.threshold, are_probabilities)
 
     def loss(
         self, images: jax.Array, targets: Mapping[str, jax.Array]

@@ -38,6 +38,7 @@ class SegmentorOfHeads(Segmentor, kw_only=True):
             `default`. On a CPU all are the same.
         pretrained_keys: checkpoint keys of the parts that `pretrained` is for, that
             which sees the images first.
+        test_modes: what `test_cfg.mode` may be.
     """
 
     data_preprocessor: SegDataPreProcessor = SegDataPreProcessor()
@@ -48,6 +49,7 @@ class SegmentorOfHeads(Segmentor, kw_only=True):
     precision: str | None = None
 
     pretrained_keys: ClassVar[tuple[str, ...]] = ("backbone",)
+    test_modes: ClassVar[tuple[str, ...]] = ("whole", "slide")
 
     def __post_init__(self):
         allowed = ("float32", "bfloat16", "float64")
@@ -57,6 +59,11 @@ class SegmentorOfHeads(Segmentor, kw_only=True):
         if self.precision not in (None, *allowed):
             raise FieldError(
                 f"precision is {self.precision!r}, allowed: {', '.join(allowed)}"
+            )
+        if self.test_cfg.mode not in self.test_modes:
+            raise FieldError(
+                f"test_cfg.mode is {self.test_cfg.mode!r}, allowed: "
+                f"{', '.join(map(repr, self.test_modes))}"
             )
         _check_pretrained(self.pretrained)
         super().__post_init__()

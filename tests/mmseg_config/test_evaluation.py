@@ -44,10 +44,10 @@ def test_metrics_of_v0(metric, names):
 
 
 def test_metrics_that_are_not_ours_are_named():
-    depth = {"type": "DepthMetric", "max_depth_eval": 10.0}
-    config, report = translate({"val_evaluator": depth})
-    assert config == {"val_evaluator": depth}
-    assert report.missing == [("val_evaluator", "DepthMetric")]
+    other = {"type": "OtherMetric", "max_depth_eval": 10.0}
+    config, report = translate({"val_evaluator": other})
+    assert config == {"val_evaluator": other}
+    assert report.missing == [("val_evaluator", "OtherMetric")]
 
 
 def test_the_official_scores_of_cityscapes():

@@ -266,8 +266,8 @@ def test_what_whole_images_do_not_need_is_dropped():
 
 
 def test_an_unknown_mode_is_missing():
-    _, report = translated(v1(fcn(test_cfg=dict(mode="slide_flip"))))
-    assert report.missing == [("model.test_cfg.mode", "mode='slide_flip'")]
+    _, report = translated(v1(fcn(test_cfg=dict(mode="other"))))
+    assert report.missing == [("model.test_cfg.mode", "mode='other'")]
 
 
 @pytest.mark.parametrize("raw", [{}, dict(model=None), dict(model="fcn")])

@@ -326,4 +326,16 @@ HEADS = {
     "SideAdapterCLIPHead": san(),
     "SegformerHead": head((17, 13), **SEVERAL),
     "UPerHead": head((17, 13), **SEVERAL),
+    "VPDDepthHead": Case(
+        dict(
+            in_channels=[16, 8, 6, 2],
+            embed_dim=4,
+            feature_dim=32,
+            num_deconv_layers=1,
+            num_deconv_filters=[5],
+            fmap_border=[0, 1],
+        ),
+        ((16, 24, 16), (8, 12, 8), (4, 6, 6), (2, 3, 2)),
+        ((32, 40, 1),),
+    ),
 }

@@ -448,6 +448,23 @@ SEGMENTORS = {
             type="SideAdapterCLIPHead",
         ),
     ),
+    "depth": dict(
+        type="DepthEstimator",
+        backbone=dict(
+            resnet(),
+            base_channels=16,
+            strides=(1, 2, 2, 2),
+            dilations=(1, 1, 1, 1),
+        ),
+        decode_head=dict(
+            type="VPDDepthHead",
+            in_channels=[16, 32, 64, 128],
+            embed_dim=4,
+            feature_dim=32,
+            num_deconv_layers=1,
+            num_deconv_filters=[5],
+        ),
+    ),
     "twins": dict(
         backbone=dict(BACKBONES["SVT"].config, type="SVT"),
         decode_head=last("FCNHead", 8, num_convs=1),

@@ -51,6 +51,7 @@ def test_every_entry_has_a_case():
             segmentors,
             {
                 "CascadeEncoderDecoder",
+                "DepthEstimator",
                 "EncoderDecoder",
                 "EoMT",
                 "MultimodalEncoderDecoder",

@@ -18,6 +18,7 @@ LEAST = {
     "twins": 5,
     "pcpvt": 5,
     "san": 32,
+    "depth": 17,
 }
 
 
