@@ -114,7 +114,7 @@ def _check(model, windows):
     check_channels({"img": windows, "img_path": path}, model.segmentor)
     if isinstance(model.predictor, BandPredictor):
         raise ConfigError(large + "set mesh.spatial to 1")
-    if model.segmentor.test_cfg.window is None:
+    if model.segmentor.test_cfg.mode == "whole":
         raise ConfigError(
             large + "model.test_cfg.mode is 'whole': set model.test_cfg to "
             "dict(mode='slide', crop_size=(512, 512), stride=(384, 384))"

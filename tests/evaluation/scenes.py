@@ -10,6 +10,7 @@ from input_pipeline.transforms import LoadAnnotations, LoadImageFromFile
 from jaxseg.metrics.iou_metric import IoUMetric
 from jaxseg.segmentors import SegDataPreProcessor
 from jaxseg.segmentors.phases import TestCfg
+from jaxseg.segmentors.segmentor import Segmentor
 from jaxseg.settings.loaders import DataLoader
 from jaxseg.settings.read import read_settings
 
@@ -56,6 +57,8 @@ class Painter:
     test_cfg = TestCfg()
     in_channels = 3
     threshold = None
+    predicted_key = Segmentor.predicted_key
+    predicted = Segmentor.predicted
     align_corners = False
     data_preprocessor = SegDataPreProcessor()
 

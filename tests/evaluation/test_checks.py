@@ -204,6 +204,7 @@ def test_heads_and_data_set_must_agree():
     def model(classes=6, ignore_index=255, aux=()):
         head = functools.partial(types.SimpleNamespace, has_own_classes=False)
         return types.SimpleNamespace(
+            target_keys=("gt_seg_map",),
             data_preprocessor=SegDataPreProcessor(),
             heads={
                 "decode_head": head(num_classes=classes, ignore_index=ignore_index),

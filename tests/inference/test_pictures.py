@@ -1,5 +1,7 @@
 """Pictures of predictions: what is found, what is written, what reads it again."""
 
+import types
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,6 +24,7 @@ PALETTE = ((0, 0, 0), (255, 128, 0), (10, 20, 30))
 class Thirds:
     """A model that predicts thirds of the image's width, as `SegModel` would."""
 
+    segmentor = types.SimpleNamespace(predicted_key="gt_seg_map")
     palette = PALETTE
     pipeline = (LoadImageFromFile(),)
 
@@ -210,6 +213,7 @@ class TwoDevices:
     """A predictor that wants two images, and notes what it gets."""
 
     devices = (0, 1)
+    model = types.SimpleNamespace(predicted_key="gt_seg_map")
 
     def __init__(self):
         self.seen = []
