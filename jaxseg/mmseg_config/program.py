@@ -54,11 +54,18 @@ def note_program(raw: Mapping[str, Any], report: Report) -> None:
         report.lacks("optim_wrapper.optimizer.lr", "auto_scale_lr(enable=True)")
     if raw.get("work_dir"):
         report.note(f"work_dir={raw['work_dir']!r}: not used, --workdir is")
-    if plain(raw.get("workflow")) not in (None, [], [["train", 1]]):
+    if validates_by_workflow(raw):
         report.note(
-            f"workflow={raw['workflow']!r:.60}: not honoured, only the losses of "
-            "training are logged"
+            f"workflow={raw['workflow']!r:.60}: the losses of the validation data are "
+            "measured in every evaluation (train_cfg.val_loss)"
         )
+    elif plain(raw.get("workflow")) not in (None, [], [["train", 1]]):
+        report.note(f"workflow={raw['workflow']!r:.60}: not honoured")
+
+
+def validates_by_workflow(raw: Mapping[str, Any]) -> bool:
+    """Whether 0.x's `workflow` asks for the losses of the validation data."""
+    return is_v0(raw) and any("val" in phase for phase in raw.get("workflow") or [])
 
 
 def _note_writer(name, report):

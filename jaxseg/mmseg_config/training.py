@@ -10,7 +10,7 @@ from jaxseg.config import ConfigError
 from jaxseg.hooks.rule import RULES
 from jaxseg.mmseg_config.line import is_v0
 from jaxseg.mmseg_config.optimizer import translate_optimizer
-from jaxseg.mmseg_config.program import note_program
+from jaxseg.mmseg_config.program import note_program, validates_by_workflow
 from jaxseg.mmseg_config.report import Report
 from jaxseg.mmseg_config.schedule import translate_schedule
 from jaxseg.mmseg_config.type_names import find_class
@@ -130,6 +130,7 @@ def _length_v0(raw, report):
         _present(runner, length)
         | {"val_interval": interval}
         | ({"val_begin": start} if start else {})
+        | ({"val_loss": True} if validates_by_workflow(raw) else {})
     )
 
 
@@ -200,15 +201,12 @@ def _checkpoint(hook, train_cfg, report):
     for key in _NOT_HONOURED:
         if hook.get(key):
             report.note(f"{path}.{key}={hook[key]!r}: not honoured")
-    if hook.get("save_optimizer", True) is False:
-        report.note(
-            f"{path}.save_optimizer=False: not honoured, every checkpoint can be gone "
-            "on with; scripts/convert_checkpoint.py writes the weights alone"
-        )
     known = ("type", "by_epoch", "interval", "max_keep_ckpts", "save_best", "rule")
     known += ("save_optimizer", *_NOT_HONOURED)
     report.drop_others(path, hook, known)
     result = {"save_best": _save_best(hook, path, report)}
+    if hook.get("save_optimizer") is False:
+        result["save_optimizer"] = False
     if hook.get("rule") in RULES and result["save_best"]:
         result["rule"] = hook["rule"]
     last = max_iters if max_epochs is None else max_epochs

@@ -126,13 +126,17 @@ class Segmentor(Part):
         return pick_classes(values, self.threshold, are_probabilities)
 
     def loss(
-        self, images: jax.Array, targets: Mapping[str, jax.Array]
+        self,
+        images: jax.Array,
+        targets: Mapping[str, jax.Array],
+        train: bool = True,
     ) -> dict[str, jax.Array]:
-        """Every loss and accuracy of one training batch.
+        """Every loss and accuracy of one batch.
 
         Args:
             images: normalised, (N, H, W, C).
             targets: every `gt_*` of the batch, (N, H, W) each, by its key.
+            train: whether the model computes as in training, or as in an evaluation.
 
         Returns:
             Scalars by name. The training loss is the sum of those with `loss` in it.

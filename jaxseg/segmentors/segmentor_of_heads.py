@@ -148,20 +148,24 @@ class SegmentorOfHeads(Segmentor, kw_only=True):
         return self.scores(maps, per_image)
 
     def loss(
-        self, images: jax.Array, targets: Mapping[str, jax.Array]
+        self,
+        images: jax.Array,
+        targets: Mapping[str, jax.Array],
+        train: bool = True,
     ) -> dict[str, jax.Array]:
-        """Every loss and accuracy of one training batch.
+        """Every loss and accuracy of one batch.
 
         Args:
             images: normalised, (N, H, W, C).
             targets: every `gt_*` of the batch: `gt_seg_map`, (N, H, W) integers, ...
+            train: whether the model computes as in training, or as in an evaluation.
 
         Returns:
             Scalars named as in mmseg: `decode.loss_ce`, `decode.acc_seg`,
             `aux.loss_ce` (or `aux_0.loss_ce`, ... of several). The training loss is
             the sum of those with `loss` in their name.
         """
-        outputs = self(images, train=True)
+        outputs = self(images, train=train)
         losses = {}
         for name, head in self.heads.items():
             for loss, value in head.loss(outputs[name], targets).items():

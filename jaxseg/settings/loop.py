@@ -17,6 +17,8 @@ class TrainLoop:
             followed by one. None evaluates only then.
         val_begin: the first iteration, or epoch, after which an evaluation may be.
         dynamic_intervals: (iteration or epoch, val_interval from there on) pairs.
+        val_loss: whether an evaluation measures the losses on the validation data, too,
+            in batches of the training's pipeline.
         loss_scope: `device`: each device's losses are divided by what it counts, as
             in mmseg; `global`: by what all devices count.
         batch_timeout: seconds without a batch after which the run ends itself.
@@ -27,6 +29,7 @@ class TrainLoop:
     val_interval: int | None = None
     val_begin: int = 1
     dynamic_intervals: tuple[tuple[int, int], ...] = ()
+    val_loss: bool = False
     loss_scope: str = "device"
     batch_timeout: float = 1800.0
     step_timeout: float = 1800.0
@@ -139,6 +142,8 @@ class CheckpointHook:
         max_keep_ckpts: how many of the latest are kept.
         save_best: score by which the best is kept besides, such as `mIoU`, or None.
         rule: `greater` or `less` is better; by default `less` of a loss.
+        save_optimizer: whether they hold the state of the optimiser. Without it they
+            are smaller, and a run that is continued begins with a fresh one.
     """
 
     interval: int = 1000
@@ -146,6 +151,7 @@ class CheckpointHook:
     max_keep_ckpts: int = 3
     save_best: str | None = "mIoU"
     rule: str | None = None
+    save_optimizer: bool = True
 
     def __post_init__(self):
         if self.rule not in (None, *RULES):

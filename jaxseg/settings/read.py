@@ -23,6 +23,7 @@ from jaxseg.settings.loop import (
     Randomness,
 )
 from jaxseg.settings.tta import TestTimeAug, without_resizing
+from jaxseg.settings.val_loss import val_loss_loader
 from jaxseg.settings.xla_flags import read_xla_flags
 
 _SPLITS = ("train", "val", "test")
@@ -35,7 +36,7 @@ class Settings:
     """All of them, resolved.
 
     A loader that the config does not have is None, and so is a `tta` that is not
-    enabled. With one, the pipelines of val_dataloader and test_dataloader have no
+    enabled. `val_loss_dataloader` is what train_cfg.val_loss asks for. With a tta, the pipelines of val_dataloader and test_dataloader have no
     resizing. Without test_evaluator the test is scored by val_evaluator.
     """
 
@@ -50,6 +51,7 @@ class Settings:
     val_evaluator: tuple[Metric, ...]
     test_dataloader: DataLoader | None
     test_evaluator: tuple[Metric, ...]
+    val_loss_dataloader: DataLoader | None
     tta: TestTimeAug | None
     xla_flags: Mapping[str, Any]
 
@@ -120,6 +122,7 @@ def read_settings(
     if loader.get("augment_on_device"):
         loader = with_augmentation_on_device(loader, "train_dataloader")
         config = {**config, "train_dataloader": loader}
+    val_loss_dataloader = _read_val_loss(config)
     tta = _read(config, "tta", "TestTimeAug")
     if tta is not None and not tta.enabled:
         tta = None
@@ -139,9 +142,22 @@ def read_settings(
         val_evaluator=val_evaluator,
         test_dataloader=_read(config, "test_dataloader", "DataLoader"),
         test_evaluator=_read_metrics(config, "test_evaluator", val_evaluator),
+        val_loss_dataloader=val_loss_dataloader,
         tta=tta,
         xla_flags=read_xla_flags(config),
     )
+
+
+def _read_val_loss(config):
+    """The loader of train_cfg.val_loss, or None."""
+    train_cfg = config.get("train_cfg")
+    if not isinstance(train_cfg, Mapping) or not train_cfg.get("val_loss"):
+        return None
+    for name in _LOADERS[:2]:
+        if not config.get(name):
+            raise ConfigError(f"train_cfg.val_loss: there is no {name}")
+    loader = val_loss_loader(*(config[name] for name in _LOADERS[:2]))
+    return _read({"val_dataloader": loader}, "val_dataloader", "DataLoader")
 
 
 def _read_hooks(config):

@@ -9,7 +9,7 @@ SCORES = ("mIoU", "mAcc", "aAcc", "mDice", "mFscore")
 
 
 def draw_curves(metrics_jsonl: str | Path, path: str | Path) -> None:
-    """Draws losses, learning rate and validation scores over the steps.
+    """Draws losses, learning rate, validation losses and scores over the steps.
 
     Panels without a value are left out; a null (a loss that was not finite) is a gap.
 
@@ -28,6 +28,7 @@ def draw_curves(metrics_jsonl: str | Path, path: str | Path) -> None:
     scores = [name for name in _names(val) if name in SCORES]
     panels = [
         ("training loss", train, losses),
+        ("validation loss", val, [name for name in _names(val) if "loss" in name]),
         ("learning rate", train, rates),
         ("validation, %", val, scores),
     ]
@@ -68,5 +69,5 @@ def _draw_panel(axes, title: str, rows: list[dict], names: list[str]) -> None:
     axes.set_xlabel("step")
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
-    if len(names) > 1 or title.startswith("validation"):
+    if len(names) > 1 or title == "validation, %":
         axes.legend(fontsize="small")

@@ -13,7 +13,6 @@ import jax
 from jaxseg.checkpoint.layout import FOLDER
 from jaxseg.checkpoint.store import Checkpoints
 from jaxseg.metrics.metric import Scores
-from jaxseg.optim.plateau import follow
 from jaxseg.runtime import hosts
 from jaxseg.runtime.metrics_file import MetricWriter
 from jaxseg.runtime.preemption import StopRequested, StopSignal
@@ -97,7 +96,8 @@ def _train(session: Session, started: Start) -> None:
         hooks = Hooks(run, started.step)
         log = StepLog(run, started, writer, progress, hooks)
         feed = Feed(session, batches, log.meter)
-        validation = Validation(session, writer, progress, hooks)
+        plateaus = started.optimizer.plateaus
+        validation = Validation(session, plateaus, writer, progress, hooks)
         hooks.before_run()
         state, scores = _run_steps(session, started, feed, log, validation, hooks)
         if not session.stop.requested:
@@ -128,15 +128,11 @@ def _run_steps(
     stop, phases, settings = session.stop, session.phases, session.run.settings
     state, scores = started.state, None
     last = settings.train_loop.max_iters
-    for (
-        done,
-        earlier,
-    ) in hooks.training.history:  # a checkpoint is older than its scores
-        state = _reduced(session, started, state, done, earlier)
+    # A checkpoint is older than its scores.
+    for done, earlier in hooks.training.history:
+        state = validation.reduced(state, done, earlier)
     if validation.is_missing(started.step):
-        scores = validation(state, started.step)
-        if scores is not None:
-            state = _reduced(session, started, state, started.step, scores.summary)
+        state, scores = validation(state, started.step)
     if started.is_complete or stop.requested or hooks.ask_to_stop:
         return state, scores
     batch = feed.next()
@@ -165,27 +161,21 @@ def _run_steps(
             _save(session, log, state, step)
         if failure is not None:
             raise failure
-        scores = validation(state, step) if is_due else None
-        if scores is not None:
-            state = _reduced(session, started, state, step, scores.summary)
+        scores = None
+        if is_due:
+            state, scores = validation(state, step)
         if stop.requested or is_last or hooks.ask_to_stop:
             return state, scores
         if is_due:
             log.meter.reset()
 
 
-def _reduced(session, started, state, step, scores):
-    """The state after an evaluation, which may have found a plateau."""
-    plateaus, length = started.optimizer.plateaus, session.run.epoch_length
-    return state.replace(
-        plateaus=follow(plateaus, state.plateaus, step, length, scores)
-    )
-
-
 def _save(session, log, state, step):
     run, checkpoints, phases = session.run, session.checkpoints, session.phases
     with phases.on("step"):
         log.read(unread=0)
+    if not run.settings.checkpoint.save_optimizer:
+        state = state.replace(opt_state=())
     with phases.on("save"):
         checkpoints.save(
             step, state, config=dict(run.config), samples=len(run.train_set)

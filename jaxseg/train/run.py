@@ -55,6 +55,7 @@ class Run:
         train_model: the same, computing in the type that the steps do.
         train_set: the training data.
         val_set: the validation data, or None.
+        val_loss_order: the batches of train_cfg.val_loss, or None.
         evaluator: what scores the model on val_set, or None.
         mesh: the mesh of the devices.
     """
@@ -96,6 +97,7 @@ class Run:
         self.settings = self.settings.by_iterations(self.order.epoch_length)
         loader = self.settings.val_dataloader
         self.val_set = None if loader is None else loader.dataset
+        self.val_loss_order = _val_loss_order(self.settings)
         sets = {"train": self.train_set, "val": self.val_set}
         sets = {name: found for name, found in sets.items() if found is not None}
         for name, dataset in sets.items():
@@ -164,6 +166,21 @@ class Run:
             process_count=jax.process_count(),
         )
 
+    def val_loss_batches(self):
+        """This host's batches of `val_loss_order`, the same in every evaluation."""
+        loader = self.settings.val_loss_dataloader
+        return train_batches(
+            loader.dataset,
+            loader.batch_size,
+            self.seed,
+            by_epoch=True,
+            size=self.model.data_preprocessor.size,
+            num_workers=loader.num_workers,
+            num_threads=loader.num_threads,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+
     def fresh_state(self, batch: Mapping[str, np.ndarray]):
         """The optimiser, and the state before the first step, on its devices.
 
@@ -223,6 +240,20 @@ class Run:
         )
 
 
+def _val_loss_order(settings: Settings) -> BatchOrder | None:
+    """Each sample once; the first ones fill up the last batch."""
+    loader = settings.val_loss_dataloader
+    if loader is None:
+        return None
+    samples, batch_size = len(loader.dataset), loader.batch_size
+    if samples < batch_size:
+        raise ConfigError(
+            f"train_cfg.val_loss: val_dataloader.dataset has {samples} samples, fewer "
+            f"than one batch, train_dataloader.batch_size={batch_size}"
+        )
+    return BatchOrder(samples, batch_size, by_epoch=True, drop_last=False)
+
+
 def _check_parts(settings: Settings, plateaus: Mapping[int, Plateau]) -> None:
     if settings.train_dataloader is None:
         raise ConfigError("train_dataloader is missing: training needs it")
@@ -232,6 +263,7 @@ def _check_parts(settings: Settings, plateaus: Mapping[int, Plateau]) -> None:
         )
     metrics = settings.val_evaluator
     names = [name for metric in metrics for name in metric.score_names()]
+    names += ["loss"] if settings.val_loss_dataloader is not None else []
     asked = {"default_hooks.checkpoint.save_best": settings.checkpoint.save_best}
     for i, hook in enumerate(settings.hooks):
         asked[f"custom_hooks.{i}.monitor"] = hook.monitor

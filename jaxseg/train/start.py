@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
@@ -61,10 +62,11 @@ def start(session: Session, resume_changed: bool) -> Start:
     latest = checkpoints.latest_step()
     asked = {"latest checkpoint": latest, "resume_changed": resume_changed}
     check_agreement(program_facts() | run.facts() | asked)
-    changes, other = [], None
+    changes, other, saved = [], None, None
     if latest is None and run.config.get("resume_from"):
         other = _step_of_another_run(run)
-        changes = _changes(manifest.read(other), run)
+        saved = manifest.read(other)
+        changes = _changes(saved, run)
         check_changes(changes, other, resume_changed)
     elif latest is None:
         find_starting_weights(run.config, run.model)
@@ -74,7 +76,8 @@ def start(session: Session, resume_changed: bool) -> Start:
             "--workdir, or leave resume out to go on with it"
         )
     else:
-        changes = _changes(checkpoints.read_manifest(), run)
+        saved = checkpoints.read_manifest()
+        changes = _changes(saved, run)
         check_changes(changes, checkpoints.directory, resume_changed)
     with run.batches(0) as batches, phases.on("first batch"):
         batch = next(batches)
@@ -84,13 +87,16 @@ def start(session: Session, resume_changed: bool) -> Start:
         optimizer, state = run.fresh_state(batch)
         step = 0
     else:
-        optimizer, state = run.abstract_state(batch)
+        optimizer, whole = run.abstract_state(batch)
+        wanted = whole if _has_optimizer(saved) else whole.replace(opt_state=())
         with phases.on("restore"):
             if other is None:
-                state, step = checkpoints.restore(state)
+                state, step = checkpoints.restore(wanted)
             else:
-                state, step = read_state(other, state), int(other.name)
+                state, step = read_state(other, wanted), int(other.name)
                 _take_log(other, run.workdir)
+            if wanted is not whole:
+                state = state.replace(opt_state=_fresh(optimizer, whole, state))
     started = Start(optimizer, state, step, step >= max_iters)
     if jax.process_index() == 0:
         _tell(started, other or checkpoints.directory, changes, max_iters)
@@ -112,6 +118,23 @@ def _step_of_another_run(run: Run) -> Path:
             f"{max_iters}: nothing is left to train"
         )
     return found
+
+
+def _has_optimizer(saved: Mapping[str, Any]) -> bool:
+    return any(name.startswith("opt_state/") for name in saved["arrays"])
+
+
+def _fresh(optimizer: Optimizer, whole: TrainState, state: TrainState) -> Any:
+    """The optimiser's first state for the weights of a checkpoint without one."""
+    if jax.tree.leaves(whole.opt_state):
+        _log.warning(
+            "the checkpoint holds no state of the optimiser (default_hooks.checkpoint."
+            "save_optimizer=False): the optimiser begins with a fresh one"
+        )
+    # Copies: a step donates the state, and no array of it twice.
+    make = lambda params: jax.tree.map(jnp.copy, optimizer.transform.init(params))
+    places = jax.tree.map(lambda leaf: leaf.sharding, whole.opt_state)
+    return jax.jit(make, out_shardings=places)(state.params)
 
 
 def _changes(saved: Mapping[str, Any], run: Run) -> list[Difference]:

@@ -60,7 +60,7 @@ def metric_names(
     """
 
     def losses(variables, batch):
-        return _losses(model, variables, batch, jax.random.key(0))[0]
+        return batch_losses(model, variables, batch, jax.random.key(0))[0]
 
     def device_losses(variables, batch):
         with over_data_axis(BATCH_AXES, "device"):
@@ -134,7 +134,7 @@ def _gradients(model, params, batch_stats, key, batch):
 
     def loss_of(params):
         variables = {"params": params, "batch_stats": batch_stats}
-        losses, new = _losses(model, variables, batch, key)
+        losses, new = batch_losses(model, variables, batch, key)
         losses = {name: mean_over_devices(value) for name, value in losses.items()}
         return total_loss(losses), (losses, new.get("batch_stats", {}))
 
@@ -171,13 +171,17 @@ def _gathered(param, spec):
     return jax.lax.all_gather(part, "fsdp", axis=spec.index("fsdp"), tiled=True)
 
 
-def _losses(model, variables, batch, key):
+def batch_losses(
+    model: Any, variables: Any, batch: Batch, key: jax.Array, train: bool = True
+) -> tuple[dict[str, jax.Array], Any]:
+    """The losses of a batch, and what the model changes of its `batch_stats`."""
     images, targets = augment(batch)
     images = model.data_preprocessor(images, batch["img_shape"])
     return model.apply(
         variables,
         images,
         targets,
+        train,
         method="loss",
         mutable=["batch_stats"],
         rngs={"dropout": key, "sample": jax.random.fold_in(key, 1)},

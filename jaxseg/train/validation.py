@@ -1,9 +1,12 @@
 """Validation in a training: when it is due, and what becomes of its scores."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from jax.experimental import multihost_utils
 
 from jaxseg.metrics.metric import Scores
+from jaxseg.optim.plateau import Plateau, follow
 from jaxseg.runtime.metrics_file import FILE_NAME, MetricWriter, read_metrics
 from jaxseg.runtime.preemption import StopRequested
 from jaxseg.runtime.progress import Progress
@@ -12,15 +15,25 @@ from jaxseg.train.hooks import Hooks
 from jaxseg.train.session import Session
 from jaxseg.train.sharding import gather
 from jaxseg.train.state import TrainState
+from jaxseg.train.val_loss import ValLoss
 
 
 class Validation:
     """The evaluations of a run; without val_dataloader none is ever due."""
 
     def __init__(
-        self, session: Session, writer: MetricWriter, progress: Progress, hooks: Hooks
+        self,
+        session: Session,
+        plateaus: Sequence[Plateau],
+        writer: MetricWriter,
+        progress: Progress,
+        hooks: Hooks,
     ):
         self._run = session.run
+        self._plateaus = plateaus
+        self._val_loss = None
+        if session.run.val_loss_order is not None:
+            self._val_loss = ValLoss(session.run)
         self._checkpoints = session.checkpoints
         self._stop = session.stop
         self._phases = session.phases
@@ -48,26 +61,47 @@ class Validation:
         # Process 0 has written it; the others may not see it yet.
         return not multihost_utils.broadcast_one_to_all(np.array(found))
 
-    def __call__(self, state: TrainState, step: int) -> Scores | None:
+    def __call__(
+        self, state: TrainState, step: int
+    ) -> tuple[TrainState, Scores | None]:
         """The scores of a state, logged and added to its checkpoint.
 
         Returns:
-            None where a signal came in between; the next start makes up for it.
+            The state, in which a plateau that is found has reduced a rate, and the
+            scores; None where a signal came in between: the next start makes up for it.
         """
         try:
             with self._phases.on("step"):
                 variables = gather(variables_of(state), self._run.mesh)
             scores = self._evaluate(variables)
+            losses = self._losses(state)
         except StopRequested:
-            return None
+            return state, None
+        summary = scores.summary | losses
         # Before the line in the log, which says that there is nothing to make up for.
         with self._phases.on("save"):
-            self._checkpoints.add_metrics(step, scores.summary)
-        self._writer.write(step, "val", scores.summary)
-        text = "  ".join(f"{name} {v:.2f}" for name, v in scores.summary.items())
-        self._progress.write(f"val {step}  {text}")
-        self._hooks.after_evaluation(step, scores.summary)
-        return scores
+            self._checkpoints.add_metrics(step, summary)
+        self._writer.write(step, "val", summary)
+        texts = [f"{name} {value:.2f}" for name, value in scores.summary.items()]
+        texts += [f"{name} {value:.4g}" for name, value in losses.items()]
+        self._progress.write(f"val {step}  {'  '.join(texts)}")
+        self._hooks.after_evaluation(step, summary)
+        return self.reduced(state, step, summary), scores
+
+    def reduced(
+        self, state: TrainState, step: int, scores: Mapping[str, float]
+    ) -> TrainState:
+        """The state after an evaluation, if a plateau has not seen it yet."""
+        length = self._run.epoch_length
+        states = follow(self._plateaus, state.plateaus, step, length, scores)
+        return state.replace(plateaus=states)
+
+    def _losses(self, state):
+        if self._val_loss is None:
+            return {}
+        with self._phases.on("evaluation"):
+            renew = self._phases.watchdog.renew
+            return self._stop.run(self._val_loss, variables_of(state), renew)
 
     def _evaluate(self, variables):
         with (

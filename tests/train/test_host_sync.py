@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from jaxseg.config import load
-from jaxseg.train import loop
+from jaxseg.train import compiled_step, loop
 
 TINY = pathlib.Path(__file__).parents[1] / "tiny.py"
 
@@ -38,7 +38,7 @@ def config(tiny_data):
 
 
 def test_a_result_is_read_two_steps_late(config, tmp_path, monkeypatch):
-    make_train_step = loop.make_train_step
+    make_train_step = compiled_step.make_train_step
     reads, started = [], [0]
 
     class Step:
@@ -59,7 +59,7 @@ def test_a_result_is_read_two_steps_late(config, tmp_path, monkeypatch):
             watch = lambda value: Watched(value, started[-1], reads, started)
             return state, {name: watch(value) for name, value in result.items()}
 
-    monkeypatch.setattr(loop, "make_train_step", Step)
+    monkeypatch.setattr(compiled_step, "make_train_step", Step)
     assert loop.train(config, tmp_path) == 0
     assert started[-1] == 6
     # (step whose result is read, last step that the device has been given)

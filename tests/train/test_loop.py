@@ -1,6 +1,7 @@
 """The loop around the step, in this process and on its eight devices."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import pathlib
@@ -21,8 +22,10 @@ from jaxseg.hooks.hook import Hook
 from jaxseg.registry import register
 from jaxseg.runtime.metrics_file import read_metrics
 from jaxseg.train import run as run_module
+from jaxseg.train.finish import variables_of
 from jaxseg.train.loop import train
 from jaxseg.train.run import Run
+from jaxseg.train.val_loss import ValLoss
 
 TINY = pathlib.Path(__file__).parents[1] / "tiny.py"
 
@@ -165,6 +168,64 @@ def test_a_plateau_reduces_the_rate_and_is_known_after_a_resume(config, tmp_path
 
 
 @pytest.mark.long
+def test_checkpoints_without_the_optimiser(config, tmp_path, caplog):
+    config["default_hooks"]["checkpoint"]["save_optimizer"] = False
+    assert train(config, tmp_path) == 0
+    arrays = manifest.read(tmp_path / "checkpoints" / "6")["arrays"]
+    assert not any(name.startswith("opt_state/") for name in arrays)
+    assert any(name.startswith("ema/") for name in arrays)
+    # 8 goes on from a checkpoint without one, 10 from one with it.
+    for max_iters, saves, begins_anew in ((8, True, True), (10, False, False)):
+        config["train_cfg"]["max_iters"] = max_iters
+        config["default_hooks"]["checkpoint"]["save_optimizer"] = saves
+        caplog.clear()
+        assert train(config, tmp_path) == 0
+        said = "the checkpoint holds no state of the optimiser" in caplog.text
+        assert said == begins_anew
+        arrays = manifest.read(tmp_path / "checkpoints" / str(max_iters))["arrays"]
+        assert any(name.startswith("opt_state/") for name in arrays) == saves
+
+
+@pytest.mark.long
+def test_the_loss_on_the_validation_data(config, tmp_path):
+    config["train_cfg"] |= dict(val_loss=True)
+    config["default_hooks"]["checkpoint"] |= dict(save_best="loss", rule="less")
+    config["mesh"] = dict(data=4, fsdp=2)
+    # 12 samples: the first ones fill up a second batch of 8.
+    dataset = dict(
+        type="RepeatDataset", times=3, dataset=config["val_dataloader"]["dataset"]
+    )
+    config["val_dataloader"] = dict(batch_size=2, dataset=dataset)
+    assert train(config, tmp_path) == 0
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    found = [line for line in lines if line["split"] == "val"]
+    assert [line["step"] for line in found] == [4, 6]
+    for line in found:
+        assert {"mIoU", "loss", "decode.loss_ce", "decode.acc_seg"} <= line.keys()
+        assert line["loss"] == line["decode.loss_ce"] > 0
+    # Crops and draws are the same in each evaluation, and so is the loss of one state.
+    session_run = Run(config, tmp_path)
+    measure = ValLoss(session_run)
+    with session_run.batches(0) as batches:
+        _, state = session_run.fresh_state(next(batches))
+    done = []
+    first = measure(variables_of(state), lambda: done.append(1))
+    assert first == measure(variables_of(state), lambda: None)
+    assert len(done) == session_run.val_loss_order.epoch_length
+    # By hand, in one batch, on one device: each batch of 8 counts alike.
+    model, variables = session_run.model, jax.device_get(variables_of(state))
+    losses = []
+    with session_run.val_loss_batches() as batches:
+        for _ in done:
+            batch = next(batches)
+            images = model.data_preprocessor(batch["img"], batch["img_shape"])
+            targets = {"gt_seg_map": batch["gt_seg_map"]}
+            apply = functools.partial(model.apply, variables, images, targets, False)
+            losses.append(float(apply(method="loss")["decode.loss_ce"]))
+    np.testing.assert_allclose(first["loss"], np.mean(losses), rtol=1e-5)
+
+
+@pytest.mark.long
 def test_another_runs_state_is_gone_on_with(config, tmp_path):
     assert train(config, tmp_path / "a") == 0
     config |= dict(resume_from=str(tmp_path / "a" / "checkpoints" / "3"))
@@ -254,6 +315,7 @@ def test_amp_computes_in_bfloat16_and_evaluates_in_float32(config, tmp_path):
         (("model", "data_preprocessor", "seg_pad_val"), 7, "seg_pad_val is 7"),
         (("model", "backbone", "in_channels"), 4, "has 3 channels"),
         (("resume",), "no", "resume is 'no'"),
+        (("train_cfg", "val_loss"), 3, "train_cfg.val_loss: expected bool"),
         (("resume_from",), True, "resume_from is True"),
         (
             ("param_scheduler",),
