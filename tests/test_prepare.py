@@ -115,7 +115,7 @@ def test_help(capsys):
 
 def test_wrong_arguments(capsys):
     for arguments, message in (
-        (["driv", "x.zip"], "invalid choice: 'driv'"),
+        (["driv", "x.zip"], "'driv' (did you mean 'drive'?)"),
         (["drive"], "SOURCE"),
         (["drive", "x.zip", "--num_processes", "0"], "must be 1 at least"),
     ):

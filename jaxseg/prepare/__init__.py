@@ -24,6 +24,7 @@ from input_pipeline.prepare.converter import Converter
 from input_pipeline.prepare.converters import CONVERTERS
 from input_pipeline.prepare.run import Prepared, prepare
 from jaxseg.command_line import command
+from jaxseg.config import nearest
 
 # The one NAME that is no published data set.
 _POLYGONS = "polygons"
@@ -37,7 +38,13 @@ def main(arguments: list[str]) -> int:
         from jaxseg.prepare_polygons import paint
 
         return paint(arguments[1:])
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    name = arguments[0] if arguments else "-"
+    if not name.startswith("-") and name not in CONVERTERS:
+        # Before argparse, which lists all of them.
+        near = nearest(name, [*CONVERTERS, _POLYGONS])
+        parser.error(f"NAME is {name!r}{near}; --help lists what there is")
+    options = parser.parse_args(arguments)
     converter = CONVERTERS[options.name]
     with tqdm(unit="step", mininterval=1, disable=None) as bar:
 
