@@ -89,6 +89,7 @@ def _check_resize(entry, where, report):
     name = entry["type"]
     if name != "Resize":
         report.lacks(where, f"{name} with several scales or flips")
+        report.drop_others(where, entry, ("type",))
         return
     report.drop_others(where, entry, ("type", "keep_ratio", "min_size"))
     if not entry.get("keep_ratio", True):
