@@ -136,6 +136,17 @@ def test_gradients_are_finite_under_jit_and_multiplied_in_float32(name):
         assert np.isfinite(leaf).all()
 
 
+@pytest.mark.parametrize(
+    "name",
+    variants_long(name for name in MODULES if hasattr(build(name), "with_cp")),
+    scope="session",
+)
+def test_with_cp_computes_blocks_again(name):
+    step = functools.partial(train_step, build(name, with_cp=True))
+    program = jax.make_jaxpr(step)(weights_of(name), maps(name))
+    assert "remat2" in {one.primitive.name for one in equations(program.jaxpr)}
+
+
 def synced(name):
     """An entry whose batch norms are those of all devices."""
     of_device = getattr(build(name), "norm_cfg", None) == LocalBN()
