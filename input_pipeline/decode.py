@@ -118,8 +118,8 @@ def decode_image(
         return as_image(img, color_type, source)
     if color_type != "unchanged":
         _refuse_lossy_conversion(source, page, header)
-    if page is not None and page.tile_width and page.compression == 1:
-        img = _decode_plain_tiles(source, data, color_type, max_pixels)
+    if page is not None and _are_tiles_misread(page):
+        img = _decode_tiles(source, data, color_type, max_pixels)
     else:
         img = _cv2_decode(data, color_type)
     if img is None:
@@ -336,13 +336,19 @@ def _cv2_decode(data: bytes, color_type: str) -> np.ndarray | None:
         return None
 
 
-def _decode_plain_tiles(
+def _are_tiles_misread(page: tiff.Page) -> bool:
+    """Whether OpenCV 5.0, which is to convert colours, fails on the tiles of a page.
+
+    It reads tiles that are not compressed only if they have an alpha, and puts the
+    rows of 16 bits in the last tile of each row where they do not belong.
+    """
+    return page.tile_width > 0 and (page.compression == 1 or page.dtype == "uint16")
+
+
+def _decode_tiles(
     source: str, data: bytes, color_type: str, max_pixels: int
 ) -> np.ndarray | None:
-    """As `_cv2_decode`, of tiles that are not compressed.
-
-    Where they have no alpha, OpenCV 5.0 does not read them.
-    """
+    """As `_cv2_decode`, of a TIFF whose tiles become strips before."""
     import tifffile  # here, since most data sets have no use for it
 
     img = _read_tiff(source, data, max_pixels)

@@ -521,18 +521,24 @@ def test_arrays_are_checked_like_files():
         read_image("a.png", "bgr")
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_tiles_without_compression_are_read_as_others(tmp_path, dtype, channels):
-    """OpenCV 5.0 refuses them where they have no alpha."""
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_tiles_are_read_as_strips(tmp_path, dtype, channels, compression):
+    """OpenCV 5.0 refuses some, and mixes up the rows of others that end in a tile."""
     path = str(tmp_path / "a.tif")
-    values = np.random.default_rng(0).integers(0, 256, (40, 56, channels))
-    pixels = (values * (257 if dtype == "uint16" else 1)).astype(dtype)
-    pixels = pixels[..., 0] if channels == 1 else pixels
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 57, channels))
+    pixels = (pixels * (257 if dtype == "uint16" else 1)).astype(dtype)
+    how = {
+        "photometric": "minisblack" if channels == 1 else "rgb",
+        "extrasamples": ["unassalpha"] if channels == 4 else None,
+        "compression": compression,
+    }
     found = []
     for layout in (dict(tile=(16, 16)), dict(rowsperstrip=8)):
-        kind = "minisblack" if channels == 1 else "rgb"
-        tifffile.imwrite(path, pixels, photometric=kind, **layout)
-        found.append([decode.read_image(path, c) for c in ("color", "grayscale")])
+        tifffile.imwrite(path, pixels.squeeze(), **how, **layout)
+        types = ("color", "grayscale", "unchanged")
+        found.append([decode.read_image(path, color_type) for color_type in types])
     for tiled, striped in zip(*found, strict=True):
         np.testing.assert_array_equal(tiled, striped)
+    np.testing.assert_array_equal(found[0][-1], pixels)
