@@ -19,7 +19,8 @@ from input_pipeline.batch_order import BatchOrder
 from input_pipeline.errors import DataError, WorkerError
 from input_pipeline.sources import SegDataset
 from input_pipeline.transforms.formatting import DEVICE_KEYS
-from input_pipeline.transforms.targets import fill_value, targets_of
+from input_pipeline.transforms.resize import scaled_size
+from input_pipeline.transforms.targets import TARGET_SCALE, fill_value, targets_of
 from input_pipeline.workers import (
     SHARED_MEMORY,
     own_mark,
@@ -335,14 +336,23 @@ def collate(
                 "The images of a batch have different channels or types: "
                 f"{_describe(samples[0])}, {_describe(sample)}."
             )
+        scales = [one.get(TARGET_SCALE, 1) for one in (samples[0], sample)]
+        if scales[0] != scales[1]:
+            raise DataError(
+                f"The targets of a batch are {scales[0]} times as large as their image "
+                f"in {samples[0]['img_path']}, {scales[1]} times in "
+                f"{sample['img_path']}: SegRescale must be the same for all."
+            )
     size = size or first.shape[:2]
     batch = {
         "img": _stack([sample["img"] for sample in samples], size, 0),
         "img_shape": np.array([s["img"].shape[:2] for s in samples], np.int32),
     }
+    target_size = _target_size(samples[0], size)
     for key in _target_keys(samples):
         targets = [sample[key] for sample in samples]
-        batch[key] = _stack(targets, size, fill_value(targets[0], ignore_index))
+        fill = fill_value(targets[0], ignore_index)
+        batch[key] = _stack(targets, target_size, fill)
     for key in DEVICE_KEYS:
         if key in samples[0]:
             batch[key] = np.stack([sample[key] for sample in samples])
@@ -375,6 +385,12 @@ def _target_keys(samples: Sequence[dict]) -> list[str]:
     return first
 
 
+def _target_size(sample: dict, size: tuple[int, int]) -> tuple[int, int]:
+    """(h, w) of the targets of a sample, or of a batch of such, whose image is `size`."""
+    width, height = scaled_size(size[::-1], sample.get(TARGET_SCALE, 1))
+    return height, width
+
+
 def _check_sample(sample: dict, size: tuple[int, int] | None):
     """Raises DataError unless the sample has targets that fit, within `size`."""
     targets = targets_of(sample)
@@ -383,15 +399,27 @@ def _check_sample(sample: dict, size: tuple[int, int] | None):
             f"{sample['img_path']} has no label: training needs "
             "data_prefix.seg_map_path, and LoadAnnotations in the pipeline."
         )
-    img = sample["img"]
+    img, scale = sample["img"], sample.get(TARGET_SCALE, 1)
+    due = _target_size(sample, img.shape[:2])
     for key, target in targets.items():
-        if target.shape[:2] != img.shape[:2]:
+        if target.shape[:2] != due:
             name = "label" if key == "gt_seg_map" else key
+            expected = "they must be equal"
+            if scale != 1:
+                expected = (
+                    f"SegRescale makes {due} of it; put it behind the others that "
+                    "change the size"
+                )
             raise DataError(
                 f"{sample['img_path']}: after the pipeline the image has (height, "
-                f"width) {img.shape[:2]}, but its {name} {target.shape}; they must be "
-                "equal."
+                f"width) {img.shape[:2]}, but its {name} {target.shape}; {expected}."
             )
+    if scale != 1 and any(key in sample for key in DEVICE_KEYS):
+        raise DataError(
+            f"{sample['img_path']}: SegRescale gives its targets another size, and "
+            "train_dataloader.augment_on_device moves them with their image; leave one "
+            "of the two out."
+        )
     if size is not None and (img.shape[0] > size[0] or img.shape[1] > size[1]):
         raise DataError(
             f"{_describe(sample)} is larger than the size {tuple(size)} (height, "

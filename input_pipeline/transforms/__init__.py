@@ -39,6 +39,7 @@ from input_pipeline.transforms.resize_closest_side import ResizeClosestSide
 from input_pipeline.transforms.resize_to_multiple import ResizeToMultiple
 from input_pipeline.transforms.rot_flip import RandomRotFlip
 from input_pipeline.transforms.rotate import RandomRotate
+from input_pipeline.transforms.seg_rescale import SegRescale
 
 __all__ = [
     "CLAHE",
@@ -80,4 +81,5 @@ __all__ = [
     "ResizeClosestSide",
     "ResizeShortestEdge",
     "ResizeToMultiple",
+    "SegRescale",
 ]

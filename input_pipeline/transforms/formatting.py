@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from input_pipeline.transforms.targets import targets_of
+from input_pipeline.transforms.targets import TARGET_SCALE, targets_of
 from input_pipeline.transforms.transform import Transform
 
 # What transforms with `on_device` have drawn, one array a sample.
@@ -32,5 +32,5 @@ class PackSegInputs(Transform):
     def __call__(self, results: dict, rng: np.random.Generator) -> dict:
         arrays = {"img": results["img"]} | targets_of(results)
         arrays = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-        kept = (*self.meta_keys, *DEVICE_KEYS)
+        kept = (*self.meta_keys, TARGET_SCALE, *DEVICE_KEYS)
         return arrays | {k: results[k] for k in kept if k in results}

@@ -2,6 +2,7 @@
 
 A target is a map of the size of its image, (H, W) or (H, W, C): class ids, edges,
 depths. Every transform takes all of them along. They are never interpolated.
+Behind SegRescale they have other sides, `TARGET_SCALE` times those of the image.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 
 _PREFIX = "gt_"
+
+# The key of a record: sides of its targets over those of its image, where not 1.
+TARGET_SCALE = "target_scale"
 
 
 def targets_of(results: Mapping[str, Any]) -> dict[str, Any]:

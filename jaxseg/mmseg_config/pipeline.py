@@ -51,9 +51,6 @@ def translate_pipeline(
     translated = []
     for entry, where in placed:
         name = entry["type"]
-        if name == "SegRescale" and entry.get("scale_factor", 1) == 1:
-            report.drop(path, [f"{where.removeprefix(path)[1:]} ({name})"])
-            continue
         change = table.get(name)
         if change is not None:
             entry = change(entry, report, where)

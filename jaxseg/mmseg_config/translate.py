@@ -22,8 +22,6 @@ _LEFT_OUT = {
     "DSDLSegDataset": "is left out: it reads a description of the data set in the "
     "language DSDL by a package of its own. The images and labels are files in folders: "
     "name these by the data set's own type, or by BaseSegDataset",
-    "SegRescale": "is left out: it gives a label another size than its image, and here "
-    "the two are equal; a loss resizes the logits to the label's size",
     "VPD": "is left out: it is Stable Diffusion's U-Net, in the package ldm",
 }
 

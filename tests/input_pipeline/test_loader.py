@@ -15,6 +15,7 @@ from input_pipeline.loader import (
     train_batches,
 )
 from input_pipeline.sources import SegDataset
+from input_pipeline.transforms import SegRescale
 
 
 def brighten(results, rng):
@@ -259,6 +260,19 @@ def test_every_target_is_collated_in_its_own_type():
     assert (batch["gt_depth_map"][0, :, 3] == 0).all(), "not measured"
 
 
+def rescaled(record):
+    return SegRescale(0.5)(record, None)
+
+
+def test_targets_of_another_size_than_their_image():
+    record = rescaled(sample(5, 4))  # rounded half up
+    assert record["gt_seg_map"].shape == (3, 2)
+    batch = collate([record], (7, 6), ignore_index=255)
+    assert batch["img"].shape == (1, 7, 6, 3)
+    assert batch["gt_seg_map"].shape == (1, 4, 3)
+    assert (batch["gt_seg_map"] == 255).sum() == 12 - 6
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_batch_keeps_the_type_of_the_source(dtype):
     batch = collate([sample(2, 2, channels=5, dtype=dtype)], None, ignore_index=255)
@@ -295,6 +309,21 @@ def test_a_batch_keeps_the_type_of_the_source(dtype):
             ],
             None,
             "a.png has gt_seg_map, b.png has gt_seg_map, gt_edge_map",
+        ),
+        (
+            [sample(4, 4), sample(4, 4, name="b.png") | {"target_scale": 0.5}],
+            None,
+            r"b.png: .* \(4, 4\), but its label \(4, 4\); SegRescale makes \(2, 2\)",
+        ),
+        (
+            [sample(4, 4), rescaled(sample(4, 4, name="b.png"))],
+            None,
+            "1 times as large .* in a.png, 0.5 times in b.png",
+        ),
+        (
+            [rescaled(sample(4, 4)) | {"device_flip": np.zeros(2, bool)}],
+            None,
+            "a.png: SegRescale .*augment_on_device",
         ),
     ],
 )

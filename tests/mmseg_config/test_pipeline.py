@@ -8,7 +8,6 @@ from input_pipeline.loader import collate
 from jaxseg.config import ConfigError
 from jaxseg.mmseg_config.pipeline import translate_pipeline
 from jaxseg.mmseg_config.report import Report
-from jaxseg.mmseg_config.translate import require
 from jaxseg.resolve import resolve
 from jaxseg.segmentors.preprocess import SegDataPreProcessor
 
@@ -252,19 +251,6 @@ def test_other_decoders_and_an_order_that_is_not_ours_are_noted():
 
 
 # MARK: change detection
-
-
-def test_a_label_keeps_the_size_of_its_image():
-    report = Report()
-    flip = {"type": "RandomFlip", "prob": 0.5}
-    rescale = {"type": "SegRescale", "scale_factor": 1}
-    assert translate([rescale, flip], v0=False, report=report) == [flip]
-    assert report.without_effect == [("config", "pipeline.0 (SegRescale)")]
-    translate([flip, {**rescale, "scale_factor": 0.125}], v0=True, report=report)
-    assert report.missing == [("pipeline.1", "SegRescale")]
-    message = "pipeline.1: SegRescale is left out: it gives a label another size"
-    with pytest.raises(ConfigError, match=message):
-        require(report.missing, None, "a.py")
 
 
 def test_two_images_of_change_detection():

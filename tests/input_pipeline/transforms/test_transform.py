@@ -49,6 +49,7 @@ CASES = {
     "ResizeClosestSide": {"scale": (50, 30), "size_divisor": 8},
     "ResizeShortestEdge": {"scale": 20, "max_size": 200},
     "ResizeToMultiple": {"size_divisor": 32},
+    "SegRescale": {"scale_factor": 0.5},
 }
 
 # It needs Albumentations, and what it does is the user's choice.
