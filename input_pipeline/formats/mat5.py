@@ -77,7 +77,7 @@ class Matrix:
             content = _unpacked(content, self.order, most)[1]
         parts = _elements(content, self.order)
         array, *_ = _opening(parts, self.order)
-        kind, data = next(parts)
+        kind, data = _next(parts)
         values = np.frombuffer(data, self.order + _STORED[kind])
         values = values.astype(_CLASSES[array])
         return values.reshape(self.shape, order="F")
@@ -132,7 +132,7 @@ def read_texts(data: bytes, name: str, most: int) -> list[str]:
 def _text(content: memoryview, order: str) -> str:
     parts = _elements(content, order)
     array, shape, _ = _opening(parts, order)
-    kind, letters = next(parts)
+    kind, letters = _next(parts)
     if array != _TEXT or kind not in _LETTERS or (shape and shape[0] > 1):
         raise ValueError("a cell has something else than texts of one row")
     form = _LETTERS[kind]
@@ -201,8 +201,8 @@ def _named_parts(name, array, shape, parts, order):
         return [(f"{name}{{{n}}}", part) for n, part in enumerate(parts, 1)]
     if array != _STRUCT:
         return []
-    (length,) = struct.unpack_from(order + "i", next(parts)[1])
-    names = bytes(next(parts)[1])
+    (length,) = struct.unpack_from(order + "i", _next(parts)[1])
+    names = bytes(_next(parts)[1])
     fields = [
         names[at : at + length].split(b"\0")[0].decode("latin-1")
         for at in range(0, len(names), length)
@@ -214,11 +214,19 @@ def _named_parts(name, array, shape, parts, order):
     return list(zip(paths, parts, strict=False))
 
 
+def _next(parts: Iterator[tuple[int, memoryview]]) -> tuple[int, memoryview]:
+    """The next element, of an array that must have one more."""
+    found = next(parts, None)
+    if found is None:
+        raise ValueError("an array ends before its last part")
+    return found
+
+
 def _opening(parts: Iterator, order: str) -> tuple[int, tuple[int, ...], str]:
     """What an array begins with: its class (0 if it is complex), its sizes, its name."""
-    flags = struct.unpack_from(order + "I", next(parts)[1])[0]
+    flags = struct.unpack_from(order + "I", _next(parts)[1])[0]
     array = 0 if flags & _COMPLEX else flags & 255
-    sizes, name = next(parts)[1], next(parts)[1]
+    sizes, name = _next(parts)[1], _next(parts)[1]
     shape = struct.unpack_from(f"{order}{len(sizes) // 4}i", sizes)
     return array, shape, bytes(name).decode("latin-1")
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import types
 
 import cv2
 import numpy as np
@@ -65,6 +66,7 @@ class Halves:
     """A model of two classes, the left half and the right one."""
 
     pipeline = (LoadImageFromFile(),)
+    segmentor = types.SimpleNamespace(predicted_key="gt_seg_map")
     palette, classes, tta = ((9, 9, 9), (200, 100, 0)), ("left", "right"), None
 
     def read_pixels(self, path):

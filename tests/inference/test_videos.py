@@ -1,5 +1,6 @@
 """Videos: every frame is predicted once, in its place; damaged ones get a sentence."""
 
+import types
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ class Shade:
 
     palette, classes, tta = PALETTE, ("a", "b", "c"), None
     pipeline = (LoadImageFromFile(),)
+    segmentor = types.SimpleNamespace(predicted_key="gt_seg_map")
     variables = None
     images_together = 4
 

@@ -222,6 +222,7 @@ def test_who_opts_in():
         "PSAHead",
         "PointHead",
         "SideAdapterCLIPHead",
+        "VPDDepthHead",
     }
 
 

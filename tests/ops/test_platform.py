@@ -78,7 +78,7 @@ INTEGERS = {
     "kth_smallest": (
         lambda x: kth_smallest(jnp.abs(x), x > 0, 7),
         "scatter",
-        r"\bwhile\b",
+        r"compare +LT.*12x12x32xui32",
     ),
     "largest_channel": (
         lambda x: largest_channel(x.reshape(12, -1)),

@@ -108,7 +108,9 @@ def test_translated():
         report = Report()
         (found[length],) = translate_schedule(raw, {length: 9}, report)
         assert report.missing == [] and report.notes == []
-        assert report.all_notes() == ["param_scheduler: without effect here: 0.eps"]
+        assert report.all_notes() == [
+            "param_scheduler: without effect here (docs/config.md says why): 0.eps"
+        ]
     # mmengine's rule is less, whatever the score.
     ours = dict(type="ReduceOnPlateauLR", monitor="mIoU", rule="less", patience=2)
     assert found == dict(

@@ -191,7 +191,9 @@ def test_every_file_is_looked_for_at_the_start():
     model = resolve(config["model"], "model")
     with pytest.raises(LoadError, match="no_neck.pth: there is no such file"):
         find_starting_weights(config, model)
-    with pytest.raises(ConfigError, match="the backbone, .* starts fresh; model.neck"):
+    with pytest.raises(
+        ConfigError, match="model.backbone, .* starts fresh; model.neck"
+    ):
         starting_weights({**config, "adapt_in_channels": True}, model, {})
 
 
