@@ -109,8 +109,8 @@ def _check(model, windows):
     height, width = windows.shape[:2]
     large = (
         f"{path}: {height}x{width} (h x w) is predicted by windows, for it has more "
+        f"pixels than max_pixels={model.pipeline[0].max_pixels} allows; "
     )
-    large += f"pixels than max_pixels={model.pipeline[0].max_pixels} allows; "
     check_channels({"img": windows, "img_path": path}, model.segmentor)
     if isinstance(model.predictor, BandPredictor):
         raise ConfigError(large + "set mesh.spatial to 1")

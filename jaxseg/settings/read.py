@@ -36,8 +36,9 @@ class Settings:
     """All of them, resolved.
 
     A loader that the config does not have is None, and so is a `tta` that is not
-    enabled. `val_loss_dataloader` is what train_cfg.val_loss asks for. With a tta, the pipelines of val_dataloader and test_dataloader have no
+    enabled. With one, the pipelines of val_dataloader and test_dataloader have no
     resizing. Without test_evaluator the test is scored by val_evaluator.
+    `val_loss_dataloader` is what train_cfg.val_loss asks for.
     """
 
     train_loop: IterBasedTrainLoop | EpochBasedTrainLoop | None

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from jaxseg.config import ConfigError, plain
 from jaxseg.runtime.progress import Progress
 from jaxseg.train.compiled_step import compiled_step
 from jaxseg.train.run import Run
 from jaxseg.train.sharding import put_batch
+from jaxseg.visualize import new_figure
 
 _log = logging.getLogger("jaxseg")
 
@@ -176,9 +175,7 @@ def _report(sweep, workdir, lr_range):
 
 
 def _draw(sweep, path):
-    # A Figure of its own: pyplot's would stay open, and depends on a display.
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.4, 4.0)
     axes = figure.subplots()
     axes.plot(sweep.rates, sweep.losses, color="0.8", linewidth=1.0, label="loss")
     axes.plot(sweep.rates, sweep.smoothed, linewidth=1.6, label="smoothed")

@@ -58,26 +58,41 @@ def metric_names(
     Raises:
         ModelSizeError: what the model says of a device's part of the batch.
     """
+    losses = losses_over_devices(model, mesh, "device")
+    found = jax.eval_shape(losses, variables, dict(batch))
+    return (*found, "loss", "grad_norm")
+
+
+def losses_over_devices(
+    model: Any, mesh: Mesh | None, loss_scope: str, train: bool = True
+) -> Callable[[Any, Batch], dict[str, jax.Array]]:
+    """`(variables, batch) -> losses`, the means over the devices of a batch.
+
+    Args:
+        model, mesh: as of `metric_names`.
+        loss_scope: as of `TrainLoop`.
+        train: whether the model computes as in a training.
+    """
 
     def losses(variables, batch):
-        return batch_losses(model, variables, batch, jax.random.key(0))[0]
+        key = jax.random.key(0)
+        found, _ = batch_losses(model, variables, batch, key, train)
+        return jax.tree.map(mean_over_devices, found)
+
+    if mesh is None or all(mesh.shape[axis] == 1 for axis in BATCH_AXES):
+        return losses
 
     def device_losses(variables, batch):
-        with over_data_axis(BATCH_AXES, "device"):
-            return jax.tree.map(mean_over_devices, losses(variables, batch))
+        with over_data_axis(BATCH_AXES, loss_scope):
+            return losses(variables, batch)
 
-    if mesh is not None and any(mesh.shape[axis] > 1 for axis in BATCH_AXES):
-        losses_of_all = jax.shard_map(
-            device_losses,
-            mesh=mesh,
-            in_specs=(P(), P(BATCH_AXES)),
-            out_specs=P(),
-            axis_names=set(BATCH_AXES),
-        )
-    else:
-        losses_of_all = losses
-    found = jax.eval_shape(losses_of_all, variables, dict(batch))
-    return (*found, "loss", "grad_norm")
+    return jax.shard_map(
+        device_losses,
+        mesh=mesh,
+        in_specs=(P(), P(BATCH_AXES)),
+        out_specs=P(),
+        axis_names=set(BATCH_AXES),
+    )
 
 
 def make_train_step(

@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from jax.sharding import PartitionSpec as P
 
 from jaxseg.config import ConfigError
-from jaxseg.layers.data_axis import mean_over_devices, over_data_axis
 from jaxseg.train.run import Run
-from jaxseg.train.sharding import BATCH_AXES, put_batch, replicated
-from jaxseg.train.step import Batch, batch_losses, total_loss
+from jaxseg.train.sharding import put_batch, replicated
+from jaxseg.train.step import Batch, losses_over_devices, total_loss
 
 
 class ValLoss:
@@ -54,28 +52,14 @@ class ValLoss:
     def _compile(self, variables, batch):
         run = self._run
         _check_outputs(run.model, variables, batch)
+        scope = run.settings.train_loop.loss_scope
+        losses_of = losses_over_devices(run.model, run.mesh, scope, train=False)
 
         def losses(variables: Any, batch: Batch) -> dict[str, jax.Array]:
-            key = jax.random.key(0)
-            found, _ = batch_losses(run.model, variables, batch, key, train=False)
-            found = {name: mean_over_devices(value) for name, value in found.items()}
+            found = losses_of(variables, batch)
             return found | {"loss": total_loss(found)}
 
-        def device_losses(variables, batch):
-            with over_data_axis(BATCH_AXES, run.settings.train_loop.loss_scope):
-                return losses(variables, batch)
-
-        if any(run.mesh.shape[axis] > 1 for axis in BATCH_AXES):
-            device_losses = jax.shard_map(
-                device_losses,
-                mesh=run.mesh,
-                in_specs=(P(), P(BATCH_AXES)),
-                out_specs=P(),
-                axis_names=set(BATCH_AXES),
-            )
-        else:
-            device_losses = losses
-        jitted = jax.jit(device_losses, out_shardings=replicated(run.mesh))
+        jitted = jax.jit(losses, out_shardings=replicated(run.mesh))
         return jitted.lower(variables, batch).compile()
 
 

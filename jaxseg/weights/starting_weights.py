@@ -22,8 +22,8 @@ _log = logging.getLogger("jaxseg")
 def pretrained_parts(model: Any) -> dict[str, Pretrained]:
     """The parts of a model that start from weights of their own, by key.
 
-    `model.pretrained` stands for the init_cfg of the model's `pretrained_keys`. As in mmengine a part inside
-    another one that has such weights is left to that.
+    `model.pretrained` stands for the init_cfg of the model's `pretrained_keys`. As in
+    mmengine a part inside another one that has such weights is left to that.
 
     Raises:
         ConfigError: if one of those has both.
