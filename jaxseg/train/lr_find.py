@@ -26,6 +26,8 @@ _log = logging.getLogger("jaxseg")
 _SMOOTHING = 0.8
 # The sweep ends where the smoothed loss is so many times the lowest one.
 _DIVERGED = 4.0
+# What of train_cfg says how the loss of a step is taken, and not how long a run is.
+_OF_A_STEP = ("loss_scope",)
 
 
 class Sweep(NamedTuple):
@@ -127,11 +129,13 @@ def sweep_config(
     low, high = lr_range
     gamma = (high / low) ** (1 / (steps - 1))
     optimizer = {**wrapper["optimizer"], "lr": low}
+    train_cfg = config.get("train_cfg") or {}
+    kept = {key: train_cfg[key] for key in _OF_A_STEP if key in train_cfg}
     left_out = ("val_dataloader", "default_hooks", "custom_hooks", "ema")
     return {key: value for key, value in config.items() if key not in left_out} | {
         "optim_wrapper": {**wrapper, "optimizer": optimizer},
         "param_scheduler": [{"type": "ExponentialLR", "gamma": gamma}],
-        "train_cfg": {"max_iters": steps},
+        "train_cfg": {"max_iters": steps, **kept},
     }
 
 

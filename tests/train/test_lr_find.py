@@ -16,6 +16,7 @@ TINY = pathlib.Path(__file__).parents[1] / "tiny.py"
 
 def test_the_rate_rises_by_one_factor_from_the_first_to_the_last():
     config = load(f"{TINY}:/data")
+    config["train_cfg"]["loss_scope"] = "global"
     swept = sweep_config(config, (1e-5, 10.0), 61)
     assert swept["optim_wrapper"]["optimizer"] == dict(
         type="SGD", lr=1e-5, momentum=0.9, weight_decay=1e-4
@@ -24,6 +25,7 @@ def test_the_rate_rises_by_one_factor_from_the_first_to_the_last():
     schedule = make_schedule(swept["param_scheduler"], 61)(1e-5)
     found = [schedule(step) for step in (0, 10, 60)]
     np.testing.assert_allclose(found, [1e-5, 1e-4, 10.0], rtol=1e-5)
+    assert swept["train_cfg"] == dict(max_iters=61, loss_scope="global")
     assert not {"val_dataloader", "ema", "custom_hooks"} & swept.keys()
 
 
